@@ -1,0 +1,21 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <source_location>
+#include <string>
+
+namespace weir {
+
+/// Ends the process after writing what promise of ours was broken and where.
+[[noreturn]] void ensure_failed(const char* condition, const std::string& message, const std::source_location& where);
+
+}  // namespace weir
+
+/// A broken promise of ours stops the process, in release builds too. Never for what a peer, a file or a user can cause.
+///     ENSURE(offset <= size, "offset {} size {}", offset, size);
+#define ENSURE(condition, ...)                                                                       \
+  do {                                                                                               \
+    if (!(condition)) [[unlikely]]                                                                   \
+      ::weir::ensure_failed(#condition, ::fmt::format(__VA_ARGS__), std::source_location::current()); \
+  } while (false)
