@@ -111,17 +111,19 @@ static_assert(sizeof(Block) == 64);
 class BlockPool {
  public:
   virtual ~BlockPool() = default;
-  /// A block with at least `payload_bytes` behind its header (kBlockPayloadBytes plus the prefix of `flags` is the usual size).
-  /// Contents and header fields but capacity and home are undefined: call reset().
-  virtual Block* take(std::uint32_t payload_bytes) = 0;
+  /// A block with at least `capacity` bytes behind its header; kBlockCapacity is the usual size (block_capacity_for).
+  /// Contents and header fields but magic, version, capacity and home are undefined: call reset().
+  virtual Block* take(std::uint32_t capacity) = 0;
   virtual void give(Block* block) noexcept = 0;
 };
 
-/// Payload bytes to ask a pool for, so that one row with `stride` and `text_bytes` certainly fits.
-constexpr std::uint32_t block_payload_for(std::uint8_t flags, std::uint32_t stride, std::uint32_t text_bytes) {
-  const std::uint32_t needed = stride + text_bytes;
-  return Block::prefix_bytes(kBlockTimestamps | kBlockRowKinds) +
-         (needed > kBlockPayloadBytes ? ((needed + 63) & ~63u) : kBlockPayloadBytes) + (flags & 0);
+/// Capacity of the usual pooled block: full prefix and the payload.
+inline constexpr std::uint32_t kBlockCapacity = Block::prefix_bytes(kBlockTimestamps | kBlockRowKinds) + kBlockPayloadBytes;
+
+/// Capacity to ask a pool for, so that one row of `stride` bytes with `text_bytes` of text certainly fits.
+constexpr std::uint32_t block_capacity_for(std::uint32_t stride, std::uint32_t text_bytes) {
+  const std::uint32_t needed = (stride + text_bytes + 63) & ~63u;
+  return kBlockCapacity - kBlockPayloadBytes + (needed > kBlockPayloadBytes ? needed : kBlockPayloadBytes);
 }
 
 }  // namespace weir
