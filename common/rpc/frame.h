@@ -1,0 +1,93 @@
+// The frame of the control plane's protocol; byte by byte in docs/formats/rpc_frame.md. Pure: no socket, no clock.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "api/weir/result.h"
+
+namespace weir::rpc {
+
+/// Names one verb of one peer; made from the enumeration in common/gateway, which rpc does not know.
+struct MethodId {
+  std::uint16_t number = 0;
+
+  constexpr MethodId() = default;
+  constexpr MethodId(std::uint16_t value) : number(value) {}  // NOLINT: a number is a method
+  template <class Enum>
+    requires std::is_enum_v<Enum> && std::is_same_v<std::underlying_type_t<Enum>, std::uint16_t>
+  constexpr MethodId(Enum value) : number(static_cast<std::uint16_t>(value)) {}  // NOLINT
+
+  friend constexpr auto operator<=>(MethodId, MethodId) = default;
+};
+
+enum class FrameKind : std::uint8_t {
+  handshake = 1,  ///< the first frame of either side
+  request = 2,
+  response = 3,
+  error = 4,      ///< the answer to a request or a handshake that failed: a weir.proto.RpcError
+  cancel = 5,     ///< the caller no longer waits for this call
+};
+
+struct FrameHeader {
+  FrameKind kind = FrameKind::request;
+  std::uint8_t flags = 0;  ///< none are defined: must be 0
+  MethodId method = 0;
+  std::uint32_t remaining_ms = 0;  ///< time that the caller will still wait
+  std::uint64_t call_id = 0;
+  std::uint64_t leader_epoch = 0;
+  friend bool operator==(const FrameHeader&, const FrameHeader&) = default;
+};
+
+struct Frame {
+  FrameHeader header;
+  std::string payload;
+};
+
+inline constexpr std::size_t kFrameHeaderBytes = 40;
+inline constexpr std::uint32_t kFrameMagic = 0x43505257;  ///< "WRPC" on the wire
+
+/// The 40 bytes that go before `payload`, checksum included.
+/// ENSUREs that the payload fits 32 bits; the sender has checked its limit.
+std::string encode_frame_header(const FrameHeader& header, std::string_view payload);
+
+/// Takes bytes as they come from a stream, gives whole frames.
+/// Lives on: any thread (pure). One per connection. After an error the stream is lost: close it.
+/// Promise: never holds more memory than twice what it was given plus `kReadBytes`, whatever length a header claims.
+class FrameDecoder {
+ public:
+  /// Least space offered to a read.
+  static constexpr std::size_t kReadBytes = 64 * 1024;
+
+  /// @param payload_bytes_max  a header that claims more is refused
+  explicit FrameDecoder(std::size_t payload_bytes_max);
+  void set_payload_bytes_max(std::size_t bytes) { payload_bytes_max_ = bytes; }
+
+  /// Space for the next bytes of the stream, never empty; valid until the next call of any other function.
+  std::span<char> writable();
+  /// The first `count` bytes of that space have been filled.
+  void commit(std::size_t count);
+
+  /// The next whole frame, or nothing when more bytes are needed.
+  /// Errors: corrupt (external): no frame of ours, unknown kind or flag, checksum; resource_exhausted (external): too long.
+  Result<std::optional<Frame>> next();
+
+  /// No byte of an unfinished frame is held: the stream may end here.
+  bool is_between_frames() const noexcept { return begin_ == end_; }
+  /// Memory held now, for tests of the bound.
+  std::size_t capacity_bytes() const noexcept { return buffer_.capacity(); }
+
+ private:
+  std::size_t payload_bytes_max_;
+  std::string buffer_;
+  std::size_t begin_ = 0;  ///< first byte not yet given out
+  std::size_t end_ = 0;    ///< end of what has been received
+};
+
+}  // namespace weir::rpc

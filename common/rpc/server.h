@@ -1,0 +1,50 @@
+// Accepts peers.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/async/gate.h"
+#include "common/base/sockets.h"
+#include "common/rpc/connection.h"
+#include "common/rpc/identity.h"
+#include "common/rpc/method_table.h"
+
+namespace weir::rpc {
+
+/// What a server tells its owner. Called on the control thread; must not close the server from inside.
+struct ServerEvents {
+  /// A peer has shaken hands. The connection is valid until `lost` for it has returned.
+  std::function<void(Connection&)> connected;
+  std::function<void(Connection&, const Error& reason)> lost;
+};
+
+/// Listens, shakes hands, serves one method table to everybody who connects.
+/// Lives on: the control thread. Owned by the daemon; `co_await close()` before its destruction.
+/// Peers that don't shake hands in time, speak another version or belong to another cluster are refused with one sentence,
+/// and a warning is logged.
+class Server {
+ public:
+  Server(asio::any_io_executor executor, Identity self, const MethodTable& methods, const Limits& limits,
+         ServerEvents events);
+  ~Server();
+
+  /// Accepts from now on.
+  void start(ListenSocket listener);
+  /// Accepts no more, ends all connections, cancels and awaits all handlers.
+  Async<void> close();
+
+  std::uint16_t port() const noexcept;
+  std::size_t connections() const noexcept;
+
+ private:
+  class Core;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace weir::rpc
