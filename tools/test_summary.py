@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""Prints the closing line of a test run: test cases of doctest binaries, other tests as one each.
+
+usage: test_summary.py TESTLOG.JSON
+Exit code 1 when anything failed or nothing ran.
+"""
+import json
+import re
+import sys
+
+CASES = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed")
+
+
+def main(path):
+    passed = failed = skipped = 0
+    names = []
+    with open(path, encoding="utf-8") as log:
+        for line in log:
+            test = json.loads(line)
+            found = CASES.search(re.sub(r"\x1b\[[0-9;]*m", "", test.get("stdout") or ""))
+            ok = test["result"] in ("OK", "EXPECTEDFAIL")
+            if test["result"] == "SKIP":
+                skipped += 1
+                continue
+            if found:
+                passed += int(found[1])
+                failed += max(int(found[2]), 0 if ok else 1)
+            else:
+                passed += ok
+                failed += not ok
+            if not ok:
+                names.append(f'{test["name"]} ({test["result"].lower()})')
+    for name in names:
+        print("failed:", name)
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
