@@ -31,6 +31,8 @@ class TaskRuntimeEvents {
 
 /// Runs the tasks of one job in one worker process. Lives on: the worker's control thread, which makes one call at a time.
 /// Life cycle: start once, then any number of the others, stop last; destroyed after stop.
+/// Every thread that runs user code makes a CrashStack (taskmanager/crash/crash_handler.h) first; what catches a user's exception asks
+/// last_throw_stack() (taskmanager/crash/throw_place.h) for the failure's stack_trace.
 class TaskRuntime {
  public:
   virtual ~TaskRuntime() = default;
