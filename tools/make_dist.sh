@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# make_dist.sh STAGE DIR: turns what `meson install --destdir STAGE` made into a relocatable distribution, laid out as Flink's.
+set -euo pipefail
+
+stage=$1 target=$2
+here=$(cd "$(dirname "$0")/.." && pwd -P)
+home=$(find "$stage" -type d -path '*/lib/weir' -prune -print -quit)
+[[ $home ]] || { echo "make_dist: nothing was installed in $stage" >&2; exit 1; }
+prefix=${home%/lib/weir}
+
+# Only what a distribution owns is replaced: a user's own files in conf, usrlib and log stay.
+mkdir -p "$target"/{bin,conf,lib,include,usrlib,examples,log}
+rm -rf "$target"/{bin,lib,include,examples}
+mkdir -p "$target"/{bin,lib,include,examples}
+cp -a "$home/bin/." "$target/bin/"
+cp -a "$home/lib/." "$target/lib/"
+cp -a "$prefix/include/weir" "$target/include/"
+[[ ! -d $home/examples ]] || cp -a "$home/examples/." "$target/examples/"
+for file in "$here"/conf/*; do
+  [[ -e $target/conf/$(basename "$file") || $(basename "$file") == meson.build ]] || cp "$file" "$target/conf/"
+done
+ln -sf weir "$target/bin/flink"
+cp "$here/LICENSE" "$here/README.md" "$target/"
