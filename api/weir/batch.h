@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "api/weir/block.h"
+#include "weir/block.h"
 
 namespace weir {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "api/weir/batch.h"
-#include "api/weir/result.h"
-#include "api/weir/time.h"
+#include "weir/batch.h"
+#include "weir/result.h"
+#include "weir/time.h"
 
 namespace weir {
 

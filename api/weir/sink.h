@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "api/weir/operator.h"
+#include "weir/operator.h"
 
 namespace weir {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "api/weir/operator.h"
+#include "weir/operator.h"
 
 namespace weir {
 
@@ -24,7 +24,7 @@ struct BadRecord {
 };
 
 /// A source of records T. The object is the description: it is copied into the plan; readers are made from it in the workers,
-/// one per subtask. Derive, and give a reader that emits rows of T through a Collector<T> (api/weir/collector.h).
+/// one per subtask. Derive, and give a reader that emits rows of T through a Collector<T> (weir/collector.h).
 template <class T>
 class Source {
  public:

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/operator.h"
+#include "weir/operator.h"
 
 namespace weir {
 

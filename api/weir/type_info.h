@@ -1,5 +1,5 @@
 // What a record is, at run time: its fields by name, place and kind. Formats and state read and write records through it;
-// api/weir/reflect.h makes it from a C++ type without macros.
+// weir/reflect.h makes it from a C++ type without macros.
 #pragma once
 
 #include <cstddef>
