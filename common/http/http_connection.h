@@ -1,0 +1,40 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+#include <string>
+
+#include "common/http/message.h"
+#include "common/http/server_options.h"
+
+namespace weir::http {
+
+/// One client's connection: reads requests one after the other, hands them to the handler, sends the answers in order.
+/// Lives on: the one thread of its io_context. Owned by the coroutine that runs it.
+/// Promises that every wait has a deadline and that a request is read only after the one before it was answered.
+class HttpConnection {
+ public:
+  /// @param context  the one that the socket belongs to
+  HttpConnection(std::shared_ptr<boost::asio::io_context> context, boost::asio::ip::tcp::socket socket,
+                 const ServerOptions& options, Handler& handler);
+  ~HttpConnection();
+  HttpConnection(const HttpConnection&) = delete;
+
+  /// Serves until the client or the server closes. Throws nothing.
+  boost::asio::awaitable<void> run();
+  /// Answers 503 to whatever the client wants, and closes.
+  boost::asio::awaitable<void> turn_away();
+
+  /// Closes now if no request is being served, else after its answer.
+  void close_when_idle();
+  /// Closes now.
+  void abort();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::http
