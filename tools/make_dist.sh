@@ -9,15 +9,16 @@ home=$(find "$stage" -type d -path '*/lib/weir' -prune -print -quit)
 prefix=${home%/lib/weir}
 
 # Only what a distribution owns is replaced: a user's own files in conf, usrlib and log stay.
-mkdir -p "$target"/{bin,conf,lib,include,usrlib,examples,log}
+mkdir -p "$target"/{conf,usrlib,log}
 rm -rf "$target"/{bin,lib,include,examples}
-mkdir -p "$target"/{bin,lib,include,examples}
-cp -a "$home/bin/." "$target/bin/"
-cp -a "$home/lib/." "$target/lib/"
+mkdir -p "$target"/{lib,include,examples}
+cp -a "$home/bin" "$target/bin"
+find "$prefix/lib" -name 'libweir*.so*' -exec cp -a {} "$target/lib/" \;
+mkdir -p "$target/lib/pkgconfig"
+find "$prefix/lib" -name 'weir*.pc' -exec cp -a {} "$target/lib/pkgconfig/" \;
 cp -a "$prefix/include/weir" "$target/include/"
 [[ ! -d $home/examples ]] || cp -a "$home/examples/." "$target/examples/"
 for file in "$here"/conf/*; do
   [[ -e $target/conf/$(basename "$file") || $(basename "$file") == meson.build ]] || cp "$file" "$target/conf/"
 done
-ln -sf weir "$target/bin/flink"
 cp "$here/LICENSE" "$here/README.md" "$target/"

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 
+UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n(OK|FAILED)(?: \((.*)\))?", re.M)
 CASES = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed")
 
 
@@ -25,6 +26,13 @@ def main(path):
             if found:
                 passed += int(found[1])
                 failed += max(int(found[2]), 0 if ok else 1)
+            elif (ran := UNITTEST.search((test.get("stderr") or "") + (test.get("stdout") or ""))):
+                counts = dict(re.findall(r"(\w+)=(\d+)", ran[3] or ""))
+                bad = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
+                bad = max(bad, 0 if ok else 1)
+                skipped += int(counts.get("skipped", 0))
+                failed += bad
+                passed += max(int(ran[1]) - bad - int(counts.get("skipped", 0)), 0)
             else:
                 passed += ok
                 failed += not ok
