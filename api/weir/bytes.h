@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace weir {
 
@@ -83,13 +84,14 @@ class ByteReader {
   std::size_t remaining() const { return static_cast<std::size_t>(end_ - at_); }
   bool ok() const { return ok_; }
   bool at_end() const { return ok_ && at_ == end_; }
-
- private:
+  /// For a decoder that read bytes which mean nothing: every later read fails too.
   bool fail() {
     ok_ = false;
     at_ = end_;
     return false;
   }
+
+ private:
   const char* at_;
   const char* end_;
   bool ok_ = true;

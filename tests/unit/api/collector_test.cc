@@ -1,0 +1,159 @@
+#include "api/weir/collector.h"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include "tests/support/heap_pool.h"
+#include "tests/unit/api/records.h"
+
+using namespace weir;
+using namespace weir::test;
+
+namespace {
+
+/// Keeps what was emitted as strings and times; takes blocks when told to.
+struct StringOutput final : Output {
+  std::vector<std::string> rows;
+  std::vector<std::int64_t> times;
+  std::vector<std::uint32_t> capacities;
+  std::vector<Block*> kept;
+  std::uint32_t side = 0;
+  int batches = 0;
+  bool take = false;
+
+  void emit(Batch& batch) override {
+    ++batches;
+    capacities.push_back(batch.block().capacity);
+    batch.for_each_row([&](std::uint32_t row) {
+      rows.push_back(RowCodec<std::string>::read(batch.block(), row));
+      times.push_back(batch.timestamp_ms(row));
+    });
+    if (take) kept.push_back(batch.take());
+  }
+  void emit_side(std::uint32_t index, Batch& batch) override {
+    side = index;
+    emit(batch);
+  }
+  void emit_watermark(EventTime) override {}
+};
+
+constexpr std::uint32_t kRecordMax = 1u << 20;
+
+}  // namespace
+
+TEST_CASE("collector: rows come out at flush and when a block is full, in order") {
+  HeapPool pool;
+  StringOutput output;
+  {
+    Collector<std::string> collector(pool, kRecordMax);
+    collector.bind(output);
+    for (int i = 0; i < 3000; ++i) collector.collect(std::to_string(i));
+    CHECK(output.rows.size() == 2048);
+    CHECK(collector.rows() == 952);
+    collector.flush();
+    collector.flush();
+    CHECK(output.batches == 3);
+    CHECK(output.rows.size() == 3000);
+    CHECK(output.rows[2999] == "2999");
+    CHECK(pool.out() == 1);
+  }
+  CHECK(pool.out() == 0);
+}
+
+TEST_CASE("collector: goes on with another block when its own is taken") {
+  HeapPool pool;
+  StringOutput output;
+  output.take = true;
+  {
+    Collector<std::string> collector(pool, kRecordMax);
+    collector.bind(output);
+    for (int i = 0; i < 2; ++i) {
+      collector.collect("kept");
+      collector.flush();
+    }
+  }
+  CHECK(output.kept.size() == 2);
+  CHECK(output.kept[0] != output.kept[1]);
+  CHECK(pool.out() == 2);
+  for (Block* block : output.kept) pool.give(block);
+}
+
+TEST_CASE("collector: a row larger than a block gets a block of its own size, which is not kept") {
+  HeapPool pool;
+  StringOutput output;
+  Collector<std::string> collector(pool, kRecordMax);
+  collector.bind(output);
+  collector.collect("before");
+  const std::string large(300'000, 'L');
+  collector.collect(large);
+  collector.flush();
+  collector.collect("after");
+  collector.flush();
+  CHECK(output.rows == std::vector<std::string>{"before", large, "after"});
+  CHECK(output.capacities[0] == kBlockCapacity);
+  CHECK(output.capacities[1] > 300'000);
+  CHECK(output.capacities[2] == kBlockCapacity);
+  CHECK(pool.out() == 1);
+}
+
+TEST_CASE("collector: a row beyond the limit is refused and the collector goes on") {
+  HeapPool pool;
+  StringOutput output;
+  Collector<std::string> collector(pool, 1000);
+  collector.bind(output);
+  collector.collect("before");
+  const std::string large(1000, 'L');
+  CHECK_FALSE(collector.fits(large));
+  CHECK_THROWS_AS(collector.collect(large), RecordTooLarge);
+  collector.collect("after");
+  collector.flush();
+  CHECK(output.rows == std::vector<std::string>{"before", "after"});
+}
+
+TEST_CASE("collector: rows have the times they were given, and those before them none") {
+  HeapPool pool;
+  StringOutput output;
+  Collector<std::string> collector(pool, kRecordMax);
+  collector.bind(output);
+  collector.collect("untimed");
+  collector.collect("five", from_ms(5));
+  collector.collect("untimed again");
+  collector.flush();
+  CHECK(output.batches == 2);
+  CHECK(output.times == std::vector<std::int64_t>{INT64_MIN, 5, INT64_MIN});
+}
+
+TEST_CASE("collector: rows made from a batch inherit time and kind of its rows") {
+  HeapPool pool;
+  StringOutput output;
+  Block* block = pool.take(kBlockCapacity);
+  block->reset(RowCodec<std::int64_t>::layout(), kBlockTimestamps | kBlockRowKinds);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    block->timestamps()[i] = 100 + i;
+    block->row_kinds()[i] = RowKind::erase;
+    REQUIRE(RowCodec<std::int64_t>::append(i, *block));
+  }
+  Collector<std::string> collector(pool, kRecordMax);
+  Batch batch(block);
+  collector.begin(batch, output);
+  CHECK(collector.inherits());
+  batch.for_each_row([&](std::uint32_t row) {
+    collector.inherit(*block, row);
+    collector.collect("row");
+    collector.collect("row");
+  });
+  collector.flush();
+  CHECK(output.times == std::vector<std::int64_t>{100, 100, 101, 101, 102, 102});
+  pool.give(block);
+}
+
+TEST_CASE("collector: side outputs keep their index") {
+  HeapPool pool;
+  StringOutput output;
+  Collector<std::string> collector(pool, kRecordMax, 2);
+  collector.bind(output);
+  collector.collect("side");
+  collector.flush();
+  CHECK(output.side == 2);
+}
