@@ -27,13 +27,14 @@ std::optional<Int128> parse_decimal(std::string_view text, int precision, int sc
       continue;
     }
     if (behind >= 0) ++behind;
+    if (units > (limit - 1) / 10) return std::nullopt;
     units = units * 10 + (c - '0');
     if (units >= limit) return std::nullopt;
   }
   if (!digits) return std::nullopt;
   for (int i = std::max(behind, 0); i < scale; ++i) {
+    if (units > (limit - 1) / 10) return std::nullopt;
     units *= 10;
-    if (units >= limit) return std::nullopt;
   }
   return negative ? -units : units;
 }

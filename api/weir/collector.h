@@ -46,7 +46,7 @@ class Collector {
   /// Errors: RecordTooLarge.
   void collect(const T& value) {
     const std::size_t bytes = RowCodec<T>::kStride + RowCodec<T>::text_bytes(value);
-    if (bytes > room_ || rows_ == kBlockRowsMax) [[unlikely]] make_room(bytes);
+    if (bytes > room_ || bytes > record_bytes_max_ || rows_ == kBlockRowsMax) [[unlikely]] make_room(bytes);
     RowCodec<T>::write_at(value, row_at_, texts_);
     if (flags_ != 0) stamp_row();
     ++rows_;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace weir {
 
@@ -34,8 +35,18 @@ class Text {
   constexpr bool empty() const { return view_.empty(); }
 
   friend constexpr bool operator==(Text a, Text b) { return a.view_ == b.view_; }
-  friend constexpr bool operator==(Text a, std::string_view b) { return a.view_ == b; }
   friend constexpr auto operator<=>(Text a, Text b) { return a.view_ <=> b.view_; }
+  // With literals, strings and views: templates, for a conversion to Text would be as good as one to string_view.
+  template <class Other>
+    requires(std::is_convertible_v<const Other&, std::string_view> && !std::is_same_v<Other, Text>)
+  friend constexpr bool operator==(Text a, const Other& b) {
+    return a.view_ == std::string_view(b);
+  }
+  template <class Other>
+    requires(std::is_convertible_v<const Other&, std::string_view> && !std::is_same_v<Other, Text>)
+  friend constexpr auto operator<=>(Text a, const Other& b) {
+    return a.view_ <=> std::string_view(b);
+  }
 
  private:
   std::string_view view_;

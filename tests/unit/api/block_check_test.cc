@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+
 #include <functional>
 #include <random>
 
@@ -97,7 +99,7 @@ TEST_CASE("block_check: after any change, a block is refused or can be read") {
     for (int change = 0; change < 3; ++change) {
       const bool in_header = random() % 4 == 0;
       if (in_header) {
-        reinterpret_cast<std::uint8_t*>(block)[random() % 32] = static_cast<std::uint8_t>(random());
+        reinterpret_cast<std::uint8_t*>(block)[random() % offsetof(Block, capacity)] = static_cast<std::uint8_t>(random());
       } else {
         block->fixed()[random() % (5 * RowCodec<Everything>::kStride)] = static_cast<std::uint8_t>(random());
       }
