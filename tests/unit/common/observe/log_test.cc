@@ -1,40 +1,22 @@
 #include "common/observe/log.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <random>
-#include <sstream>
 #include <thread>
 #include <vector>
 
+#include "tests/support/seed.h"
+#include "tests/support/temporary_directory.h"
+
 namespace wlog = weir::log;  // ::log is the logarithm
+using weir::test::TemporaryDirectory;
 using wlog::Level;
 
 namespace {
-
-/// A directory of its own that is gone afterwards.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "weir-log-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path = pattern;
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path); }
-  std::filesystem::path path;
-};
-
-std::string read(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::stringstream all;
-  all << file.rdbuf();
-  return all.str();
-}
 
 /// Collects what the process logs while it lives.
 class Captured {
@@ -64,14 +46,14 @@ std::string shape(std::string line) {
 
 TEST_CASE("log: a line in a file has time, padded level, place and message") {
   TemporaryDirectory directory;
-  std::string file = directory.path / "weir.log";
+  std::string file = directory.path() / "weir.log";
   REQUIRE(wlog::start({.program = "test", .level = Level::info, .file = file, .also_stdout = false}).ok());
   LOG_INFO("registered {} slots", 4);
   LOG_ERROR("lost");
   LOG_DEBUG("not written");
   wlog::write(Level::warn, "[job 7f3a] forwarded");
   wlog::stop();
-  std::string text = shape(read(file));
+  std::string text = shape(weir::test::read_text(file));
   CHECK(text ==
         "####-##-## ##:##:##,### INFO  tests/unit/common/observe/log_test.cc:## - registered # slots\n"
         "####-##-## ##:##:##,### ERROR tests/unit/common/observe/log_test.cc:## - lost\n"
@@ -80,12 +62,12 @@ TEST_CASE("log: a line in a file has time, padded level, place and message") {
 
 TEST_CASE("log: a file is rotated before it exceeds its size and only so many are kept") {
   TemporaryDirectory directory;
-  std::string file = directory.path / "weir.log";
+  std::string file = directory.path() / "weir.log";
   REQUIRE(wlog::start({.program = "test", .file = file, .also_stdout = false, .file_bytes_max = 2000, .files_kept = 2}).ok());
   for (int i = 0; i < 200; ++i) wlog::write(Level::info, std::string(100, 'x'));
   wlog::stop();
   std::size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(directory.path)) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
     CHECK(entry.file_size() <= 2000);
     ++files;
   }
@@ -104,7 +86,7 @@ TEST_CASE("log: a sink receives place and message, escaped, and nothing below it
   LOG_INFO("two\nlines of {}", "a\x1b[31m");
   LOG_DEBUG("dropped");
   REQUIRE(captured.lines.size() == 1);
-  CHECK(shape(captured.lines[0]) == "INFO tests/unit/common/observe/log_test.cc:### - two\\nlines of a\\x#b[##m");
+  CHECK(shape(captured.lines[0]) == "INFO tests/unit/common/observe/log_test.cc:## - two\\nlines of a\\x#b[##m");
 }
 
 TEST_CASE("log: arguments of a line below the level are not evaluated") {
@@ -134,7 +116,7 @@ TEST_CASE("log: off drops everything") {
 
 TEST_CASE("log: lines of many threads stay whole") {
   TemporaryDirectory directory;
-  std::string file = directory.path / "weir.log";
+  std::string file = directory.path() / "weir.log";
   REQUIRE(wlog::start({.program = "test", .file = file, .also_stdout = false}).ok());
   {
     std::vector<std::jthread> threads;
@@ -198,10 +180,8 @@ TEST_CASE("log: a message is cut at 16 KiB at a character border, with how much 
 }
 
 TEST_CASE("log: escaping random bytes gives printable text within the limit that escapes to itself") {
-  unsigned seed = std::random_device{}();
-  if (const char* given = std::getenv("WEIR_TEST_SEED")) seed = static_cast<unsigned>(std::strtoul(given, nullptr, 10));
-  INFO("WEIR_TEST_SEED=", seed);
-  std::mt19937 random(seed);
+  INFO("WEIR_TEST_SEED=", weir::test::seed());
+  std::mt19937 random(weir::test::seed());
   for (int round = 0; round < 300; ++round) {
     std::string text(random() % (round % 50 == 0 ? 40000 : 200), '\0');
     for (char& byte : text) byte = static_cast<char>(random() % 4 == 0 ? random() % 256 : 'a' + random() % 26);

@@ -1,0 +1,125 @@
+#include "common/config/check.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "common/config/flink_keys.h"
+#include "common/config/options.h"
+#include "common/config/words.h"
+
+namespace weir::config {
+namespace {
+
+/// Keys that ask for protection. Ignoring one would leave its user exposed, so it is refused.
+constexpr std::string_view kProtection[] = {"security.ssl.enabled", "security.ssl.internal.enabled", "security.ssl.rest.enabled",
+                                            "security.ssl.rest.authentication-enabled"};
+
+std::string unknown_key(const std::string& key, const Setting& setting) {
+  std::string nearest = nearest_key(key);
+  std::string way_out = nearest.empty() ? "docs/reference/configuration.md lists the known ones" : "did you mean " + nearest + "?";
+  return fmt::format("{}: unknown key {}; {}", setting.origin, key, way_out);
+}
+
+template <class T>
+void check_order(const Configuration& configuration, const Option<T>& smaller, const Option<T>& larger, Report& report) {
+  Result<std::optional<T>> low = configuration.find(smaller);
+  Result<std::optional<T>> high = configuration.find(larger);
+  if (!low.ok() || !high.ok() || !low.value() || !high.value()) return;  // reported already, or no bound
+  if (*high.value() < *low.value()) {
+    report.errors.push_back(fmt::format("{} ({}) is less than {} ({})", larger.key, to_text(*high.value()), smaller.key, to_text(*low.value())));
+  }
+}
+
+void check_setting(const std::string& key, const Setting& setting, Report& report) {
+  if (const OptionEntry* entry = find_option(key)) {
+    if (setting.written != key && entry->option->key == key) {
+      report.warnings.push_back(fmt::format("{}: {} is an old name of {}", setting.origin, setting.written, key));
+    }
+    bool is_part = entry->is_map && entry->option->key != key;
+    Result<void> valid = is_part ? Result<void>() : entry->validate(*entry->option, setting.value);
+    if (!valid.ok()) report.errors.push_back(setting.origin + ": " + valid.error().message);
+    return;
+  }
+  if (std::ranges::find(kProtection, key) != std::end(kProtection) && lower(setting.value) != "false") {
+    report.errors.push_back(fmt::format("{}: {} asks for TLS, which this version does not have; set it to false and keep the "
+                                        "listeners on loopback or in a network you trust",
+                                        setting.origin, key));
+  } else if (is_flink_key(key)) {
+    report.warnings.push_back(fmt::format("{}: {} is a key of Flink that has no effect in Weir", setting.origin, key));
+  } else {
+    report.errors.push_back(unknown_key(key, setting));
+  }
+}
+
+}  // namespace
+
+Report check(const Configuration& configuration) {
+  Report report;
+  for (const auto& [key, setting] : configuration.settings()) check_setting(key, setting, report);
+  check_order(configuration, kHeartbeatInterval, kHeartbeatTimeout, report);
+  check_order(configuration, kNetworkMemoryMin, kNetworkMemoryMax, report);
+  check_order(configuration, kBlockSize, kMaxRecordBytes, report);
+  check_order(configuration, kMaxRecordBytes, kRpcMaxFrameBytes, report);
+  check_order(configuration, kRestartExponentialInitial, kRestartExponentialMax, report);
+  return report;
+}
+
+Result<void> checked(const Configuration& configuration) {
+  Report report = check(configuration);
+  if (report.errors.empty()) return {};
+  std::string message;
+  for (const std::string& sentence : report.errors) message += (message.empty() ? "" : "\n") + sentence;
+  return Error::user(ErrorCode::invalid_argument, std::move(message));
+}
+
+std::string nearest_key(std::string_view key) {
+  if (key.size() > 200) return {};
+  std::string_view best;
+  std::size_t distance = std::max<std::size_t>(2, key.size() / 3) + 1;
+  auto look = [&](std::string_view known) {
+    std::size_t longer = std::max(known.size(), key.size());
+    if (longer - std::min(known.size(), key.size()) >= distance) return;
+    std::size_t here = edit_distance(key, known);
+    if (here < distance) {
+      distance = here;
+      best = known;
+    }
+  };
+  for (const OptionGroup& group : option_groups()) {
+    for (const OptionEntry& entry : group.options) {
+      look(entry.option->key);
+      for (std::string_view old_key : entry.option->old_keys) {
+        if (!old_key.empty()) look(old_key);
+      }
+    }
+  }
+  for (std::string_view known : flink_keys()) look(known);
+  return std::string(best);
+}
+
+bool is_loopback(std::string_view bind_host) {
+  std::string host = lower(trimmed(bind_host));
+  if (host == "localhost") return true;
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  in_addr four{};
+  if (inet_pton(AF_INET, host.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24) == 127;
+  in6_addr six{};
+  if (inet_pton(AF_INET6, host.c_str(), &six) != 1) return false;
+  return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == 127);
+}
+
+Result<void> check_listener(std::string_view bind_host, const Configuration& configuration) {
+  if (is_loopback(bind_host)) return {};
+  Result<bool> allowed = configuration.get(kSecurityAllowUnauthenticated);
+  if (!allowed.ok()) return allowed.error();
+  if (allowed.value()) return {};
+  return Error::user(ErrorCode::failed_precondition,
+                     fmt::format("a listener on {} can be reached by other machines, and whoever reaches it may run code here; bind to "
+                                 "localhost, or write {}: true",
+                                 in_quotes(bind_host), kSecurityAllowUnauthenticated.key));
+}
+
+}  // namespace weir::config

@@ -1,0 +1,35 @@
+// Whether a configuration means something: every key known, every value right, and the values right together.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/weir/result.h"
+#include "common/config/configuration.h"
+
+namespace weir::config {
+
+struct Report {
+  std::vector<std::string> errors;    ///< one sentence each; the process does not start
+  std::vector<std::string> warnings;  ///< one sentence each; for the log
+};
+
+/// Looks at every setting. Unknown keys, wrong values and values that contradict each other are errors; keys of Flink that
+/// have no effect here and old names are warnings. In the order of the keys. Pure.
+Report check(const Configuration& configuration);
+
+/// The same as a Result: all errors in one message, a line each.
+Result<void> checked(const Configuration& configuration);
+
+/// The known key that looks most like `key`: an option of Weir, else a key of Flink; empty when none is near.
+std::string nearest_key(std::string_view key);
+
+/// Whether only this machine reaches a listener on `bind_host`: localhost, 127.0.0.0/8 or ::1. A name is not looked up.
+bool is_loopback(std::string_view bind_host);
+
+/// Refuses a listener that other machines can reach, unless security.allow-unauthenticated says that this is wanted.
+/// Errors: failed_precondition, a sentence that names the host and the key. Every daemon asks this before it listens.
+Result<void> check_listener(std::string_view bind_host, const Configuration& configuration);
+
+}  // namespace weir::config

@@ -1,0 +1,149 @@
+#include "common/config/memory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "common/base/try.h"
+#include "common/config/cluster_options.h"
+#include "common/config/words.h"
+
+namespace weir::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kMegabyte = 1024 * 1024;
+
+/// The text of a small file of the kernel's; nothing when it is not there.
+std::optional<std::string> read_small(const fs::path& path) {
+  std::ifstream file(path);
+  if (!file) return std::nullopt;
+  std::string text(64 * 1024, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
+std::optional<std::int64_t> number_in(std::string_view text) {
+  text = trimmed(text);
+  std::int64_t number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end == text.data()) return std::nullopt;
+  return number;
+}
+
+/// The limit in `file` of the group at `group` and of all groups above it, the smallest. "max" and what exceeds the machine
+/// (version 1 writes 2^63 rounded down to pages) are no limits.
+std::optional<std::int64_t> smallest_limit(const fs::path& mount, fs::path group, const char* file, std::int64_t machine_bytes) {
+  std::optional<std::int64_t> smallest;
+  for (int depth = 0; depth < 64; ++depth) {
+    fs::path place = mount / group.relative_path() / file;
+    if (std::optional<std::string> text = read_small(place)) {
+      std::optional<std::int64_t> limit = number_in(*text);
+      if (limit && *limit > 0 && *limit < machine_bytes && (!smallest || *limit < *smallest)) smallest = limit;
+    }
+    if (group.relative_path().empty()) break;
+    group = group.parent_path();
+  }
+  return smallest;
+}
+
+/// Lines of /proc/self/cgroup are `id:controllers:path`. Inside a container the path may be one that only the host sees;
+/// then the mount itself is the group, which smallest_limit reaches as the topmost one.
+std::optional<std::int64_t> container_limit(const fs::path& root, std::int64_t machine_bytes) {
+  fs::path mount = root / "sys/fs/cgroup";
+  std::optional<std::int64_t> smallest;
+  std::string groups = read_small(root / "proc/self/cgroup").value_or("0::/\n1:memory:/");
+  for (std::string_view line : split(groups, '\n')) {
+    std::vector<std::string_view> fields = split(line, ':');
+    if (fields.size() < 3) continue;
+    std::string_view group = line.substr(fields[0].size() + fields[1].size() + 2);
+    std::optional<std::int64_t> limit;
+    if (fields[1].empty()) limit = smallest_limit(mount, group, "memory.max", machine_bytes);
+    for (std::string_view controller : split(fields[1], ',')) {
+      if (controller == "memory") limit = smallest_limit(mount / "memory", group, "memory.limit_in_bytes", machine_bytes);
+    }
+    if (limit && (!smallest || *limit < *smallest)) smallest = limit;
+  }
+  return smallest;
+}
+
+struct ProcessSize {
+  std::int64_t bytes = 0;
+  std::string reason;
+};
+
+std::string megabytes(std::int64_t bytes) { return fmt::format("{} mb", (bytes + kMegabyte - 1) / kMegabyte); }
+
+Result<ProcessSize> process_size(const Configuration& configuration, const MemoryLimits& limits) {
+  TRY(std::optional<MemorySize> process, configuration.find(kTaskManagerProcessMemory));
+  TRY(std::optional<MemorySize> flink, configuration.find(kTaskManagerFlinkMemory));
+  if (process && flink && *process < *flink) {
+    return Error::user(ErrorCode::invalid_argument,
+                       fmt::format("{} ({}) is less than {} ({}); remove the latter", kTaskManagerProcessMemory.key, to_text(*process),
+                                   kTaskManagerFlinkMemory.key, to_text(*flink)));
+  }
+  const OptionText& option = process ? static_cast<const OptionText&>(kTaskManagerProcessMemory) : kTaskManagerFlinkMemory;
+  std::optional<MemorySize> set = process ? process : flink;
+  std::int64_t there_is = limits.container_bytes.value_or(limits.machine_bytes);
+  if (set && set->bytes > there_is) {
+    return Error::user(ErrorCode::invalid_argument,
+                       fmt::format("{} ({}) is more than {} has ({}); the kernel would end the process", option.key, to_text(*set),
+                                   limits.container_bytes ? "the container" : "the machine", megabytes(there_is)));
+  }
+  if (set) return ProcessSize{set->bytes, std::string(option.key)};
+  if (limits.container_bytes) return ProcessSize{*limits.container_bytes, "the container's limit"};
+  return ProcessSize{limits.machine_bytes / 2, "half of the machine's memory"};
+}
+
+}  // namespace
+
+Result<MemoryLimits> read_memory_limits(const std::string& root) {
+  fs::path meminfo = fs::path(root) / "proc/meminfo";
+  std::optional<std::string> text = read_small(meminfo);
+  if (!text) return Error::external(ErrorCode::io, fmt::format("cannot read {}", meminfo.string()));
+  constexpr std::string_view kTotal = "MemTotal:";
+  MemoryLimits limits;
+  for (std::string_view line : split(*text, '\n')) {
+    if (line.starts_with(kTotal)) limits.machine_bytes = number_in(line.substr(kTotal.size())).value_or(0) * 1024;
+  }
+  if (limits.machine_bytes <= 0) return Error::external(ErrorCode::io, fmt::format("{} does not say how much memory there is", meminfo.string()));
+  limits.container_bytes = container_limit(root, limits.machine_bytes);
+  return limits;
+}
+
+Result<MemoryBudget> divide_memory(const Configuration& configuration, const MemoryLimits& limits) {
+  TRY(ProcessSize process, process_size(configuration, limits));
+  TRY(int slots, configuration.get(kTaskManagerSlots));
+  TRY(double fraction, configuration.get(kNetworkMemoryFraction));
+  TRY(MemorySize least, configuration.get(kNetworkMemoryMin));
+  TRY(std::optional<MemorySize> most, configuration.find(kNetworkMemoryMax));
+  auto network = std::max(least.bytes, static_cast<std::int64_t>(static_cast<double>(process.bytes) * fraction));
+  if (most) network = std::min(network, most->bytes);
+  std::int64_t rest = process.bytes - kDaemonBytes - network;
+  if (rest < slots * kSlotBytesMin) {
+    // The smallest size: what is needed beside the network's fraction, or beside its minimum, whichever asks for more.
+    std::int64_t fixed = kDaemonBytes + slots * kSlotBytesMin;
+    auto by_fraction = static_cast<std::int64_t>(static_cast<double>(fixed) / (1 - fraction)) + 1;
+    if (most) by_fraction = std::min(by_fraction, fixed + most->bytes);
+    std::int64_t needed = std::max(by_fraction, fixed + std::min(least.bytes, most.value_or(least).bytes));
+    return Error::user(ErrorCode::invalid_argument,
+                       fmt::format("{} ({}) is too little for {} slots: at least {}; raise {} or lower {}", process.reason,
+                                   megabytes(process.bytes), slots, megabytes(needed), kTaskManagerProcessMemory.key, kTaskManagerSlots.key));
+  }
+  MemoryBudget budget;
+  budget.process_bytes = process.bytes;
+  budget.daemon_bytes = kDaemonBytes;
+  budget.network_bytes = network;
+  budget.slot_bytes = (process.bytes - kDaemonBytes) / slots;
+  budget.slot_network_bytes = network / slots;
+  budget.reason = std::move(process.reason);
+  return budget;
+}
+
+}  // namespace weir::config

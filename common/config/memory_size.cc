@@ -1,0 +1,56 @@
+#include "common/config/memory_size.h"
+
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include "common/config/words.h"
+
+namespace weir::config {
+namespace {
+
+struct Unit {
+  int shift;
+  std::array<std::string_view, 3> names;
+};
+
+constexpr Unit kUnits[] = {
+    {40, {"tb", "t", "tebibytes"}},
+    {30, {"gb", "g", "gibibytes"}},
+    {20, {"mb", "m", "mebibytes"}},
+    {10, {"kb", "k", "kibibytes"}},
+    {0, {"bytes", "b", ""}},
+};
+
+std::optional<int> shift_of(std::string_view unit) {
+  for (const Unit& one : kUnits) {
+    for (std::string_view name : one.names) {
+      if (unit == name) return one.shift;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<MemorySize> parse_memory_size(std::string_view text) {
+  text = trimmed(text);
+  std::int64_t number = 0;
+  if (text.empty() || text[0] < '0' || text[0] > '9') return std::nullopt;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  std::string unit = lower(trimmed(text.substr(static_cast<std::size_t>(end - text.data()))));
+  std::optional<int> shift = shift_of(unit);
+  if (!shift || number > (std::numeric_limits<std::int64_t>::max() >> *shift)) return std::nullopt;
+  return MemorySize{number << *shift};
+}
+
+std::string to_text(MemorySize size) {
+  for (const Unit& unit : kUnits) {
+    std::int64_t scale = std::int64_t{1} << unit.shift;
+    if (size.bytes >= scale && size.bytes % scale == 0) return std::to_string(size.bytes / scale) + " " + std::string(unit.names[0]);
+  }
+  return std::to_string(size.bytes) + " bytes";
+}
+
+}  // namespace weir::config
