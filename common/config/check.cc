@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
+#include "common/base/text.h"
 #include "common/config/flink_keys.h"
 #include "common/config/options.h"
 #include "common/config/words.h"
@@ -76,28 +76,12 @@ Result<void> checked(const Configuration& configuration) {
 }
 
 std::string nearest_key(std::string_view key) {
-  if (key.size() > 200) return {};
-  std::string_view best;
-  std::size_t distance = std::max<std::size_t>(2, key.size() / 3) + 1;
-  auto look = [&](std::string_view known) {
-    std::size_t longer = std::max(known.size(), key.size());
-    if (longer - std::min(known.size(), key.size()) >= distance) return;
-    std::size_t here = edit_distance(key, known);
-    if (here < distance) {
-      distance = here;
-      best = known;
-    }
-  };
+  std::vector<std::string_view> known;  // ours first: of two that are equally near, the first is named
   for (const OptionGroup& group : option_groups()) {
-    for (const OptionEntry& entry : group.options) {
-      look(entry.option->key);
-      for (std::string_view old_key : entry.option->old_keys) {
-        if (!old_key.empty()) look(old_key);
-      }
-    }
+    for (const OptionEntry& entry : group.options) known.push_back(entry.option->key);
   }
-  for (std::string_view known : flink_keys()) look(known);
-  return std::string(best);
+  known.insert(known.end(), flink_keys().begin(), flink_keys().end());
+  return std::string(nearest(key, known));
 }
 
 bool is_loopback(std::string_view bind_host) {

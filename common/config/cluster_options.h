@@ -76,31 +76,31 @@ inline constexpr Option<int> kJobManagerAttemptsHistorySize{{
 
 // Memory
 
-inline constexpr Option<MemorySize> kTaskManagerProcessMemory{{
+inline constexpr Option<ByteCount> kTaskManagerProcessMemory{{
     .key = "taskmanager.memory.process.size",
     .about = "All memory of a TaskManager and its workers. Not set: taskmanager.memory.flink.size, else the limit of the "
              "container, else half of the machine."}};
-inline constexpr Option<MemorySize> kTaskManagerFlinkMemory{{
+inline constexpr Option<ByteCount> kTaskManagerFlinkMemory{{
     .key = "taskmanager.memory.flink.size",
     .about = "The same as taskmanager.memory.process.size, which wins: there is no virtual machine beside it."}};
 inline constexpr Option<double> kNetworkMemoryFraction{{
     .key = "taskmanager.memory.network.fraction", .fallback = "0.1",
     .about = "The part of the memory for blocks that travel between tasks.", .least = "0", .most = "0.9",
     .old_keys = {"taskmanager.network.memory.fraction"}}};
-inline constexpr Option<MemorySize> kNetworkMemoryMin{{
+inline constexpr Option<ByteCount> kNetworkMemoryMin{{
     .key = "taskmanager.memory.network.min", .fallback = "64 mb", .about = "At least so much for blocks, whatever the fraction.",
     .least = "1 mb", .old_keys = {"taskmanager.network.memory.min"}}};
-inline constexpr Option<MemorySize> kNetworkMemoryMax{{
+inline constexpr Option<ByteCount> kNetworkMemoryMax{{
     .key = "taskmanager.memory.network.max", .about = "At most so much for blocks, whatever the fraction. Not set: no bound.",
     .least = "1 mb", .old_keys = {"taskmanager.network.memory.max"}}};
-inline constexpr Option<MemorySize> kBlockSize{{
+inline constexpr Option<ByteCount> kBlockSize{{
     .key = "taskmanager.memory.segment-size", .fallback = "32 kb", .about = "The size of a block of records.",
     .least = "4 kb", .most = "16 mb"}};
-inline constexpr Option<MemorySize> kMaxRecordBytes{{
+inline constexpr Option<ByteCount> kMaxRecordBytes{{
     .key = "weir.max-record-bytes", .fallback = "16 mb",
     .about = "The largest record. One that does not fit a block gets a block of its own; a larger one is a bad record.",
     .least = "4 kb", .most = "1 gb"}};
-inline constexpr Option<MemorySize> kJobManagerProcessMemory{{
+inline constexpr Option<ByteCount> kJobManagerProcessMemory{{
     .key = "jobmanager.memory.process.size", .about = "All memory of the JobManager; shown to users and to Kubernetes."}};
 inline constexpr Option<Duration> kSlotSpin{{
     .key = "weir.slot.spin", .fallback = "20 us",
@@ -112,13 +112,13 @@ inline constexpr Option<Duration> kSlotSpin{{
 inline constexpr Option<Duration> kPlannerTimeout{{
     .key = "weir.planner.timeout", .fallback = "60 s", .about = "How long a job's build function may run when it is submitted.",
     .least = "100 ms"}};
-inline constexpr Option<MemorySize> kPlannerMemory{{
+inline constexpr Option<ByteCount> kPlannerMemory{{
     .key = "weir.planner.memory", .fallback = "1 gb", .about = "The address space that a job's build function may use when it is submitted.",
     .least = "64 mb"}};
 inline constexpr Option<Duration> kWorkerStartTimeout{{
     .key = "weir.worker.start-timeout", .fallback = "30 s",
     .about = "How long a worker process may take to load its job and rebuild the plan.", .least = "100 ms"}};
-inline constexpr Option<MemorySize> kWorkerMaxOutputBytes{{
+inline constexpr Option<ByteCount> kWorkerMaxOutputBytes{{
     .key = "weir.worker.max-output-bytes", .fallback = "64 mb",
     .about = "How much of what user code prints is kept per worker; the oldest half is dropped first.", .least = "64 kb"}};
 inline constexpr Option<Map> kWorkerEnvironment{{
@@ -138,12 +138,12 @@ inline constexpr Option<LogLevel> kLogLevel{{
 inline constexpr Option<int> kLogFilesKept{{
     .key = "env.log.max", .fallback = "10", .about = "How many old log files are kept beside the current one.",
     .least = "0", .most = "1000"}};
-inline constexpr Option<MemorySize> kLogFileBytesMax{{
+inline constexpr Option<ByteCount> kLogFileBytesMax{{
     .key = "weir.log.max-file-bytes", .fallback = "100 mb", .about = "A log file is rotated before it grows beyond this.",
     .least = "64 kb"}};
 inline constexpr Option<std::string> kPidDirectory{{
     .key = "env.pid.dir", .fallback = "/tmp", .about = "Where the start scripts remember the processes they started."}};
-inline constexpr Option<MemorySize> kJobStoreCacheSize{{
+inline constexpr Option<ByteCount> kJobStoreCacheSize{{
     .key = "jobstore.cache-size", .fallback = "52428800", .about = "How much memory finished jobs may take in the JobManager.",
     .least = "0"}};
 inline constexpr Option<int> kJobStoreExpirationSeconds{{

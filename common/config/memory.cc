@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kMegabyte = 1024 * 1024;
+constexpr std::uint64_t kMegabyte = 1024 * 1024;
 
 /// The text of a small file of the kernel's; nothing when it is not there.
 std::optional<std::string> read_small(const fs::path& path) {
@@ -74,31 +74,35 @@ std::optional<std::int64_t> container_limit(const fs::path& root, std::int64_t m
 }
 
 struct ProcessSize {
-  std::int64_t bytes = 0;
+  ByteCount size;
   std::string reason;
 };
 
-std::string megabytes(std::int64_t bytes) { return fmt::format("{} mb", (bytes + kMegabyte - 1) / kMegabyte); }
+std::string megabytes(ByteCount size) { return fmt::format("{} mb", (size.bytes() + kMegabyte - 1) / kMegabyte); }
 
 Result<ProcessSize> process_size(const Configuration& configuration, const MemoryLimits& limits) {
-  TRY(std::optional<MemorySize> process, configuration.find(kTaskManagerProcessMemory));
-  TRY(std::optional<MemorySize> flink, configuration.find(kTaskManagerFlinkMemory));
+  TRY(std::optional<ByteCount> process, configuration.find(kTaskManagerProcessMemory));
+  TRY(std::optional<ByteCount> flink, configuration.find(kTaskManagerFlinkMemory));
   if (process && flink && *process < *flink) {
     return Error::user(ErrorCode::invalid_argument,
                        fmt::format("{} ({}) is less than {} ({}); remove the latter", kTaskManagerProcessMemory.key, to_text(*process),
                                    kTaskManagerFlinkMemory.key, to_text(*flink)));
   }
   const OptionText& option = process ? static_cast<const OptionText&>(kTaskManagerProcessMemory) : kTaskManagerFlinkMemory;
-  std::optional<MemorySize> set = process ? process : flink;
-  std::int64_t there_is = limits.container_bytes.value_or(limits.machine_bytes);
-  if (set && set->bytes > there_is) {
+  std::optional<ByteCount> set = process ? process : flink;
+  ByteCount there_is = limits.container.value_or(limits.machine);
+  if (set && *set > there_is) {
     return Error::user(ErrorCode::invalid_argument,
                        fmt::format("{} ({}) is more than {} has ({}); the kernel would end the process", option.key, to_text(*set),
-                                   limits.container_bytes ? "the container" : "the machine", megabytes(there_is)));
+                                   limits.container ? "the container" : "the machine", megabytes(there_is)));
   }
-  if (set) return ProcessSize{set->bytes, std::string(option.key)};
-  if (limits.container_bytes) return ProcessSize{*limits.container_bytes, "the container's limit"};
-  return ProcessSize{limits.machine_bytes / 2, "half of the machine's memory"};
+  if (set) return ProcessSize{*set, std::string(option.key)};
+  if (limits.container) return ProcessSize{*limits.container, "the container's limit"};
+  return ProcessSize{limits.machine / 2, "half of the machine's memory"};
+}
+
+ByteCount part_of(ByteCount whole, double fraction) {
+  return ByteCount(static_cast<std::uint64_t>(static_cast<double>(whole.bytes()) * fraction));
 }
 
 }  // namespace
@@ -108,12 +112,14 @@ Result<MemoryLimits> read_memory_limits(const std::string& root) {
   std::optional<std::string> text = read_small(meminfo);
   if (!text) return Error::external(ErrorCode::io, fmt::format("cannot read {}", meminfo.string()));
   constexpr std::string_view kTotal = "MemTotal:";
-  MemoryLimits limits;
+  std::int64_t machine = 0;
   for (std::string_view line : split(*text, '\n')) {
-    if (line.starts_with(kTotal)) limits.machine_bytes = number_in(line.substr(kTotal.size())).value_or(0) * 1024;
+    if (line.starts_with(kTotal)) machine = number_in(line.substr(kTotal.size())).value_or(0) * 1024;
   }
-  if (limits.machine_bytes <= 0) return Error::external(ErrorCode::io, fmt::format("{} does not say how much memory there is", meminfo.string()));
-  limits.container_bytes = container_limit(root, limits.machine_bytes);
+  if (machine <= 0) return Error::external(ErrorCode::io, fmt::format("{} does not say how much memory there is", meminfo.string()));
+  MemoryLimits limits;
+  limits.machine = ByteCount(static_cast<std::uint64_t>(machine));
+  if (std::optional<std::int64_t> limit = container_limit(root, machine)) limits.container = ByteCount(static_cast<std::uint64_t>(*limit));
   return limits;
 }
 
@@ -121,27 +127,26 @@ Result<MemoryBudget> divide_memory(const Configuration& configuration, const Mem
   TRY(ProcessSize process, process_size(configuration, limits));
   TRY(int slots, configuration.get(kTaskManagerSlots));
   TRY(double fraction, configuration.get(kNetworkMemoryFraction));
-  TRY(MemorySize least, configuration.get(kNetworkMemoryMin));
-  TRY(std::optional<MemorySize> most, configuration.find(kNetworkMemoryMax));
-  auto network = std::max(least.bytes, static_cast<std::int64_t>(static_cast<double>(process.bytes) * fraction));
-  if (most) network = std::min(network, most->bytes);
-  std::int64_t rest = process.bytes - kDaemonBytes - network;
-  if (rest < slots * kSlotBytesMin) {
+  TRY(ByteCount least, configuration.get(kNetworkMemoryMin));
+  TRY(std::optional<ByteCount> most, configuration.find(kNetworkMemoryMax));
+  const ByteCount bound = most.value_or(process.size);
+  const ByteCount network = std::min(std::max(least, part_of(process.size, fraction)), bound);
+  const ByteCount fixed = kDaemonMemory + kSlotMemoryMin * static_cast<std::uint64_t>(slots);
+  if (process.size < fixed + network) {
     // The smallest size: what is needed beside the network's fraction, or beside its minimum, whichever asks for more.
-    std::int64_t fixed = kDaemonBytes + slots * kSlotBytesMin;
-    auto by_fraction = static_cast<std::int64_t>(static_cast<double>(fixed) / (1 - fraction)) + 1;
-    if (most) by_fraction = std::min(by_fraction, fixed + most->bytes);
-    std::int64_t needed = std::max(by_fraction, fixed + std::min(least.bytes, most.value_or(least).bytes));
+    ByteCount by_fraction = part_of(fixed, 1 / (1 - fraction)) + ByteCount::kib(1);
+    if (most) by_fraction = std::min(by_fraction, fixed + *most);
+    const ByteCount needed = std::max(by_fraction, fixed + std::min(least, most.value_or(least)));
     return Error::user(ErrorCode::invalid_argument,
                        fmt::format("{} ({}) is too little for {} slots: at least {}; raise {} or lower {}", process.reason,
-                                   megabytes(process.bytes), slots, megabytes(needed), kTaskManagerProcessMemory.key, kTaskManagerSlots.key));
+                                   megabytes(process.size), slots, megabytes(needed), kTaskManagerProcessMemory.key, kTaskManagerSlots.key));
   }
   MemoryBudget budget;
-  budget.process_bytes = process.bytes;
-  budget.daemon_bytes = kDaemonBytes;
-  budget.network_bytes = network;
-  budget.slot_bytes = (process.bytes - kDaemonBytes) / slots;
-  budget.slot_network_bytes = network / slots;
+  budget.process = process.size;
+  budget.daemon = kDaemonMemory;
+  budget.network = network;
+  budget.slot = (process.size - kDaemonMemory) / static_cast<std::uint64_t>(slots);
+  budget.slot_network = network / static_cast<std::uint64_t>(slots);
   budget.reason = std::move(process.reason);
   return budget;
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstdint>
 #include <limits>
 
 #include "common/config/words.h"
@@ -33,7 +34,7 @@ std::optional<int> shift_of(std::string_view unit) {
 
 }  // namespace
 
-std::optional<MemorySize> parse_memory_size(std::string_view text) {
+std::optional<ByteCount> parse_memory_size(std::string_view text) {
   text = trimmed(text);
   std::int64_t number = 0;
   if (text.empty() || text[0] < '0' || text[0] > '9') return std::nullopt;
@@ -42,15 +43,17 @@ std::optional<MemorySize> parse_memory_size(std::string_view text) {
   std::string unit = lower(trimmed(text.substr(static_cast<std::size_t>(end - text.data()))));
   std::optional<int> shift = shift_of(unit);
   if (!shift || number > (std::numeric_limits<std::int64_t>::max() >> *shift)) return std::nullopt;
-  return MemorySize{number << *shift};
+  return ByteCount(static_cast<std::uint64_t>(number << *shift));
 }
 
-std::string to_text(MemorySize size) {
+std::string to_text(ByteCount size) {
   for (const Unit& unit : kUnits) {
-    std::int64_t scale = std::int64_t{1} << unit.shift;
-    if (size.bytes >= scale && size.bytes % scale == 0) return std::to_string(size.bytes / scale) + " " + std::string(unit.names[0]);
+    std::uint64_t scale = std::uint64_t{1} << unit.shift;
+    if (size.bytes() >= scale && size.bytes() % scale == 0) {
+      return std::to_string(size.bytes() / scale) + " " + std::string(unit.names[0]);
+    }
   }
-  return std::to_string(size.bytes) + " bytes";
+  return std::to_string(size.bytes()) + " bytes";
 }
 
 }  // namespace weir::config

@@ -1,26 +1,20 @@
 // Amounts of memory as Flink's configuration writes them.
 #pragma once
 
-#include <compare>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-namespace weir::config {
+#include "common/base/byte_count.h"
 
-/// A number of bytes, at most 2^63 - 1.
-struct MemorySize {
-  std::int64_t bytes = 0;
-  auto operator<=>(const MemorySize&) const = default;
-};
+namespace weir::config {
 
 /// Reads an amount of memory: a whole number and a unit, blanks allowed, unit in any case. All units are powers of 1024.
 /// Units: b bytes, k kb kibibytes, m mb mebibytes, g gb gibibytes, t tb tebibytes. No unit means bytes.
 /// @return nothing when the text is none, or more than 2^63 - 1 bytes
-std::optional<MemorySize> parse_memory_size(std::string_view text);
+std::optional<ByteCount> parse_memory_size(std::string_view text);
 
 /// The shortest way to write `size` that parses to the same value: "64 mb", "1500 kb".
-std::string to_text(MemorySize size);
+std::string to_text(ByteCount size);
 
 }  // namespace weir::config

@@ -41,7 +41,7 @@ inline constexpr Option<std::string> kRestBindAddress{{
     .about = "The local address that the REST API binds to; 0.0.0.0 for all.",
     .flink = "(none): rest.address, else 0.0.0.0",
     .because = "who reaches the port may run code, so a listener is closed until it is opened"}};
-inline constexpr Option<MemorySize> kRestServerMaxContentLength{{
+inline constexpr Option<ByteCount> kRestServerMaxContentLength{{
     .key = "rest.server.max-content-length", .fallback = "104857600",
     .about = "The largest request body, uploaded job artefacts included. Larger ones are answered with 413.",
     .least = "64 kb", .most = "16 gb"}};
@@ -54,7 +54,7 @@ inline constexpr Option<Duration> kRestConnectionTimeout{{
 inline constexpr Option<Duration> kRestIdlenessTimeout{{
     .key = "rest.idleness-timeout", .fallback = "5 min", .about = "A connection without traffic for so long is closed.",
     .least = "1 ms"}};
-inline constexpr Option<MemorySize> kRestClientMaxContentLength{{
+inline constexpr Option<ByteCount> kRestClientMaxContentLength{{
     .key = "rest.client.max-content-length", .fallback = "104857600", .about = "The largest answer that a client accepts.",
     .least = "64 kb", .most = "16 gb"}};
 inline constexpr Option<int> kRestRetryMaxAttempts{{
@@ -93,7 +93,7 @@ inline constexpr Option<int> kWebExceptionHistorySize{{
 
 // RPC between the daemons
 
-inline constexpr Option<MemorySize> kRpcMaxFrameBytes{{
+inline constexpr Option<ByteCount> kRpcMaxFrameBytes{{
     .key = "weir.rpc.max-frame-bytes", .fallback = "64 mb", .about = "The largest message between the daemons.",
     .least = "64 kb", .most = "1 gb"}};
 inline constexpr Option<Duration> kRpcAskTimeout{{

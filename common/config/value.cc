@@ -89,10 +89,10 @@ std::string Value<Duration>::forms() {
 }
 std::optional<Duration> Value<Duration>::parse(std::string_view text) { return parse_duration(text); }
 
-std::string Value<MemorySize>::forms() {
+std::string Value<ByteCount>::forms() {
   return "a memory size: a whole number and one of b, kb, mb, gb, tb (without a unit: bytes), such as 1728m or 4 gb";
 }
-std::optional<MemorySize> Value<MemorySize>::parse(std::string_view text) { return parse_memory_size(text); }
+std::optional<ByteCount> Value<ByteCount>::parse(std::string_view text) { return parse_memory_size(text); }
 
 std::string Value<PortRange>::forms() {
   return "ports: numbers between 0 and 65535 and ranges of them separated by commas, such as 6124 or 50100-50200,0";

@@ -68,10 +68,10 @@ struct Value<Duration> {
 };
 
 template <>
-struct Value<MemorySize> {
+struct Value<ByteCount> {
   static constexpr std::string_view kName = "MemorySize";
   static std::string forms();
-  static std::optional<MemorySize> parse(std::string_view text);
+  static std::optional<ByteCount> parse(std::string_view text);
 };
 
 template <>

@@ -13,9 +13,7 @@ std::string_view trimmed(std::string_view text);
 std::string lower(std::string_view text);
 /// The parts between separators: one more than there are separators, so at least one.
 std::vector<std::string_view> split(std::string_view text, char separator);
-/// `text` in double quotes for a message: control characters as \xNN, at most 80 bytes of it.
+/// `text` in double quotes for a message: printable, at most 80 bytes of it.
 std::string in_quotes(std::string_view text);
-/// How many single letters must be inserted, removed, replaced or swapped with their neighbour to make `a` into `b`.
-std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace weir::config

@@ -9,6 +9,7 @@
 
 using namespace weir::config;
 using namespace std::chrono_literals;
+using weir::ByteCount;
 
 TEST_CASE("duration: Flink's forms are read") {
   struct Case {
@@ -50,14 +51,14 @@ TEST_CASE("duration: text of a random span reads back as it") {
 TEST_CASE("memory size: Flink's forms are read") {
   struct Case {
     const char* text;
-    std::int64_t bytes;
+    std::uint64_t bytes;
   };
   const Case cases[] = {{"0", 0},           {"104857600", 104857600}, {"1728m", 1728LL << 20}, {"1 gb", 1LL << 30}, {"4 G", 4LL << 30},
                         {"32 kb", 32 << 10}, {"10485760b", 10485760},  {"7 bytes", 7},          {"2 kibibytes", 2048},
                         {"1 Mebibytes", 1 << 20}, {"3 gibibytes", 3LL << 30}, {"8388607 tb", 8388607LL << 40}, {"1 t", 1LL << 40}};
   for (const Case& one : cases) {
     INFO(one.text);
-    CHECK(parse_memory_size(one.text) == MemorySize{one.bytes});
+    CHECK(parse_memory_size(one.text) == ByteCount(one.bytes));
   }
 }
 
@@ -73,11 +74,11 @@ TEST_CASE("memory size: text of a random size reads back as it") {
   INFO("WEIR_TEST_SEED=", weir::test::seed());
   std::mt19937_64 random(weir::test::seed());
   for (int i = 0; i < 500; ++i) {
-    MemorySize size{static_cast<std::int64_t>(random() >> (1 + random() % 63))};
+    ByteCount size(random() >> (1 + random() % 63));
     CHECK(parse_memory_size(to_text(size)) == size);
   }
-  CHECK(to_text(MemorySize{64 << 20}) == "64 mb");
-  CHECK(to_text(MemorySize{1500 << 10}) == "1500 kb");
+  CHECK(to_text(ByteCount::mib(64)) == "64 mb");
+  CHECK(to_text(ByteCount::kib(1500)) == "1500 kb");
 }
 
 TEST_CASE("ports: numbers and ranges are read in the order written") {
@@ -150,15 +151,7 @@ TEST_CASE("values: random text is read or refused by every type without harm") {
   }
 }
 
-TEST_CASE("words: the edit distance counts inserted, removed, replaced and swapped letters") {
-  CHECK(edit_distance("", "abc") == 3);
-  CHECK(edit_distance("rest.port", "rest.port") == 0);
-  CHECK(edit_distance("rest.prot", "rest.port") == 1);
-  CHECK(edit_distance("rest.prt", "rest.port") == 1);
-  CHECK(edit_distance("kitten", "sitting") == 3);
-}
-
 TEST_CASE("words: a quoted text is short and has no control characters") {
-  CHECK(in_quotes("a\nb") == "\"a\\x0ab\"");
+  CHECK(in_quotes("a\nb") == "\"a\\nb\"");
   CHECK(in_quotes(std::string(200, 'x')).size() == 85);
 }
