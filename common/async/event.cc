@@ -1,7 +1,6 @@
 #include "common/async/event.h"
 
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace weir {
@@ -16,15 +15,16 @@ void Event::set() {
 void Event::reset() { is_set_ = false; }
 
 Async<void> Event::wait() {
-  while (!is_set_) {
-    boost::system::error_code woken;
-    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-    // Woken by set() or by cancellation of this coroutine; the latter throws here.
-    const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) throw boost::system::system_error(woken);
-    // Set and reset again before this coroutine ran: it was let pass all the same.
-    co_return;
-  }
+  if (is_set_) co_return;
+  boost::system::error_code woken;
+  co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  // Woken by set(), which may have been taken back before this coroutine ran, or because it has been cancelled.
+  if (!is_set_) co_await unwind_if_cancelled();
+}
+
+Async<Result<void>> wait_for(Event& event) {
+  co_await event.wait();
+  co_return Result<void>();
 }
 
 }  // namespace weir

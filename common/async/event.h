@@ -27,4 +27,7 @@ class Event {
   bool is_set_ = false;
 };
 
+/// The same as a thing that can have a deadline: with_deadline(clock, time, "what", wait_for(event)).
+Async<Result<void>> wait_for(Event& event);
+
 }  // namespace weir

@@ -31,4 +31,8 @@ struct AsyncYields<void> { using type = void; };
 template <class T>
 using Async = asio::awaitable<typename detail::AsyncYields<T>::type>;
 
+/// Awaited after an operation that reports cancelling otherwise than by throwing: unwinds when this coroutine has been
+/// cancelled, and does nothing else. (The check is in `co_await` itself.)
+inline Async<void> unwind_if_cancelled() { co_return; }
+
 }  // namespace weir

@@ -5,8 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "common/base/unique_fd.h"
@@ -19,8 +19,8 @@ namespace weir::rpc {
 class FrameStream;
 
 /// Serves a method table to the peer and makes calls to it, many at a time, over one stream.
-/// Lives on: the control thread. Owned by RpcServer, RpcClient or, over a socket pair, by whoever made the pair.
-/// Life cycle: made -> run() (started in the owner's gate) -> the stream ends or end() -> run() returns -> close() -> destroyed.
+/// Lives on: the control thread. Owned by Server, Client or, over a socket pair, by whoever made the pair.
+/// Life cycle: made -> run(), which ends with the stream, with end(), or cancelled -> destroyed.
 /// Promise: once it has ended every pending and every later call fails with unavailable; handlers that change something still
 /// run to their end, their answers are dropped.
 class Connection final : public Caller {
@@ -33,17 +33,18 @@ class Connection final : public Caller {
   /// After a handshake over `stream`.
   Connection(asio::any_io_executor executor, std::unique_ptr<FrameStream> stream, Identity peer,
              const MethodTable& methods, const Limits& limits);
-  ~Connection() override;  ///< ENSUREs that close() has been awaited, unless run() was never called
+  ~Connection() override;  ///< not while run() is under way
 
-  /// Reads and serves until the stream ends or end() is called.
-  /// @return  why it ended; unavailable "closed by the peer" and the like, corrupt when the bytes were wrong
-  asio::awaitable<Error> run();
-  /// Ends the stream now: pending calls fail with unavailable, run() returns soon. Does not wait.
+  /// Reads and serves until the stream ends or end() is called, then waits for the handlers. Cancelled, it ends the stream,
+  /// cancels all handlers, waits for them, and only then unwinds.
+  /// @param ended  called once, as soon as the stream has ended and before the handlers are waited for; may be empty
+  /// @return       why it ended: unavailable "closed by the peer" and the like, corrupt when the bytes were wrong
+  asio::awaitable<Error> run(std::function<void(const Error&)> ended);
+  /// Ends the stream now: pending calls fail with unavailable, handlers of `ends_with_caller` are cancelled, run() returns
+  /// soon. Does not wait.
   void end(const std::string& reason);
-  /// end(), cancels all handlers, waits for them.
-  Async<void> close();
-  /// After run(): waits for handlers that run to their end; those that end with their caller have been cancelled.
-  Async<void> finish_handlers();
+  /// Cancels every handler, also those that run to their end; for the end of a daemon.
+  void cancel_handlers();
 
   Async<std::string> call(MethodId method, std::string payload, SteadyTime deadline,
                           std::uint64_t leader_epoch) override;

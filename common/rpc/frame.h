@@ -1,6 +1,7 @@
 // The frame of the control plane's protocol; byte by byte in docs/formats/rpc_frame.md. Pure: no socket, no clock.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -38,7 +39,7 @@ enum class FrameKind : std::uint8_t {
 struct FrameHeader {
   FrameKind kind = FrameKind::request;
   std::uint8_t flags = 0;  ///< none are defined: must be 0
-  MethodId method = 0;
+  MethodId method;
   std::uint32_t remaining_ms = 0;  ///< time that the caller will still wait
   std::uint64_t call_id = 0;
   std::uint64_t leader_epoch = 0;
@@ -55,11 +56,11 @@ inline constexpr std::uint32_t kFrameMagic = 0x43505257;  ///< "WRPC" on the wir
 
 /// The 40 bytes that go before `payload`, checksum included.
 /// ENSUREs that the payload fits 32 bits; the sender has checked its limit.
-std::string encode_frame_header(const FrameHeader& header, std::string_view payload);
+std::array<char, kFrameHeaderBytes> encode_frame_header(const FrameHeader& header, std::string_view payload);
 
 /// Takes bytes as they come from a stream, gives whole frames.
 /// Lives on: any thread (pure). One per connection. After an error the stream is lost: close it.
-/// Promise: never holds more memory than twice what it was given plus `kReadBytes`, whatever length a header claims.
+/// Promise: never holds more memory than twice what it was given plus twice `kReadBytes`, whatever length a header claims.
 class FrameDecoder {
  public:
   /// Least space offered to a read.

@@ -1,0 +1,184 @@
+#include "common/rpc/client.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "common/async/clock.h"
+#include "common/async/deadline.h"
+#include "common/async/event.h"
+#include "common/async/gate.h"
+#include "common/base/ensure.h"
+#include "common/observe/log.h"
+#include "common/rpc/backoff.h"
+#include "common/rpc/dial.h"
+
+namespace weir::rpc {
+namespace {
+
+std::uint64_t seed_of(const Incarnation& incarnation) { return std::hash<Incarnation>()(incarnation); }
+
+/// The dial was answered, and not by a peer of ours: what was there is gone.
+bool is_refusal(const Error& error) {
+  return error.code != ErrorCode::deadline_exceeded && error.code != ErrorCode::not_found;
+}
+
+}  // namespace
+
+/// Lives on: the control thread. At a fixed address: coroutines refer to it.
+class Client::Core {
+ public:
+  Core(asio::any_io_executor executor, Address address, Identity self, const MethodTable& methods,
+       const Limits& limits, ClientEvents events)
+      : executor_(executor), address_(std::move(address)), self_(std::move(self)), methods_(methods), limits_(limits),
+        events_(std::move(events)), backoff_(limits.backoff_min, limits.backoff_max, seed_of(self_.incarnation)),
+        connected_(executor), disconnected_(executor), gate_(executor, "an RPC client") {
+    disconnected_.set();
+  }
+
+  void start() {
+    ENSURE(gate_.size() == 0, "an RPC client was started twice: {}", address_.to_string());
+    gate_.start("dialling " + address_.to_string(), keep_connected());
+  }
+  Async<void> close() { return gate_.close(); }
+  Connection* connection() const noexcept { return connection_; }
+  const Address& address() const noexcept { return address_; }
+  Error not_connected() const {
+    return Error::external(ErrorCode::unavailable,
+                           fmt::format("no connection to {}{}{}", address_.to_string(),
+                                       last_failure_.empty() ? "" : ": ", last_failure_));
+  }
+  Async<Result<void>> wait_connected(SteadyTime deadline);
+
+ private:
+  Async<void> keep_connected();
+  Async<void> serve(Dialled dialled);
+  void on_dialled(const Identity& peer);
+  void on_dial_failed(const Error& reason);
+  void tell_lost(const Error& reason);
+  void on_ended(const Error& reason);
+
+  // Set once
+  asio::any_io_executor executor_;
+  const Address address_;
+  const Identity self_;
+  const MethodTable& methods_;
+  const Limits limits_;
+  const ClientEvents events_;
+  // Control thread only
+  SystemClock clock_;
+  Backoff backoff_;
+  Connection* connection_ = nullptr;  ///< the open one
+  std::optional<Identity> peer_;      ///< connected, or expected back until keep_until_
+  SteadyTime keep_until_{};
+  std::string last_failure_;
+  std::uint64_t failures_in_a_row_ = 0;
+  Event connected_;
+  Event disconnected_;
+  Gate gate_;
+};
+
+Async<void> Client::Core::keep_connected() {
+  while (true) {
+    const SteadyTime dial_by = peer_ ? keep_until_ : SteadyTime::max();
+    auto dialled = co_await dial(address_, self_, limits_, dial_by);
+    if (dialled.ok()) {
+      on_dialled(dialled.value().peer);
+      disconnected_.reset();
+      gate_.start("the connection to " + address_.to_string(), serve(std::move(dialled).value()));
+      co_await disconnected_.wait();
+      continue;
+    }
+    on_dial_failed(dialled.error());
+    SteadyTime wake = clock_.now() + backoff_.next();
+    if (peer_) wake = std::min(wake, keep_until_);
+    co_await clock_.sleep_until(wake);
+  }
+}
+
+/// Apart from the dialling: handlers of an ended connection may still run while the next one is made.
+Async<void> Client::Core::serve(Dialled dialled) {
+  Connection connection(executor_, std::move(dialled.stream), std::move(dialled.peer), methods_, limits_);
+  const bool was_kept = peer_.has_value();
+  connection_ = &connection;
+  peer_ = connection.peer();
+  connected_.set();
+  const auto& tell = was_kept ? events_.kept : events_.connected;
+  if (tell) tell(connection.peer());
+  auto ended = [this](const Error& reason) { on_ended(reason); };
+  std::function<void(const Error&)> on_end = ended;
+  auto run = connection.run(std::move(on_end));
+  co_await std::move(run);
+}
+
+void Client::Core::on_dialled(const Identity& peer) {
+  backoff_.reset();
+  failures_in_a_row_ = 0;
+  last_failure_.clear();
+  if (peer_ && peer_->incarnation != peer.incarnation) {
+    tell_lost(Error::external(ErrorCode::unavailable, fmt::format("{} was restarted: another incarnation answered",
+                                                                  address_.to_string())));
+  }
+}
+
+void Client::Core::on_dial_failed(const Error& reason) {
+  last_failure_ = reason.message;
+  if (peer_ && (is_refusal(reason) || clock_.now() >= keep_until_)) {
+    tell_lost(reason);
+    return;
+  }
+  if (peer_) return;
+  ++failures_in_a_row_;
+  if (events_.dial_failed) events_.dial_failed(reason, failures_in_a_row_);
+}
+
+void Client::Core::tell_lost(const Error& reason) {
+  const Identity peer = *peer_;
+  peer_.reset();
+  if (events_.lost) events_.lost(peer, reason);
+}
+
+void Client::Core::on_ended(const Error& reason) {
+  connection_ = nullptr;
+  connected_.reset();
+  last_failure_ = reason.message;
+  keep_until_ = clock_.now() + limits_.keep_time;
+  backoff_.reset();
+  disconnected_.set();
+}
+
+Async<Result<void>> Client::Core::wait_connected(SteadyTime deadline) {
+  while (connection_ == nullptr) {
+    if (clock_.now() >= deadline) {
+      co_return Error::external(ErrorCode::deadline_exceeded, "no answer in time: " + not_connected().message);
+    }
+    std::string what = "connect";
+    auto waiting = with_deadline(clock_, deadline, std::move(what), wait_for(connected_));
+    (void)co_await std::move(waiting);
+  }
+  co_return Result<void>();
+}
+
+Client::Client(asio::any_io_executor executor, Address address, Identity self, const MethodTable& methods,
+               const Limits& limits, ClientEvents events)
+    : core_(std::make_unique<Core>(std::move(executor), std::move(address), std::move(self), methods, limits,
+                                   std::move(events))) {}
+Client::~Client() = default;
+void Client::start() { core_->start(); }
+Async<void> Client::close() { return core_->close(); }
+
+Async<std::string> Client::call(MethodId method, std::string payload, SteadyTime deadline,
+                                std::uint64_t leader_epoch) {
+  if (core_->connection() == nullptr) co_return core_->not_connected();
+  co_return co_await core_->connection()->call(method, std::move(payload), deadline, leader_epoch);
+}
+
+Async<Result<void>> Client::wait_connected(SteadyTime deadline) { return core_->wait_connected(deadline); }
+bool Client::is_connected() const noexcept { return core_->connection() != nullptr; }
+void Client::drop_connection(const std::string& reason) {
+  if (core_->connection() != nullptr) core_->connection()->end(reason);
+}
+const Address& Client::address() const noexcept { return core_->address(); }
+
+}  // namespace weir::rpc
