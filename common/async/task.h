@@ -9,6 +9,11 @@
 
 #include "api/weir/result.h"
 
+// GCC 12 takes the frame allocator of Asio's coroutines for a mistake once it is inlined, wherever a coroutine stands.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 namespace weir {
 
 namespace asio = boost::asio;

@@ -252,13 +252,15 @@ Async<std::string> Connection::Core::call(MethodId method, std::string payload, 
 
 asio::awaitable<Result<std::string>> Connection::Core::wait_reply(std::uint64_t call_id, SteadyTime deadline) {
   auto initiate = [this, call_id, deadline](auto handler) {
-    auto slot = asio::get_associated_cancellation_slot(handler);
+    // The type-erased handler has a cancellation slot of its own, which takes the place of the one underneath.
+    Pending pending{Completion(std::move(handler)), deadline};
+    auto slot = asio::get_associated_cancellation_slot(pending.completion);
     if (slot.is_connected()) {
       slot.assign([this, call_id](asio::cancellation_type) {
         give_up(call_id, Error::external(ErrorCode::cancelled, "the call was given up"));
       });
     }
-    pending_.emplace(call_id, Pending{Completion(std::move(handler)), deadline});
+    pending_.emplace(call_id, std::move(pending));
     deadlines_.emplace(deadline, call_id);
     if (deadlines_.size() == 1) deadline_added_.set();
     if (deadline < armed_for_) timer_.cancel();

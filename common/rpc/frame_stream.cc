@@ -78,7 +78,7 @@ FrameStream::FrameStream(asio::any_io_executor executor, UniqueFd fd, std::size_
   const asio::generic::stream_protocol protocol(family, 0);
   socket_.assign(protocol, fd.get(), problem);
   if (!problem) (void)fd.release();
-  socket_.native_non_blocking(true, problem);
+  socket_.non_blocking(true, problem);
   if (problem) end();
 }
 
