@@ -75,19 +75,22 @@ class Deadline {
   std::shared_ptr<Watch> watch_;
 };
 
-/// Where an answer meets the connection that waits for it. On the connection's thread, but for `context`, which is set once.
-struct Exchange {
-  std::weak_ptr<asio::io_context> context;  // weak: an answer that comes after the server's end is dropped
-  std::optional<Response> response;
+/// Where a value from somewhere else meets the connection that waits for it. On the connection's thread, but for `context`, which
+/// is set once.
+template <class T>
+struct Meeting {
+  std::weak_ptr<asio::io_context> context;  // weak: a value that comes after the server's end is dropped
+  std::optional<T> value;
   asio::steady_timer* waiting = nullptr;
 };
 
-void deliver(const std::shared_ptr<Exchange>& exchange, Response response) {
-  std::shared_ptr<asio::io_context> context = exchange->context.lock();
+template <class T>
+void deliver(const std::shared_ptr<Meeting<T>>& meeting, T value) {
+  std::shared_ptr<asio::io_context> context = meeting->context.lock();
   if (!context) return;
-  asio::post(*context, [exchange, response = std::move(response)]() mutable {
-    exchange->response = std::move(response);
-    if (exchange->waiting != nullptr) exchange->waiting->cancel();
+  asio::post(*context, [meeting, value = std::move(value)]() mutable {
+    meeting->value = std::move(value);
+    if (meeting->waiting != nullptr) meeting->waiting->cancel();
   });
 }
 
@@ -160,11 +163,21 @@ struct HttpConnection::State {
   asio::awaitable<bool> refuse(Refusal refusal);
   asio::awaitable<bool> send(Response response, bool head_only);
   asio::awaitable<bool> send_file(const UniqueFd& file, std::uint64_t offset, std::uint64_t bytes);
+  asio::awaitable<bool> send_stream(const StreamBody& body);
   asio::awaitable<bool> write(std::string_view bytes);
   asio::awaitable<void> linger();
 
+  /// Somewhere to wait for a T, until answer_timeout.
+  template <class T>
+  std::shared_ptr<Meeting<T>> arrange() {
+    auto meeting = std::make_shared<Meeting<T>>();
+    meeting->context = context;
+    meeting->waiting = &answer_timer;
+    answer_timer.expires_after(options.answer_timeout);
+    return meeting;
+  }
   Request begin_request(const Parser& parser) const;
-  std::string head_of(const Response& response, std::uint64_t body_bytes) const;
+  std::string head_of(const Response& response, std::optional<std::uint64_t> body_bytes) const;
   void close() {
     error_code ignored;
     deadline.clear();
@@ -375,22 +388,19 @@ asio::awaitable<Refusal> HttpConnection::State::read_pieces(Parser& parser, std:
 /// What the handler answers, however it fails to.
 asio::awaitable<Response> HttpConnection::State::ask_handler(Request request) {
   if (request.method == "OPTIONS") co_return options_response();
-  auto exchange = std::make_shared<Exchange>();
-  exchange->context = context;
-  exchange->waiting = &answer_timer;
-  answer_timer.expires_after(options.answer_timeout);
-  Responder responder([exchange](Response response) { deliver(exchange, std::move(response)); });
+  auto meeting = arrange<Response>();
+  Responder responder([meeting](Response response) { deliver(meeting, std::move(response)); });
   try {
     handler.handle(std::move(request), std::move(responder));
   } catch (const std::exception& failure) {
-    exchange->waiting = nullptr;
+    meeting->waiting = nullptr;
     std::vector<std::string> messages(1, "Internal server error.");
     messages.push_back(failure.what());
     co_return error_response(500, messages);
   }
   co_await answer_timer.async_wait(kAsTuple);
-  exchange->waiting = nullptr;
-  if (exchange->response) co_return std::move(*exchange->response);
+  meeting->waiting = nullptr;
+  if (meeting->value) co_return std::move(*meeting->value);
   std::vector<std::string> messages(1, "The request was not answered in time: try again later.");
   co_return error_response(503, messages);
 }
@@ -406,11 +416,14 @@ asio::awaitable<bool> HttpConnection::State::refuse(Refusal refusal) {
   co_return false;
 }
 
-std::string HttpConnection::State::head_of(const Response& response, std::uint64_t body_bytes) const {
+/// @param body_bytes  nothing for a body whose length shows at its end
+std::string HttpConnection::State::head_of(const Response& response, std::optional<std::uint64_t> body_bytes) const {
   std::string_view reason = beast::http::obsolete_reason(static_cast<beast::http::status>(response.status));
   std::string head = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason);
   if (!response.content_type.empty()) append_header(head, "Content-Type", response.content_type);
-  if (response.status != 204 && response.status != 304) append_header(head, "Content-Length", std::to_string(body_bytes));
+  bool has_body = response.status != 204 && response.status != 304;
+  if (has_body && body_bytes) append_header(head, "Content-Length", std::to_string(*body_bytes));
+  if (has_body && !body_bytes && !old_version) append_header(head, "Transfer-Encoding", "chunked");
   if (!options.allow_origin.empty()) append_header(head, "Access-Control-Allow-Origin", options.allow_origin);
   append_header(head, "X-Content-Type-Options", "nosniff");
   if (response.page) {
@@ -439,6 +452,13 @@ asio::awaitable<bool> HttpConnection::State::send(Response response, bool head_o
     std::vector<std::string> messages(1, "The file is not there any more.");
     response = error_response(404, messages);
   }
+  if (const StreamBody* stream = std::get_if<StreamBody>(&response.body)) {
+    keep_alive = keep_alive && !old_version;  // HTTP/1.0 knows the end of such a body by the end of the connection
+    std::string head = head_of(response, std::nullopt);
+    bool sent = co_await write(head);
+    if (sent && !bodiless) sent = co_await send_stream(*stream);
+    co_return sent;
+  }
   const std::string& body = std::get<std::string>(response.body);
   std::string head = head_of(response, body.size());
   if (bodiless) co_return co_await write(head);
@@ -464,6 +484,23 @@ asio::awaitable<bool> HttpConnection::State::send_file(const UniqueFd& file, std
     bytes -= static_cast<std::uint64_t>(count);
   }
   co_return true;
+}
+
+asio::awaitable<bool> HttpConnection::State::send_stream(const StreamBody& body) {
+  while (true) {
+    auto meeting = arrange<Result<std::string>>();
+    body.next([meeting](Result<std::string> piece) { deliver(meeting, std::move(piece)); });
+    co_await answer_timer.async_wait(kAsTuple);
+    meeting->waiting = nullptr;
+    if (!meeting->value || !meeting->value->ok()) co_return false;
+    const std::string& piece = **meeting->value;
+    if (piece.empty()) break;
+    std::string chunk = old_version ? piece : fmt::format("{:x}\r\n{}\r\n", piece.size(), piece);
+    bool sent = co_await write(chunk);
+    if (!sent) co_return false;
+  }
+  if (old_version) co_return true;
+  co_return co_await write("0\r\n\r\n");
 }
 
 asio::awaitable<bool> HttpConnection::State::write(std::string_view bytes) {

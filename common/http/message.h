@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "api/weir/result.h"
+
 namespace weir::http {
 
 struct Header {
@@ -66,11 +68,19 @@ struct FileBody {
   std::optional<std::uint64_t> bytes;  ///< to the end of the file, as long as it is at that moment, when not given
 };
 
+/// The body of an answer that comes from somewhere else, piece by piece; sent chunked, without its length in front.
+struct StreamBody {
+  using Taker = std::function<void(Result<std::string>)>;
+  /// Asked for the next piece when the last one was sent: calls its argument once, from any thread, now or later. An empty piece
+  /// is the end; an Error closes the connection, so that the client sees that something is missing.
+  std::function<void(Taker)> next;
+};
+
 struct Response {
   unsigned status = 200;
   std::string content_type;  ///< no header when empty
   std::vector<Header> headers;
-  std::variant<std::string, FileBody> body;
+  std::variant<std::string, FileBody, StreamBody> body;
   bool page = false;  ///< part of the dashboard: sent with the headers that keep foreign scripts and frames out
 };
 

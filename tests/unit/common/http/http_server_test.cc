@@ -96,6 +96,16 @@ class Echo : public Handler {
       response.body = file;
       return responder.answer(std::move(response));
     }
+    if (request.target == "/stream" || request.target == "/broken") {
+      Response response = text("");
+      response.body = weir::http::StreamBody{[left = 3, broken = request.target == "/broken"](auto take) mutable {
+        if (left == 1 && broken) return take(weir::Error::internal("no more"));
+        std::string piece = left == 0 ? "" : std::string(100'000, static_cast<char>('0' + left));
+        if (left > 0) --left;
+        std::thread([take, piece] { take(piece); }).join();
+      }};
+      return responder.answer(std::move(response));
+    }
     if (request.target == "/upload") {
       std::string answer;
       for (const auto& part : request.parts) {
@@ -444,6 +454,25 @@ TEST_CASE("http_server: a file is sent from its offset, up to its length") {
   CHECK(client.send("GET", "/file", "").value().body == "");
   f.echo.file.path += ".gone";
   CHECK(client.send("GET", "/file", "").value().status == 404);
+}
+
+TEST_CASE("http_server: a body that comes in pieces is sent chunked, and the connection stays") {
+  Fixture f;
+  f.start();
+  CHECK(client_of(*f.server).send("GET", "/stream", "").value().body ==
+        std::string(100'000, '3') + std::string(100'000, '2') + std::string(100'000, '1'));
+  std::string answer = ask(*f.server, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nConnection: close\r\n\r\n");
+  CHECK(answer.find("Transfer-Encoding: chunked") != std::string::npos);
+  CHECK(answer.ends_with("GET /next "));
+  std::string old = ask(*f.server, "GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  CHECK(old.find("chunked") == std::string::npos);
+  CHECK(old.size() > 300'000);
+}
+
+TEST_CASE("http_server: a body that breaks off is seen to be cut") {
+  Fixture f;
+  f.start();
+  CHECK_FALSE(client_of(*f.server).send("GET", "/broken", "").ok());
 }
 
 TEST_CASE("http_server: two servers cannot share a port, and the error names it") {
