@@ -1,0 +1,51 @@
+#include "jobmanager/rest/cluster_handlers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "jobmanager/rest/reply.h"
+#include "jobmanager/rest/views.h"
+
+namespace weir::jobmanager::rest {
+
+void get_config(Call call, http::Responder responder) {
+  responder.answer(json_response(200, config_view(call.services.settings)));
+}
+
+void get_overview(Call call, http::Responder responder) {
+  const RestSettings& settings = call.services.settings;
+  call.services.cluster.overview(reply_json<ClusterOverview>(
+      std::move(responder), [&settings](const ClusterOverview& overview) { return overview_view(overview, settings); }));
+}
+
+void delete_cluster(Call call, http::Responder responder) {
+  call.services.cluster.shut_down(reply_empty(std::move(responder), 200));
+}
+
+void get_datasets(Call, http::Responder responder) { responder.answer(json_response(200, R"({"dataSets":[]})")); }
+
+void get_task_managers(Call call, http::Responder responder) {
+  call.services.cluster.task_managers(reply_json<std::vector<TaskManagerDetails>>(std::move(responder), task_managers_view));
+}
+
+void get_task_manager(Call call, http::Responder responder) {
+  using TaskManagers = std::vector<TaskManagerDetails>;
+  auto view = [id = call.parameter("taskmanagerid")](const TaskManagers& all) {
+    auto found = std::find_if(all.begin(), all.end(), [&](const TaskManagerDetails& one) { return one.id == id; });
+    if (found != all.end()) return json_response(200, task_manager_view(*found));
+    // Flink answers 500 here, and its clients know it so.
+    return http::error_response(500, {"Internal server error.", fmt::format("No TaskManager is registered under {}.", id)});
+  };
+  call.services.cluster.task_managers(reply<TaskManagers>(std::move(responder), view));
+}
+
+void get_job_manager_config(Call call, http::Responder responder) {
+  responder.answer(json_response(200, configuration_view(call.services.settings.configuration)));
+}
+
+void get_job_manager_environment(Call call, http::Responder responder) {
+  responder.answer(json_response(200, environment_view(call.services.settings)));
+}
+
+}  // namespace weir::jobmanager::rest

@@ -1,0 +1,210 @@
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "jobmanager/rest/view_parts.h"
+#include "jobmanager/rest/views.h"
+
+namespace weir::jobmanager::rest {
+
+namespace {
+
+constexpr std::uint64_t kMebibyte = 1024 * 1024;
+
+/// A share of a TaskManager's resources, memory in MiB as Flink writes it.
+json::object resource(const TaskManagerDetails& task_manager, int slots) {
+  double share = task_manager.slots > 0 ? static_cast<double>(slots) / task_manager.slots : 0;
+  auto mebibytes = [&](std::uint64_t bytes) {
+    return static_cast<std::int64_t>(static_cast<double>(bytes / kMebibyte) * share);
+  };
+  json::object object;
+  object["cpuCores"] = static_cast<double>(slots);
+  object["taskHeapMemory"] = mebibytes(task_manager.memory.user_bytes);
+  object["taskOffHeapMemory"] = 0;
+  object["managedMemory"] = mebibytes(task_manager.memory.managed_bytes);
+  object["networkMemory"] = mebibytes(task_manager.memory.network_bytes);
+  object["extendedResources"] = json::object();
+  return object;
+}
+
+json::object memory_configuration(const MemoryAmounts& memory) {
+  std::uint64_t known = memory.user_bytes + memory.network_bytes + memory.managed_bytes;
+  json::object object;
+  object["frameworkHeap"] = 0;
+  object["taskHeap"] = memory.user_bytes;
+  object["frameworkOffHeap"] = 0;
+  object["taskOffHeap"] = 0;
+  object["networkMemory"] = memory.network_bytes;
+  object["managedMemory"] = memory.managed_bytes;
+  object["jvmMetaspace"] = 0;
+  object["jvmOverhead"] = memory.process_bytes - std::min(memory.process_bytes, known);
+  object["totalFlinkMemory"] = known;
+  object["totalProcessMemory"] = memory.process_bytes;
+  return object;
+}
+
+json::object task_manager_object(const TaskManagerDetails& task_manager) {
+  json::object object;
+  object["id"] = text(task_manager.id);
+  object["path"] = text(fmt::format("weir.tcp://{}:{}", task_manager.host, task_manager.rpc_port));
+  object["dataPort"] = task_manager.data_port;
+  object["jmxPort"] = -1;
+  object["timeSinceLastHeartbeat"] = task_manager.last_heartbeat;
+  object["slotsNumber"] = task_manager.slots;
+  object["freeSlots"] = task_manager.free_slots;
+  object["totalResource"] = resource(task_manager, task_manager.slots);
+  object["freeResource"] = resource(task_manager, task_manager.free_slots);
+  json::object hardware;
+  hardware["cpuCores"] = task_manager.cpu_cores;
+  hardware["physicalMemory"] = task_manager.physical_memory_bytes;
+  hardware["freeMemory"] = task_manager.memory.user_bytes;
+  hardware["managedMemory"] = task_manager.memory.managed_bytes;
+  object["hardware"] = std::move(hardware);
+  object["memoryConfiguration"] = memory_configuration(task_manager.memory);
+  return object;
+}
+
+/// Flink's figures of a JVM: the resident size stands where the heap's does, what has no meaning here is 0.
+json::object process_metrics(const TaskManagerDetails& task_manager) {
+  json::object object;
+  object["heapUsed"] = task_manager.resident_bytes;
+  object["heapCommitted"] = task_manager.resident_bytes;
+  object["heapMax"] = task_manager.memory.process_bytes;
+  for (const char* name : {"nonHeapUsed", "nonHeapCommitted", "nonHeapMax", "directCount", "directUsed", "directMax", "mappedCount",
+                           "mappedUsed", "mappedMax", "memorySegmentsAvailable", "memorySegmentsTotal",
+                           "nettyShuffleMemorySegmentsAvailable", "nettyShuffleMemorySegmentsUsed",
+                           "nettyShuffleMemorySegmentsTotal"}) {
+    object[name] = 0;
+  }
+  object["nettyShuffleMemoryAvailable"] = task_manager.memory.network_bytes;
+  object["nettyShuffleMemoryUsed"] = 0;
+  object["nettyShuffleMemoryTotal"] = task_manager.memory.network_bytes;
+  object["garbageCollectors"] = json::array();
+  return object;
+}
+
+}  // namespace
+
+std::string config_view(const RestSettings& settings) {
+  json::object answer;
+  answer["refresh-interval"] = settings.refresh_interval_ms;
+  answer["timezone-name"] = "Coordinated Universal Time";
+  answer["timezone-offset"] = 0;
+  answer["flink-version"] = kFlinkVersion;
+  answer["flink-revision"] = text(settings.revision);
+  json::object features;
+  features["web-submit"] = settings.submit_enabled;
+  features["web-cancel"] = settings.cancel_enabled;
+  features["web-rescale"] = false;
+  features["web-history"] = false;
+  answer["features"] = std::move(features);
+  answer["weir-version"] = text(settings.weir_version);
+  return json::serialize(answer);
+}
+
+std::string overview_view(const ClusterOverview& overview, const RestSettings& settings) {
+  json::object answer;
+  answer["taskmanagers"] = overview.task_managers;
+  answer["slots-total"] = overview.slots_total;
+  answer["slots-available"] = overview.slots_available;
+  answer["jobs-running"] = overview.jobs_running;
+  answer["jobs-finished"] = overview.jobs_finished;
+  answer["jobs-cancelled"] = overview.jobs_cancelled;
+  answer["jobs-failed"] = overview.jobs_failed;
+  answer["flink-version"] = kFlinkVersion;
+  answer["flink-commit"] = text(settings.revision);
+  answer["weir-version"] = text(settings.weir_version);
+  return json::serialize(answer);
+}
+
+std::string task_managers_view(const std::vector<TaskManagerDetails>& task_managers) {
+  json::array list;
+  for (const TaskManagerDetails& task_manager : task_managers) list.push_back(task_manager_object(task_manager));
+  json::object answer;
+  answer["taskmanagers"] = std::move(list);
+  return json::serialize(answer);
+}
+
+std::string task_manager_view(const TaskManagerDetails& task_manager) {
+  json::object answer = task_manager_object(task_manager);
+  json::array slots;
+  for (const JobId& job : task_manager.allocated) {
+    json::object slot;
+    slot["jobId"] = job.to_hex();
+    slot["resource"] = resource(task_manager, 1);
+    slots.push_back(std::move(slot));
+  }
+  answer["allocatedSlots"] = std::move(slots);
+  answer["metrics"] = process_metrics(task_manager);
+  return json::serialize(answer);
+}
+
+std::string configuration_view(const std::vector<std::pair<std::string, std::string>>& entries) {
+  json::array list;
+  for (const auto& [key, value] : entries) {
+    json::object entry;
+    entry["key"] = text(key);
+    entry["value"] = text(value);
+    list.push_back(std::move(entry));
+  }
+  return json::serialize(list);
+}
+
+std::string environment_view(const RestSettings& settings) {
+  json::array options;
+  for (const std::string& option : settings.program_options) options.push_back(text(option));
+  json::object machine;
+  machine["version"] = text(fmt::format("Weir {} (native, no JVM)", settings.weir_version));
+  machine["arch"] = text(settings.architecture);
+  machine["options"] = std::move(options);
+  json::object answer;
+  answer["jvm"] = std::move(machine);
+  answer["classpath"] = json::array();
+  return json::serialize(answer);
+}
+
+std::string logs_view(const std::vector<LogFile>& files) {
+  json::array list;
+  for (const LogFile& file : files) {
+    json::object entry;
+    entry["name"] = text(file.name);
+    entry["size"] = file.bytes;
+    entry["mtime"] = file.modified;
+    list.push_back(std::move(entry));
+  }
+  json::object answer;
+  answer["logs"] = std::move(list);
+  return json::serialize(answer);
+}
+
+std::string jars_view(const std::vector<JarEntry>& jars, const RestSettings& settings) {
+  json::array files;
+  for (const JarEntry& jar : jars) {
+    json::array entries;
+    for (const JarEntry::Job& job : jar.jobs) {
+      json::object entry;
+      entry["name"] = text(job.name);
+      entry["description"] = text_or_null(job.description);
+      entries.push_back(std::move(entry));
+    }
+    json::object file;
+    file["id"] = text(jar.id);
+    file["name"] = text(jar.name);
+    file["uploaded"] = jar.uploaded;
+    file["entry"] = std::move(entries);
+    files.push_back(std::move(file));
+  }
+  json::object answer;
+  answer["address"] = text(settings.address);
+  answer["files"] = std::move(files);
+  return json::serialize(answer);
+}
+
+std::string uploaded_view(const std::string& path) {
+  json::object answer;
+  answer["filename"] = text(path);
+  answer["status"] = "success";
+  return json::serialize(answer);
+}
+
+}  // namespace weir::jobmanager::rest

@@ -1,0 +1,79 @@
+#include "jobmanager/rest/jar_handlers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/http/multipart.h"
+#include "jobmanager/rest/reply.h"
+#include "jobmanager/rest/run_request.h"
+#include "jobmanager/rest/views.h"
+
+namespace weir::jobmanager::rest {
+
+namespace {
+
+bool has_known_ending(std::string_view name) {
+  return name.ends_with(".so") || name.ends_with(".tar.gz") || name.ends_with(".sql") || name.ends_with(".jar");
+}
+
+/// A jar or an entry that is not there, and a program that fails, are 500 in Flink; clients tell them by the text.
+http::Response run_error(const Error& error) {
+  bool program = error.code == ErrorCode::not_found || error.code == ErrorCode::user_code;
+  return program ? http::error_response(500, {"Internal server error.", error.message}) : error_response_of(error);
+}
+
+}  // namespace
+
+void get_jars(Call call, http::Responder responder) {
+  const RestSettings& settings = call.services.settings;
+  call.services.jars.jars(reply_json<std::vector<JarEntry>>(
+      std::move(responder), [&settings](const std::vector<JarEntry>& jars) { return jars_view(jars, settings); }));
+}
+
+void upload_jar(Call call, http::Responder responder) {
+  std::vector<http::FormPart>& parts = call.request.parts;
+  auto is_file = [](const http::FormPart& part) { return part.file.has_value(); };
+  auto files = std::count_if(parts.begin(), parts.end(), is_file);
+  if (files != 1) return responder.answer(http::error_response(400, {fmt::format("Exactly 1 file must be sent, received {}.", files)}));
+  http::FormPart part = std::move(*std::find_if(parts.begin(), parts.end(), is_file));
+  if (!has_known_ending(http::safe_file_name(part.file_name))) {
+    return responder.answer(http::error_response(
+        400, {fmt::format("Only job libraries (.so, .jar), bundles (.tar.gz) and scripts (.sql) are allowed: {}",
+                          http::safe_file_name(part.file_name))}));
+  }
+  auto view = [directory = call.services.settings.upload_directory](const std::string& jar_id) {
+    return uploaded_view(fmt::format("{}/{}", directory, jar_id));
+  };
+  call.services.jars.add(std::move(*part.file), part.file_name, reply_json<std::string>(std::move(responder), view));
+}
+
+void delete_jar(Call call, http::Responder responder) {
+  auto shared = std::make_shared<http::Responder>(std::move(responder));
+  const std::string& id = call.parameter("jarid");
+  call.services.jars.remove(id, [shared, id](Result<void> outcome) {
+    if (outcome.ok()) return shared->answer(json_response(200, "{}"));
+    if (outcome.error().code != ErrorCode::not_found) return shared->answer(error_response_of(outcome.error()));
+    shared->answer(http::error_response(400, {fmt::format("File {} does not exist.", id)}));
+  });
+}
+
+void plan_jar(Call call, http::Responder responder) {
+  Result<RunRequest> request = read_run_request(call.parameter("jarid"), call.request.body, call.target.query);
+  if (!request.ok()) return responder.answer(error_response_of(request.error()));
+  auto shared = std::make_shared<http::Responder>(std::move(responder));
+  call.services.jars.plan(std::move(request).value(), [shared](Result<std::string> plan) {
+    shared->answer(plan.ok() ? json_response(200, job_plan_view(*plan)) : run_error(plan.error()));
+  });
+}
+
+void run_jar(Call call, http::Responder responder) {
+  Result<RunRequest> request = read_run_request(call.parameter("jarid"), call.request.body, call.target.query);
+  if (!request.ok()) return responder.answer(error_response_of(request.error()));
+  auto shared = std::make_shared<http::Responder>(std::move(responder));
+  call.services.jars.run(std::move(request).value(), [shared](Result<JobId> job) {
+    shared->answer(job.ok() ? json_response(200, job_started_view(*job)) : run_error(job.error()));
+  });
+}
+
+}  // namespace weir::jobmanager::rest

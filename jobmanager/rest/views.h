@@ -1,0 +1,48 @@
+// Domain values as the JSON that Flink's clients read: names, nesting and order of fields, and nothing else. Pure.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "jobmanager/rest/services.h"
+#include "jobmanager/rest/snapshot.h"
+
+namespace weir::jobmanager::rest {
+
+/// The release whose API this is.
+inline constexpr std::string_view kFlinkVersion = "1.20.5";
+
+std::string config_view(const RestSettings& settings);
+std::string overview_view(const ClusterOverview& overview, const RestSettings& settings);
+
+std::string jobs_view(const std::vector<JobSummary>& jobs);
+std::string jobs_overview_view(const std::vector<JobSummary>& jobs, Timestamp now);
+std::string job_view(const JobDetails& job, Timestamp now);
+std::string job_plan_view(const std::string& plan_json);
+std::string job_config_view(const JobDetails& job);
+/// @param entries_max  newest entries to show; the rest makes it "truncated"
+std::string job_exceptions_view(const JobDetails& job, std::size_t entries_max);
+std::string job_status_view(const JobDetails& job);
+std::string job_result_view(const JobDetails& job);
+std::string job_accumulators_view(const JobDetails& job);
+std::string job_started_view(const JobId& id);
+
+std::string vertex_view(const VertexDetails& vertex, Timestamp now);
+std::string vertex_accumulators_view(const VertexDetails& vertex);
+std::string vertex_times_view(const VertexDetails& vertex, Timestamp now);
+std::string vertex_task_managers_view(const VertexDetails& vertex, Timestamp now);
+std::string subtask_view(const SubtaskDetails& subtask, Timestamp now);
+
+std::string task_managers_view(const std::vector<TaskManagerDetails>& task_managers);
+std::string task_manager_view(const TaskManagerDetails& task_manager);
+
+std::string configuration_view(const std::vector<std::pair<std::string, std::string>>& entries);
+std::string environment_view(const RestSettings& settings);
+std::string logs_view(const std::vector<LogFile>& files);
+
+std::string jars_view(const std::vector<JarEntry>& jars, const RestSettings& settings);
+/// @param path  ends in the jar id
+std::string uploaded_view(const std::string& path);
+
+}  // namespace weir::jobmanager::rest
