@@ -1,0 +1,130 @@
+#include "common/config/endpoints.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/base/checksum.h"
+#include "common/base/try.h"
+#include "common/config/check.h"
+#include "common/config/cluster_options.h"
+#include "common/config/network_options.h"
+#include "common/config/words.h"
+
+namespace weir::config {
+namespace {
+
+Result<std::string> bind_host(const Configuration& configuration, const Option<std::string>& option) {
+  TRY(std::string host, configuration.get(option));
+  Result<void> allowed = check_listener(host, configuration);
+  if (!allowed.ok()) return allowed.error().within(std::string(option.key));
+  return host;
+}
+
+/// A port to tell others; 0 means whichever was bound.
+std::optional<std::uint16_t> told(std::uint16_t port) { return port == 0 ? std::nullopt : std::optional(port); }
+
+std::vector<std::string> separated(std::string_view text) {
+  if (text.starts_with('[')) return Value<List>::parse(text).value_or(List());
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    std::size_t end = std::min(text.find_first_of(",:;"), text.size());
+    std::string_view part = trimmed(text.substr(0, end));
+    if (!part.empty()) parts.emplace_back(part);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+}  // namespace
+
+Result<Listener> jobmanager_rpc_listener(const Configuration& configuration) {
+  Listener listener;
+  TRY(listener.bind_host, bind_host(configuration, kJobManagerBindHost));
+  TRY(listener.advertised_host, configuration.find(kJobManagerRpcAddress));
+  TRY(std::uint16_t port, configuration.get(kJobManagerRpcPort));
+  TRY(std::optional<std::uint16_t> bind_port, configuration.find(kJobManagerRpcBindPort));
+  listener.bind_ports = single_port(bind_port.value_or(port));
+  listener.advertised_port = told(port);
+  return listener;
+}
+
+Result<Listener> rest_listener(const Configuration& configuration) {
+  Listener listener;
+  TRY(listener.bind_host, bind_host(configuration, kRestBindAddress));
+  TRY(Endpoint endpoint, rest_endpoint(configuration));
+  TRY(std::optional<PortRange> bind_ports, configuration.find(kRestBindPort));
+  listener.bind_ports = bind_ports.value_or(single_port(endpoint.port));
+  listener.advertised_host = endpoint.host;
+  // A range means that the port is known only once it is bound.
+  if (!bind_ports) listener.advertised_port = told(endpoint.port);
+  return listener;
+}
+
+Result<Listener> blob_listener(const Configuration& configuration) {
+  Listener listener;
+  TRY(listener.bind_host, bind_host(configuration, kJobManagerBindHost));
+  TRY(listener.advertised_host, configuration.find(kJobManagerRpcAddress));
+  TRY(listener.bind_ports, configuration.get(kBlobServerPort));
+  return listener;
+}
+
+Result<Listener> taskmanager_rpc_listener(const Configuration& configuration) {
+  Listener listener;
+  TRY(listener.bind_host, bind_host(configuration, kTaskManagerBindHost));
+  TRY(listener.advertised_host, configuration.find(kTaskManagerHost));
+  TRY(PortRange ports, configuration.get(kTaskManagerRpcPort));
+  TRY(std::optional<std::uint16_t> bind_port, configuration.find(kTaskManagerRpcBindPort));
+  bool is_single = ports.spans.size() == 1 && ports.spans[0].first == ports.spans[0].last;
+  if (bind_port && is_single) listener.advertised_port = told(ports.spans[0].first);
+  listener.bind_ports = bind_port ? single_port(*bind_port) : ports;
+  return listener;
+}
+
+Result<Listener> taskmanager_data_listener(const Configuration& configuration) {
+  Listener listener;
+  TRY(listener.bind_host, bind_host(configuration, kTaskManagerBindHost));
+  TRY(listener.advertised_host, configuration.find(kTaskManagerHost));
+  TRY(std::uint16_t port, configuration.get(kTaskManagerDataPort));
+  TRY(std::optional<PortRange> bind_ports, configuration.find(kTaskManagerDataBindPort));
+  listener.bind_ports = bind_ports.value_or(single_port(port));
+  listener.advertised_port = told(port);
+  return listener;
+}
+
+Result<Endpoint> jobmanager_endpoint(const Configuration& configuration) {
+  Endpoint endpoint;
+  TRY(endpoint.host, configuration.get(kJobManagerRpcAddress));
+  TRY(endpoint.port, configuration.get(kJobManagerRpcPort));
+  return endpoint;
+}
+
+Result<Endpoint> rest_endpoint(const Configuration& configuration) {
+  Endpoint endpoint;
+  TRY(std::optional<std::string> host, configuration.find(kRestAddress));
+  TRY(endpoint.host, host ? Result<std::string>(*host) : configuration.get(kJobManagerRpcAddress));
+  TRY(endpoint.port, configuration.get(kRestPort));
+  return endpoint;
+}
+
+Result<ClusterId> cluster_id(const Configuration& configuration) {
+  TRY(std::string name, configuration.get(kClusterId));
+  Result<ClusterId> id = ClusterId::from_hex(name);
+  if (id.ok()) return id;
+  return ClusterId(xxh3_128(name));
+}
+
+Result<std::vector<std::string>> temporary_directories(const Configuration& configuration) {
+  Result<std::string> text = configuration.get(kTemporaryDirectories);
+  if (!text.ok()) return text.error();
+  std::vector<std::string> directories = separated(text.value());
+  if (directories.empty()) return Error::user(ErrorCode::invalid_argument, fmt::format("{} names no directory", kTemporaryDirectories.key));
+  for (const std::string& directory : directories) {
+    if (directory.starts_with('/')) continue;
+    return Error::user(ErrorCode::invalid_argument, fmt::format("{}: {} is not an absolute path, which begins with a slash",
+                                                                kTemporaryDirectories.key, in_quotes(directory)));
+  }
+  return directories;
+}
+
+}  // namespace weir::config

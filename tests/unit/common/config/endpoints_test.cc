@@ -1,0 +1,74 @@
+#include "common/config/endpoints.h"
+
+#include <doctest/doctest.h>
+
+using namespace weir::config;
+
+namespace {
+
+Configuration with(std::initializer_list<std::pair<std::string, std::string>> settings) {
+  Configuration configuration;
+  for (const auto& [key, value] : settings) configuration.set(key, value, "c.yaml:1");
+  return configuration;
+}
+
+/// "bind host|ports|told host|told port"
+std::string shown(const weir::Result<Listener>& listener) {
+  if (!listener.ok()) return listener.error().message;
+  const Listener& it = listener.value();
+  return it.bind_host + "|" + to_text(it.bind_ports) + "|" + it.advertised_host.value_or("-") + "|" +
+         (it.advertised_port ? std::to_string(*it.advertised_port) : "-");
+}
+
+}  // namespace
+
+TEST_CASE("endpoints: without settings everything is on loopback") {
+  Configuration none;
+  CHECK(shown(jobmanager_rpc_listener(none)) == "localhost|6123|localhost|6123");
+  CHECK(shown(rest_listener(none)) == "localhost|8081|localhost|8081");
+  CHECK(shown(blob_listener(none)) == "localhost|0|localhost|-");
+  CHECK(shown(taskmanager_rpc_listener(none)) == "localhost|0|-|-");
+  CHECK(shown(taskmanager_data_listener(none)) == "localhost|0|-|-");
+  CHECK(jobmanager_endpoint(none)->port == 6123);
+  CHECK(rest_endpoint(none)->host == "localhost");
+}
+
+TEST_CASE("endpoints: a bind port goes before the announced one, which is still announced") {
+  CHECK(shown(jobmanager_rpc_listener(with({{"jobmanager.rpc.bind-port", "7000"}, {"jobmanager.rpc.address", "jm"}}))) == "localhost|7000|jm|6123");
+  CHECK(shown(rest_listener(with({{"rest.bind-port", "50100-50200,0"}}))) == "localhost|50100-50200,0|localhost|-");
+  CHECK(shown(rest_listener(with({{"rest.port", "0"}, {"rest.address", "r"}}))) == "localhost|0|r|-");
+  CHECK(shown(taskmanager_rpc_listener(with({{"taskmanager.rpc.port", "6122"}, {"taskmanager.rpc.bind-port", "7001"}}))) == "localhost|7001|-|6122");
+  CHECK(shown(taskmanager_rpc_listener(with({{"taskmanager.rpc.port", "1-9"}, {"taskmanager.rpc.bind-port", "7001"}}))) == "localhost|7001|-|-");
+  CHECK(shown(taskmanager_data_listener(with({{"taskmanager.data.port", "5"}, {"taskmanager.data.bind-port", "6-7"}, {"taskmanager.host", "t"}}))) ==
+        "localhost|6-7|t|5");
+}
+
+TEST_CASE("endpoints: a listener beyond loopback needs to be allowed, and the error names its option") {
+  Configuration open = with({{"rest.bind-address", "0.0.0.0"}, {"jobmanager.bind-host", "::"}, {"taskmanager.bind-host", "10.0.0.1"}});
+  CHECK(shown(rest_listener(open)).starts_with("rest.bind-address: a listener on \"0.0.0.0\""));
+  for (const auto& listener : {jobmanager_rpc_listener(open), blob_listener(open)}) CHECK(shown(listener).starts_with("jobmanager.bind-host: "));
+  for (const auto& listener : {taskmanager_rpc_listener(open), taskmanager_data_listener(open)}) CHECK(shown(listener).starts_with("taskmanager.bind-host: "));
+  open.set("security.allow-unauthenticated", "true", "c");
+  CHECK(shown(rest_listener(open)) == "0.0.0.0|8081|localhost|8081");
+}
+
+TEST_CASE("endpoints: clients use the address of the JobManager where REST has none of its own") {
+  CHECK(rest_endpoint(with({{"jobmanager.rpc.address", "jm"}}))->host == "jm");
+  CHECK(rest_endpoint(with({{"jobmanager.rpc.address", "jm"}, {"rest.address", "r"}}))->host == "r");
+  CHECK_FALSE(rest_endpoint(with({{"rest.port", "x"}})).ok());
+}
+
+TEST_CASE("endpoints: a cluster id is taken or made from any name") {
+  CHECK(cluster_id(with({}))->is_none());
+  CHECK(cluster_id(with({{"cluster.id", "00112233445566778899aabbccddeeff"}}))->to_hex() == "00112233445566778899aabbccddeeff");
+  CHECK(cluster_id(with({{"cluster.id", "a"}})).value() != cluster_id(with({{"cluster.id", "b"}})).value());
+}
+
+TEST_CASE("endpoints: temporary directories are split as Flink splits them and must be absolute") {
+  using Names = std::vector<std::string>;
+  CHECK(temporary_directories(with({})).value() == Names{"/tmp"});
+  CHECK(temporary_directories(with({{"io.tmp.dirs", "/a, /b:/c;/d"}})).value() == Names{"/a", "/b", "/c", "/d"});
+  CHECK(temporary_directories(with({{"io.tmp.dirs", "[/a, '/b,c']"}})).value() == Names{"/a", "/b,c"});
+  CHECK(temporary_directories(with({{"io.tmp.dirs", "/a,b"}})).error().message == "io.tmp.dirs: \"b\" is not an absolute path, which begins with a slash");
+  for (const char* text : {"", " , ", "[]", "[/a"}) CHECK_FALSE(temporary_directories(with({{"io.tmp.dirs", text}})).ok());
+}
