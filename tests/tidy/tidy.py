@@ -104,7 +104,7 @@ def check_dead_files(files, texts):
     """Every source stands in a meson.build, every header is included by somebody."""
     builds = "\n".join(texts[p] for p in files if p.endswith("meson.build"))
     included = {name for p in files if p.endswith((".h", ".cc", ".inc")) for _, name in INCLUDE.findall(texts[p])}
-    included |= {"api/" + name for name in included if name.startswith("weir/")}
+    included |= {room + name for room in ("api/", "connectors/") for name in included if name.startswith("weir/")}
     templates = ("cli/templates/", "tests/compile_errors/")
     for path in files:
         if path.startswith(templates):
@@ -113,7 +113,7 @@ def check_dead_files(files, texts):
         name = os.path.basename(path).removesuffix(".cc" if path.startswith("tests/fuzz/") else "")
         if path.endswith(".cc") and name not in builds:
             find(path, "is in no meson.build")
-        if path.endswith(".h") and not path.startswith("api/weir/") and path not in included:
+        if path.endswith(".h") and not path.startswith(("api/weir/", "connectors/weir/")) and path not in included:
             find(path, "is included by nobody")
 
 
@@ -164,7 +164,7 @@ def main():
     check_documents(files, texts)
     if len(sys.argv) > 2:
         build = sys.argv[2]
-        compile_headers(ROOT, files, [f"-I{ROOT}", f"-I{ROOT}/api", f"-I{build}/proto", f"-I{build}"])
+        compile_headers(ROOT, files, [f"-I{ROOT}", f"-I{ROOT}/api", f"-I{ROOT}/connectors", f"-I{build}/proto", f"-I{build}"])
     for finding in findings:
         print(finding)
     print(f"tidy: {len(files)} files, {len(findings)} findings")

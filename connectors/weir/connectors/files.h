@@ -1,0 +1,107 @@
+// Files: a source over files, directories and patterns, and a sink of part files.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "weir/connectors/raw_reader.h"
+#include "weir/connectors/row_writer.h"
+#include "weir/sink.h"
+#include "weir/source.h"
+
+namespace weir::connectors {
+
+/// Makes a boundary for each file that is read.
+using BoundaryFactory = std::function<std::unique_ptr<RecordBoundary>()>;
+
+struct FileSourceOptions {
+  /// Absolute: a file, a directory (its files, without those whose name begins with '.' or '_' and parts in progress), or a pattern with * ? [ ].
+  std::string path;
+  FormatPtr format;
+  /// Where records begin; empty: as the format says.
+  BoundaryFactory boundary;
+  OnBadRecord on_bad_record = OnBadRecord::fail;
+  /// Files are cut into ranges of this many bytes, which are shared out among the subtasks.
+  std::uint64_t split_bytes = 16u << 20;
+  /// A longer record is a bad one.
+  std::size_t record_bytes_max = 16u << 20;
+};
+
+/// Checks a path as the source will use it. Errors: relative, not there, nothing in it.
+Result<void> check_input_path(const std::string& path);
+/// The reader of one subtask: lists the files itself and reads the splits that are its own. State: one position per split.
+std::unique_ptr<RawReader> make_file_reader(FileSourceOptions options);
+
+/// Records of T from files; ends when all are read.
+template <class T>
+class FileSource final : public Source<T> {
+ public:
+  FileSource(std::string path, FormatPtr format) {
+    options_.path = std::move(path);
+    options_.format = std::move(format);
+    require(options_.format->check(type_of<T>()), "file source of " + options_.path);
+    if (!options_.path.starts_with('/')) {
+      require(Error::user(ErrorCode::invalid_argument, "the path is relative, and client, planner and workers stand in different directories; give an absolute one"),
+              "file source of '" + options_.path + "'");
+    }
+  }
+  FileSource& record_boundary(BoundaryFactory boundary) { return options_.boundary = std::move(boundary), *this; }
+  FileSource& on_bad_record(OnBadRecord choice) { return options_.on_bad_record = choice, *this; }
+  FileSource& split_bytes(std::uint64_t bytes) { return options_.split_bytes = bytes, *this; }
+  FileSource& record_bytes_max(std::size_t bytes) { return options_.record_bytes_max = bytes, *this; }
+
+  std::string name() const override { return "Files: " + options_.path; }
+  bool bounded() const override { return true; }
+  OnBadRecord on_bad_record() const override { return options_.on_bad_record; }
+  std::unique_ptr<SourceReader> make_reader() const override {
+    return std::make_unique<DecodingReader<T>>(name(), make_file_reader(options_), options_.format->make_decoder(type_of<T>()), options_.on_bad_record);
+  }
+
+ private:
+  FileSourceOptions options_;
+};
+
+struct FileSinkOptions {
+  /// Absolute; made when it is not there.
+  std::string directory;
+  FormatPtr format;
+  /// A part that has grown to this size is published and a new one begun.
+  std::uint64_t part_bytes_max = 128u << 20;
+  /// After the number, such as ".json".
+  std::string suffix;
+};
+
+/// The writer of one subtask: `part-<subtask>-<n>`, written as `part-<subtask>-<n>.inprogress.<random>` and renamed when it is whole and on disk.
+std::unique_ptr<ByteSink> make_part_files(FileSinkOptions options);
+
+/// One record a line (or as the format says) into part files of a directory.
+template <class T>
+class FileSink final : public Sink<T> {
+ public:
+  FileSink(std::string directory, FormatPtr format) {
+    options_.directory = std::move(directory);
+    options_.format = std::move(format);
+    require(options_.format->check(type_of<T>()), "file sink to " + options_.directory);
+    if (!options_.directory.starts_with('/')) {
+      require(Error::user(ErrorCode::invalid_argument, "the path is relative, and client, planner and workers stand in different directories; give an absolute one"),
+              "file sink to '" + options_.directory + "'");
+    }
+  }
+  FileSink& part_bytes_max(std::uint64_t bytes) { return options_.part_bytes_max = bytes, *this; }
+  FileSink& suffix(std::string suffix) { return options_.suffix = std::move(suffix), *this; }
+
+  std::string name() const override { return "Files: " + options_.directory; }
+  std::unique_ptr<Operator> make_writer() const override {
+    return std::make_unique<RowWriter<T>>(make_part_files(options_), options_.format->make_encoder(type_of<T>()));
+  }
+
+ private:
+  FileSinkOptions options_;
+};
+
+}  // namespace weir::connectors

@@ -1,0 +1,109 @@
+// Generator: records made from their number.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "weir/bytes.h"
+#include "weir/collector.h"
+#include "weir/source.h"
+
+namespace weir::connectors {
+
+/// Random 64 bits that depend on nothing but seed and number: the n-th word of SplitMix64.
+/// Source: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.
+constexpr std::uint64_t random_word(std::uint64_t seed, std::uint64_t n) {
+  std::uint64_t z = seed + (n + 1) * 0x9E3779B97F4A7C15ull;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+  return z ^ (z >> 31);
+}
+/// A number in [0, bound) out of a random word. bound < 2^32.
+constexpr std::uint64_t random_below(std::uint64_t word, std::uint64_t bound) { return ((word >> 32) * bound) >> 32; }
+
+struct GeneratorOptions {
+  static constexpr std::uint64_t kEndless = UINT64_MAX;
+  /// Over all subtasks.
+  std::uint64_t records = kEndless;
+  /// Over all subtasks; 0: as fast as it goes.
+  double records_per_second = 0;
+};
+
+/// Makes record n for n = 0, 1, 2, ... by calling `make(n)`; subtask i of p makes i, i + p, i + 2p, ... The same numbers give the same
+/// records at any parallelism. State: the next number.
+///     GeneratorSource<Bid, decltype(make_bid)> source(make_bid, {.records = 1'000'000});
+template <class T, class Make>
+class GeneratorSource final : public Source<T> {
+ public:
+  GeneratorSource(Make make, GeneratorOptions options) : make_(std::move(make)), options_(options) {}
+
+  std::string name() const override { return "Generator"; }
+  bool bounded() const override { return options_.records != GeneratorOptions::kEndless; }
+  std::unique_ptr<SourceReader> make_reader() const override { return std::make_unique<Reader>(make_, options_); }
+
+ private:
+  class Reader final : public SourceReader {
+   public:
+    Reader(Make make, GeneratorOptions options) : make_(std::move(make)), options_(options) {}
+
+    Result<void> open(OperatorContext& context) override {
+      context_ = &context;
+      collector_.emplace(context);
+      step_ = context.parallelism();
+      if (!restored_) next_ = context.subtask_index();
+      rate_per_ms_ = options_.records_per_second / 1000.0 / static_cast<double>(step_);
+      started_ms_ = context.now_ms();
+      return {};
+    }
+
+    Result<Progress> poll(Output& output) override {
+      std::uint64_t room = kBlockRowsMax;
+      if (rate_per_ms_ > 0) {
+        const double allowed = static_cast<double>(context_->now_ms() - started_ms_ + 1) * rate_per_ms_;
+        if (static_cast<double>(made_) >= allowed) return Progress::blocked_until(started_ms_ + static_cast<std::int64_t>(static_cast<double>(made_) / rate_per_ms_));
+        room = std::min<std::uint64_t>(room, static_cast<std::uint64_t>(allowed) - made_ + 1);
+      }
+      collector_->bind(output);
+      for (; room > 0 && next_ < options_.records; --room, next_ += step_, ++made_) collector_->collect(make_(next_));
+      collector_->flush();
+      return next_ < options_.records ? Progress::more() : Progress::finished();
+    }
+
+    Result<void> snapshot(ByteWriter& out) override {
+      out.put(next_);
+      return {};
+    }
+    Result<void> restore(ByteReader& in) override {
+      restored_ = true;
+      return in.get(next_) ? Result<void>() : Error::external(ErrorCode::corrupt, "the generator's state is cut off");
+    }
+    void close() noexcept override { collector_.reset(); }
+
+   private:
+    Make make_;
+    GeneratorOptions options_;
+    OperatorContext* context_ = nullptr;
+    std::optional<Collector<T>> collector_;
+    std::uint64_t next_ = 0;
+    std::uint64_t step_ = 1;
+    std::uint64_t made_ = 0;  // since started_ms_
+    double rate_per_ms_ = 0;
+    std::int64_t started_ms_ = 0;
+    bool restored_ = false;
+  };
+
+  Make make_;
+  GeneratorOptions options_;
+};
+
+/// generate<Bid>(make_bid, {.records = 1'000'000})
+template <class T, class Make>
+GeneratorSource<T, Make> generate(Make make, GeneratorOptions options) {
+  return GeneratorSource<T, Make>(std::move(make), options);
+}
+
+}  // namespace weir::connectors

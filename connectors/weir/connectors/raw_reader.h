@@ -1,0 +1,139 @@
+// What lies between a transport, which knows bytes, and a source, which knows records.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "weir/collector.h"
+#include "weir/connectors/format.h"
+#include "weir/source.h"
+#include "weir/type_of.h"
+
+namespace weir::connectors {
+
+/// One record as a transport delivers it.
+struct RawRecord {
+  static constexpr std::int64_t kNoTime = INT64_MIN;
+
+  std::string_view bytes;
+  std::int64_t timestamp_ms = kNoTime;
+  /// Names the columns of the records that follow.
+  bool header = false;
+  /// Why the transport already knows that it is no record; null for most.
+  const char* broken = nullptr;
+};
+
+/// Brings bytes. Lives on: the slot's thread. The order of calls is that of a SourceReader.
+class RawReader {
+ public:
+  virtual ~RawReader() = default;
+  virtual Result<void> open(OperatorContext& context) = 0;
+  /// Appends about a block of records, or says what wakes it. The views are valid until the next call.
+  virtual Result<Progress> poll(std::vector<RawRecord>& records) = 0;
+  /// Where records[index] of the last poll came from: "orders-3@1288", "/logs/a.log:812..1410".
+  virtual std::string place(std::size_t index) const = 0;
+  virtual Result<void> snapshot(ByteWriter& out) = 0;
+  virtual Result<void> restore(ByteReader& in) = 0;
+  virtual void close() noexcept = 0;
+};
+
+/// Throws what a build function can only answer by failing: the wrong use of a connector.
+inline void require(const Result<void>& checked, const std::string& whose) {
+  if (!checked.ok()) throw std::invalid_argument(whose + ": " + checked.error().message);
+}
+
+/// The reader of a source of T: bytes from a RawReader, records by a decoder, bad ones by the source's choice.
+/// Lives on: the slot's thread.
+template <class T>
+class DecodingReader final : public SourceReader {
+ public:
+  DecodingReader(std::string name, std::unique_ptr<RawReader> raw, std::unique_ptr<RecordDecoder> decoder, OnBadRecord on_bad_record)
+      : name_(std::move(name)), raw_(std::move(raw)), decoder_(std::move(decoder)), on_bad_record_(on_bad_record) {}
+
+  Result<void> open(OperatorContext& context) override {
+    good_.emplace(context);
+    if (on_bad_record_ == OnBadRecord::dead_letter) bad_.emplace(context, 1);
+    bad_count_ = context.counter("numBadRecords");
+    return raw_->open(context);
+  }
+
+  Result<Progress> poll(Output& output) override {
+    records_.clear();
+    Result<Progress> progress = raw_->poll(records_);
+    if (!progress.ok() || records_.empty()) return progress;
+    good_->bind(output);
+    if (bad_) bad_->bind(output);
+    for (std::size_t i = 0; i < records_.size(); ++i) {
+      Result<void> taken = take(i);
+      if (!taken.ok()) return std::move(taken).error();
+    }
+    good_->flush();
+    if (bad_) bad_->flush();
+    return progress;
+  }
+
+  Result<void> snapshot(ByteWriter& out) override { return raw_->snapshot(out); }
+  Result<void> restore(ByteReader& in) override { return raw_->restore(in); }
+  void close() noexcept override {
+    raw_->close();
+    good_.reset();
+    bad_.reset();
+  }
+
+ private:
+  Result<void> take(std::size_t index) {
+    const RawRecord& record = records_[index];
+    if (record.header) return decoder_->begin(record.bytes);
+    if (record.broken != nullptr) {
+      reason_ = record.broken;
+    } else if (decoder_->decode(record.bytes, &value_, reason_)) [[likely]] {
+      if (good_->fits(value_)) [[likely]] {
+        if (record.timestamp_ms == RawRecord::kNoTime) {
+          good_->collect(value_);
+        } else {
+          good_->collect(value_, from_ms(record.timestamp_ms));
+        }
+        return {};
+      }
+      reason_ = "the record is longer than the job allows";
+    }
+    return set_aside(index);
+  }
+
+  Result<void> set_aside(std::size_t index) {
+    if (on_bad_record_ == OnBadRecord::fail) {
+      return Error::user(ErrorCode::corrupt, "bad record at " + raw_->place(index) + ": " + reason_ +
+                                                 " (the source's on-bad-record may be skip or dead-letter)");
+    }
+    bad_count_->add(1);
+    if (!bad_) return {};
+    letter_.source = name_;
+    letter_.place = raw_->place(index);
+    letter_.reason = reason_;
+    letter_.bytes.assign(records_[index].bytes);
+    // The limit of a record holds for this one, too: what does not fit is told by its place.
+    while (!bad_->fits(letter_)) letter_.bytes.resize(letter_.bytes.size() / 2);
+    bad_->collect(letter_);
+    return {};
+  }
+
+  std::string name_;
+  std::unique_ptr<RawReader> raw_;
+  std::unique_ptr<RecordDecoder> decoder_;
+  OnBadRecord on_bad_record_;
+  std::optional<Collector<T>> good_;
+  std::optional<Collector<BadRecord>> bad_;
+  Counter* bad_count_ = nullptr;
+  std::vector<RawRecord> records_;
+  T value_{};
+  BadRecord letter_;
+  std::string reason_;
+};
+
+}  // namespace weir::connectors

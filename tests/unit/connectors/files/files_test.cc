@@ -1,0 +1,328 @@
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/support/fake_operator_context.h"
+#include "tests/support/temporary_directory.h"
+#include "weir/connectors/console.h"
+#include "weir/connectors/files.h"
+#include "weir/connectors/generator.h"
+
+using namespace weir;
+using namespace weir::connectors;
+using weir::test::FakeOperatorContext;
+using weir::test::RowOutput;
+using weir::test::TemporaryDirectory;
+
+namespace {
+
+std::string operator/(const TemporaryDirectory& directory, const std::string& name) { return (directory.path() / name).string(); }
+
+struct Pair {
+  std::int32_t a = 0;
+  std::string b;
+  bool operator==(const Pair&) const = default;
+};
+
+/// Everything that one subtask reads, or the error.
+template <class T>
+struct Reading {
+  std::vector<T> records;
+  std::vector<BadRecord> bad;
+  std::uint64_t bad_count = 0;
+  std::string error;
+};
+
+template <class T>
+Reading<T> read_all(const Source<T>& source, std::uint32_t subtask = 0, std::uint32_t subtasks = 1, std::string* state = nullptr, int polls = 1'000'000) {
+  Reading<T> reading;
+  FakeOperatorContext context(subtask, subtasks);
+  RowOutput<T> output([&](const T& record) { reading.records.push_back(record); });
+  const auto reader = source.make_reader();
+  if (state != nullptr && !state->empty()) {
+    ByteReader in(*state);
+    REQUIRE(reader->restore(in).ok());
+  }
+  Result<void> opened = reader->open(context);
+  if (!opened.ok()) reading.error = opened.error().message;
+  for (; opened.ok() && polls > 0; --polls) {
+    Result<Progress> progress = reader->poll(output);
+    if (!progress.ok()) {
+      reading.error = progress.error().message;
+      break;
+    }
+    if (progress->kind == Progress::Kind::finished) break;
+  }
+  if (state != nullptr) {
+    ByteWriter out;
+    REQUIRE(reader->snapshot(out).ok());
+    *state = out.take();
+  }
+  reader->close();
+  reading.bad = output.bad;
+  reading.bad_count = context.counters["numBadRecords"].value;
+  CHECK(context.heap.out() == 0);
+  return reading;
+}
+
+std::vector<std::string> lines(int count) {
+  std::vector<std::string> lines;
+  for (int i = 0; i < count; ++i) lines.push_back("line " + std::to_string(i) + std::string(static_cast<std::size_t>(i % 40), 'x'));
+  return lines;
+}
+
+std::string joined(const std::vector<std::string>& lines, const char* end = "\n") {
+  std::string text;
+  for (const std::string& line : lines) text += line + end;
+  return text;
+}
+
+FileSource<std::string> text_source(const std::string& path) { return {path, raw_format()}; }
+
+}  // namespace
+
+TEST_CASE("file source: the lines of a file, with and without an end after the last one") {
+  TemporaryDirectory directory;
+  const auto expected = lines(5000);
+  CHECK(read_all(text_source(directory.write("a", joined(expected)))).records == expected);
+  CHECK(read_all(text_source(directory.write("b", joined(expected, "\r\n")))).records == expected);
+  std::string open_end = joined(expected);
+  open_end.pop_back();
+  CHECK(read_all(text_source(directory.write("c", open_end))).records == expected);
+  CHECK(read_all(text_source(directory.write("d", ""))).records.empty());
+  CHECK(read_all(text_source(directory.write("e", "\n\nx\n\n"))).records == std::vector<std::string>{"x"});
+}
+
+TEST_CASE("file source: splits of any size and any number of subtasks read every record once") {
+  TemporaryDirectory directory;
+  auto expected = lines(400);
+  const std::string path = directory.write("a.log", joined(expected));
+  std::sort(expected.begin(), expected.end());
+  for (const std::uint64_t split : {1, 7, 64, 1000, 5000, 100'000}) {
+    for (const std::uint32_t subtasks : {1u, 2u, 5u}) {
+      std::vector<std::string> records;
+      for (std::uint32_t subtask = 0; subtask < subtasks; ++subtask) {
+        for (auto& record : read_all(text_source(path).split_bytes(split), subtask, subtasks).records) records.push_back(record);
+      }
+      std::sort(records.begin(), records.end());
+      CAPTURE(split);
+      CAPTURE(subtasks);
+      CHECK(records == expected);
+    }
+  }
+}
+
+TEST_CASE("file source: a directory's files, without hidden ones and parts in progress; a pattern's files") {
+  TemporaryDirectory directory;
+  directory.write("b.log", "b\n");
+  directory.write("a.log", "a\n");
+  directory.write("c.txt", "c\n");
+  directory.write(".hidden", "no\n");
+  directory.write("_SUCCESS", "no\n");
+  directory.write("part-0-0.inprogress.0123456789abcdef0123456789abcdef", "no\n");
+  std::filesystem::create_directory(directory / "inner");
+  CHECK(read_all(text_source(directory.string())).records == std::vector<std::string>{"a", "b", "c"});
+  CHECK(read_all(text_source(directory / "*.log")).records == std::vector<std::string>{"a", "b"});
+  CHECK(read_all(text_source(directory / "[bc].*")).records == std::vector<std::string>{"b", "c"});
+}
+
+TEST_CASE("file source: what is not there is named") {
+  TemporaryDirectory directory;
+  CHECK(read_all(text_source(directory / "none")).error == "there is no file " + (directory / "none"));
+  CHECK(read_all(text_source(directory / "*.none")).error == "no file matches " + (directory / "*.none"));
+  CHECK(read_all(text_source(directory.string())).error == "the directory " + directory.string() + " holds no files");
+  CHECK(read_all(text_source("/dev/null")).error.find("/dev/null is neither a file nor a directory") == 0);
+  CHECK_THROWS_WITH(text_source("relative/a.log"), doctest::Contains("the path is relative"));
+  CHECK_THROWS_WITH(FileSource<Pair>("/a", raw_format()), doctest::Contains("the raw format has no fields"));
+}
+
+TEST_CASE("file source: bad records fail the task, are skipped, or are set aside with their bytes") {
+  TemporaryDirectory directory;
+  const std::string path = directory.write("a.json", "{\"a\":1,\"b\":\"x\"}\n{\"a\":\n{\"a\":2,\"b\":\"y\"}\n");
+  const std::vector<Pair> good{{1, "x"}, {2, "y"}};
+  FileSource<Pair> source(path, json_format());
+  const auto failed = read_all(source);
+  CHECK(failed.error.find("bad record at " + path + ":16..21: the JSON is malformed") == 0);
+  const auto skipped = read_all(source.on_bad_record(OnBadRecord::skip));
+  CHECK(skipped.records == good);
+  CHECK(skipped.bad_count == 1);
+  CHECK(skipped.bad.empty());
+  const auto aside = read_all(source.on_bad_record(OnBadRecord::dead_letter));
+  CHECK(aside.records == good);
+  REQUIRE(aside.bad.size() == 1);
+  CHECK(aside.bad[0].bytes == "{\"a\":");
+  CHECK(aside.bad[0].place == path + ":16..21");
+  CHECK(aside.bad[0].source == "Files: " + path);
+}
+
+TEST_CASE("file source: a record over the limit is a bad record, and the next one is whole") {
+  TemporaryDirectory directory;
+  const std::string path = directory.write("a", "before\n" + std::string(1'500'000, 'x') + "\nafter\n" + std::string(3000, 'y') + "\nend");
+  const auto reading = read_all(text_source(path).record_bytes_max(1000).on_bad_record(OnBadRecord::dead_letter));
+  CHECK(reading.records == std::vector<std::string>{"before", "after", "end"});
+  REQUIRE(reading.bad.size() == 2);
+  CHECK(reading.bad[0].bytes == std::string(1000, 'x'));
+  CHECK(reading.bad[0].reason == "the record is longer than 1000 bytes");
+  CHECK(reading.bad[1].bytes == std::string(1000, 'y'));
+}
+
+TEST_CASE("file source: csv with quotes over lines and a header is read by one subtask") {
+  TemporaryDirectory directory;
+  const std::string path = directory.write("a.csv", "b,a\n\"x\ny\",1\nz,2\n");
+  const std::vector<Pair> expected{{1, "x\ny"}, {2, "z"}};
+  std::vector<Pair> records;
+  for (std::uint32_t subtask = 0; subtask < 3; ++subtask) {
+    for (auto& record : read_all(FileSource<Pair>(path, csv_format({.header = true})).split_bytes(3), subtask, 3).records) records.push_back(record);
+  }
+  CHECK(records == expected);
+}
+
+TEST_CASE("file source: every split of a csv file knows the header") {
+  TemporaryDirectory directory;
+  std::string text = "b,a\n";
+  for (int i = 0; i < 100; ++i) text += "x," + std::to_string(i) + "\n";
+  const std::string path = directory.write("a.csv", text);
+  const auto reading = read_all(FileSource<Pair>(path, csv_format({.header = true, .quotes_over_lines = false})).split_bytes(50));
+  REQUIRE(reading.records.size() == 100);
+  for (int i = 0; i < 100; ++i) CHECK(reading.records[static_cast<std::size_t>(i)] == Pair{i, "x"});
+  CHECK(read_all(FileSource<Pair>(directory.write("b.csv", "b,c\nx,1\n"), csv_format({.header = true}))).error == "the header of the CSV file has no column 'a'");
+}
+
+TEST_CASE("file source: a reader that is restored goes on where the snapshot was taken") {
+  TemporaryDirectory directory;
+  const auto expected = lines(5000);
+  const std::string path = directory.write("a.log", joined(expected));
+  for (const std::uint64_t split : {500u, 20'000u, 1u << 20}) {
+    for (int polls = 1; polls < 8; ++polls) {
+      std::string state;
+      auto records = read_all(text_source(path).split_bytes(split), 0, 1, &state, polls).records;
+      for (auto& record : read_all(text_source(path).split_bytes(split), 0, 1, &state).records) records.push_back(record);
+      CAPTURE(split);
+      CAPTURE(polls);
+      CHECK(records == expected);
+    }
+  }
+}
+
+TEST_CASE("file source: a state that is cut off is refused") {
+  TemporaryDirectory directory;
+  std::string state;
+  read_all(text_source(directory.write("a.log", "a\nb\n")), 0, 1, &state);
+  const auto reader = text_source("/a").make_reader();
+  for (std::size_t size = 0; size < state.size(); ++size) {
+    ByteReader in(std::string_view(state).substr(0, size));
+    CHECK_FALSE(reader->restore(in).ok());
+  }
+}
+
+namespace {
+
+/// Runs a file sink over these records and tells what went wrong.
+std::string write_all(const FileSink<Pair>& sink, const std::vector<Pair>& records, std::uint32_t subtask = 0, bool finish = true) {
+  FakeOperatorContext context(subtask, 4);
+  RowOutput<Pair> nowhere([](const Pair&) {});
+  const auto writer = sink.make_writer();
+  Result<void> opened = writer->open(context);
+  if (!opened.ok()) return opened.error().message;
+  weir::test::feed(*writer, context, records, nowhere);
+  if (finish) writer->end_of_input(0, nowhere);
+  Result<Progress> ready = writer->ready(nowhere);
+  writer->close();
+  return ready.ok() ? "" : ready.error().message;
+}
+
+std::set<std::string> names(const std::string& directory) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) names.insert(entry.path().filename().string());
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("file sink: parts appear whole under their names, and numbers go on behind earlier parts") {
+  TemporaryDirectory directory;
+  const std::string out = directory / "deep/out";
+  FileSink<Pair> sink(out, json_format());
+  CHECK(write_all(sink, {{1, "x"}, {2, "y"}}, 2) == "");
+  CHECK(names(out) == std::set<std::string>{"part-2-0"});
+  CHECK(weir::test::read_text(out + "/part-2-0") == "{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":\"y\"}\n");
+  CHECK(write_all(sink.suffix(".json"), {{3, "z"}}, 2) == "");
+  CHECK(write_all(sink, {}, 1) == "");
+  CHECK(names(out) == std::set<std::string>{"part-2-0", "part-2-1.json"});
+}
+
+TEST_CASE("file sink: what was not finished leaves nothing behind") {
+  TemporaryDirectory directory;
+  const std::string out = directory / "out";
+  CHECK(write_all(FileSink<Pair>(out, json_format()), {{1, "x"}}, 0, false) == "");
+  CHECK(names(out).empty());
+}
+
+TEST_CASE("file sink: a part that is full is published and the next one begins with the header again") {
+  TemporaryDirectory directory;
+  const std::string out = directory / "out";
+  std::vector<Pair> records;
+  for (int i = 0; i < 1000; ++i) records.push_back({i, std::string(1000, 'x')});
+  CHECK(write_all(FileSink<Pair>(out, csv_format({.header = true})).part_bytes_max(300'000), records) == "");
+  CHECK(names(out).size() == 4);
+  std::vector<Pair> back = read_all(FileSource<Pair>(out, csv_format({.header = true}))).records;
+  std::sort(back.begin(), back.end(), [](const Pair& one, const Pair& other) { return one.a < other.a; });
+  CHECK(back == records);
+}
+
+TEST_CASE("file sink: a directory that cannot be made is named") {
+  TemporaryDirectory directory;
+  const std::string file = directory.write("file", "x");
+  CHECK(write_all(FileSink<Pair>(file + "/out", json_format()), {{1, "x"}}).find(file) != std::string::npos);
+  CHECK_THROWS_WITH(FileSink<Pair>("out", json_format()), doctest::Contains("the path is relative"));
+}
+
+TEST_CASE("generator: any parallelism makes the same records") {
+  const auto make = [](std::uint64_t n) { return Pair{static_cast<std::int32_t>(random_below(random_word(42, n), 1000)), std::to_string(n)}; };
+  const auto source = generate<Pair>(make, {.records = 3000});
+  CHECK(source.bounded());
+  const auto alone = read_all(source).records;
+  REQUIRE(alone.size() == 3000);
+  std::vector<Pair> together(3000);
+  for (std::uint32_t subtask = 0; subtask < 3; ++subtask) {
+    const auto part = read_all(source, subtask, 3).records;
+    REQUIRE(part.size() == 1000);
+    for (std::size_t i = 0; i < part.size(); ++i) together[i * 3 + subtask] = part[i];
+  }
+  CHECK(together == alone);
+}
+
+TEST_CASE("generator: a rate holds records back until their time") {
+  FakeOperatorContext context;
+  std::size_t count = 0;
+  RowOutput<std::int64_t> output([&](const std::int64_t&) { ++count; });
+  const auto source = generate<std::int64_t>([](std::uint64_t n) { return static_cast<std::int64_t>(n); }, {.records_per_second = 1000});
+  CHECK_FALSE(source.bounded());
+  const auto reader = source.make_reader();
+  REQUIRE(reader->open(context).ok());
+  for (context.clock_ms = 0; context.clock_ms < 2000;) {
+    const Result<Progress> progress = reader->poll(output);
+    REQUIRE(progress.ok());
+    if (progress->kind != Progress::Kind::blocked) continue;
+    REQUIRE(progress->wake_at_ms > context.clock_ms);
+    context.clock_ms = progress->wake_at_ms;
+  }
+  CHECK(count >= 1999);
+  CHECK(count <= 2003);
+  reader->close();
+}
+
+TEST_CASE("generator: a restored reader goes on with the next number") {
+  const auto source = generate<std::int64_t>([](std::uint64_t n) { return static_cast<std::int64_t>(n); }, {.records = 5000});
+  std::string state;
+  auto records = read_all(source, 1, 2, &state, 1).records;
+  for (const auto& record : read_all(source, 1, 2, &state).records) records.push_back(record);
+  REQUIRE(records.size() == 2500);
+  for (std::size_t i = 0; i < records.size(); ++i) CHECK(records[i] == static_cast<std::int64_t>(2 * i + 1));
+}
