@@ -1,0 +1,58 @@
+#include "cli/commands.h"
+
+#include <fmt/format.h>
+
+#include "cli/client_settings.h"
+#include "cli/command_line.h"
+#include "cli/jobs.h"
+#include "cli/run.h"
+#include "common/base/try.h"
+
+namespace weir::cli {
+
+namespace {
+
+/// Runs one verb; what the verbs share is made once, before.
+struct Execution {
+  const ClientSettings& settings;
+  const std::map<std::string, std::string>& configuration;
+  Console& console;
+
+  Result<int> operator()(const RunVerb& verb) const { return run(verb, configuration, settings, console); }
+  Result<int> operator()(const InfoVerb& verb) const { return info(verb, configuration, settings, console); }
+  Result<int> operator()(const ListVerb& verb) const { return list(verb, settings, console); }
+  Result<int> operator()(const CancelVerb& verb) const { return cancel(verb, settings, console); }
+  Result<int> operator()(const HelpVerb& verb) const {
+    console.print(verb.text.substr(0, verb.text.find_last_not_of('\n') + 1));
+    return 0;
+  }
+  Result<int> operator()(const VersionVerb&) const {
+    console.print(fmt::format("Version: {} (REST API of Flink 1.20.5)", WEIR_VERSION));
+    return 0;
+  }
+};
+
+Result<int> try_to(const std::string& program, const std::vector<std::string>& words,
+                   const std::map<std::string, std::string>& environment, Console& console) {
+  TRY(Command command, parse_command_line(words));
+  ClientSettings settings;
+  std::map<std::string, std::string> configuration;
+  bool asks_cluster = !std::holds_alternative<HelpVerb>(command.verb) && !std::holds_alternative<VersionVerb>(command.verb);
+  if (asks_cluster) {
+    TRY(configuration, job_settings(command.settings));
+    TRY(settings, client_settings(program, environment, command.settings, command.address));
+  }
+  return std::visit(Execution{settings, configuration, console}, command.verb);
+}
+
+}  // namespace
+
+int execute(const std::string& program, const std::vector<std::string>& words, const std::map<std::string, std::string>& environment,
+            Console& console) {
+  Result<int> outcome = try_to(program, words, environment, console);
+  if (outcome.ok()) return *outcome;
+  console.complain(outcome.error().message);
+  return 1;
+}
+
+}  // namespace weir::cli

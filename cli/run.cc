@@ -1,0 +1,165 @@
+#include "cli/run.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "cli/interrupt.h"
+#include "cli/rest_client.h"
+#include "common/base/try.h"
+
+namespace weir::cli {
+
+namespace {
+
+constexpr int kInterruptedExitCode = 130;  // 128 + SIGINT, as shells count
+constexpr std::chrono::milliseconds kFirstPause{10};
+constexpr std::chrono::milliseconds kLongestPause{2'000};
+constexpr std::chrono::milliseconds kPatience{5'000};  // with one look at a running job: an interrupt waits for it
+
+Result<void> check_library(const std::string& path) {
+  struct stat about {};
+  if (::stat(path.c_str(), &about) != 0) {
+    return Error::user(ErrorCode::not_found, fmt::format("the job library does not exist: {}", path));
+  }
+  if (!S_ISREG(about.st_mode)) return Error::user(ErrorCode::invalid_argument, fmt::format("the job library is not a file: {}", path));
+  if (about.st_size == 0) return Error::user(ErrorCode::invalid_argument, fmt::format("the job library is empty: {}", path));
+  return {};
+}
+
+RunRequest request_of(const Program& program, const std::map<std::string, std::string>& configuration) {
+  RunRequest request;
+  request.entry = program.entry;
+  request.arguments = program.arguments;
+  request.parallelism = program.parallelism;
+  request.configuration = configuration;
+  return request;
+}
+
+/// An artefact at the JobManager, for the length of one verb: a job that runs has its own hold on it.
+class Upload {
+ public:
+  static Result<Upload> make(RestClient& client, const Program& program, Console& console) {
+    TRY_VOID(check_library(program.library));
+    std::string name = std::filesystem::path(program.library).filename().string();
+    TRY(std::string id, client.upload(program.library, [&](std::uint64_t sent, std::uint64_t total) {
+      console.show_progress(name, sent, total);
+    }));
+    return Upload(client, std::move(id));
+  }
+  Upload(Upload&& other) noexcept : client_(other.client_), id_(std::exchange(other.id_, {})) {}
+  ~Upload() {
+    // Nobody is worse off for a file that stays, so a failure here is not worth a word.
+    if (!id_.empty()) (void)client_.delete_jar(id_);
+  }
+  const std::string& id() const { return id_; }
+
+ private:
+  Upload(RestClient& client, std::string id) : client_(client), id_(std::move(id)) {}
+  RestClient& client_;
+  std::string id_;
+};
+
+int leave_running(const std::string& job_id, const ClientSettings& settings, Console& console) {
+  console.note(fmt::format("\nThe job goes on. To end it: weir cancel -m {} {}", settings.address.to_string(), job_id));
+  return kInterruptedExitCode;
+}
+
+Result<int> cancel_and_leave(RestClient& client, const std::string& job_id, Console& console) {
+  console.print(fmt::format("Cancelling job {}.", job_id));
+  TRY_VOID(client.cancel(job_id));
+  return kInterruptedExitCode;
+}
+
+bool may_pass(const Error& error) { return error.code == ErrorCode::unavailable || error.code == ErrorCode::deadline_exceeded; }
+
+/// Asks until the job has ended; nothing when the person interrupted. A JobManager that is away for a while is waited for.
+Result<std::optional<JobResult>> wait_for_end(const std::string& job_id, const ClientSettings& settings, Interrupt& interrupt,
+                                              Console& console) {
+  http::ClientOptions options = settings.http;
+  options.connect_timeout = std::min(options.connect_timeout, kPatience);
+  options.read_timeout = std::min(options.read_timeout, kPatience);
+  RestClient client(settings.address, options);
+  std::chrono::milliseconds pause = kFirstPause;
+  int failures = 0;
+  while (!interrupt.wait_for(failures == 0 ? pause : settings.retry_delay)) {
+    Result<std::optional<JobResult>> result = client.result(job_id);
+    if (result.ok() && result->has_value()) return result;
+    if (!result.ok() && (!may_pass(result.error()) || ++failures > settings.retries_max)) return result;
+    if (failures == 1) console.note(fmt::format("{}; trying again", result.error().message));
+    if (result.ok()) failures = 0;
+    pause = next_pause(pause);
+  }
+  return std::optional<JobResult>();
+}
+
+Result<int> report(const std::string& job_id, const JobResult& result, Console& console) {
+  if (result.status == "CANCELED") return Error::user(ErrorCode::user_code, fmt::format("job {} was canceled", job_id));
+  if (result.status != "SUCCEEDED") {
+    std::string why = result.cause.empty() ? "the JobManager gave no reason" : result.cause;
+    return Error::user(ErrorCode::user_code, fmt::format("job {} failed: {}", job_id, why));
+  }
+  console.print("Program execution finished");
+  console.print(fmt::format("Job with JobID {} has finished.", job_id));
+  console.print(fmt::format("Job Runtime: {} ms", result.runtime_ms));
+  if (!result.accumulators.empty()) {
+    console.print("Accumulator Results: ");
+    for (const auto& [name, value] : result.accumulators) console.print(fmt::format("- {}: {}", name, value));
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::chrono::milliseconds next_pause(std::chrono::milliseconds last) { return std::min(last * 2, kLongestPause); }
+
+Result<void> check_arguments(const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    std::size_t at = argument.starts_with("file:") ? 0 : argument.find("=file:");
+    if (at == std::string::npos) continue;
+    std::size_t path = argument.find("file:", at) + 5;
+    if (path < argument.size() && argument[path] == '/') continue;
+    std::error_code error;
+    std::string absolute = (std::filesystem::current_path(error) / argument.substr(path)).lexically_normal().string();
+    return Error::user(ErrorCode::invalid_argument,
+                       fmt::format("a relative path in the argument {}: client, planner and workers stand in different directories; "
+                                   "write {}{}",
+                                   argument, argument.substr(0, path), absolute));
+  }
+  return {};
+}
+
+Result<int> run(const RunVerb& verb, const std::map<std::string, std::string>& configuration, const ClientSettings& settings,
+                Console& console) {
+  TRY_VOID(check_arguments(verb.program.arguments));
+  RestClient client(settings.address, settings.http);
+  std::string job_id;
+  {
+    TRY(Upload upload, Upload::make(client, verb.program, console));
+    TRY(job_id, client.run(upload.id(), request_of(verb.program, configuration)));
+  }
+  console.print(fmt::format("Job has been submitted with JobID {}", job_id));
+  if (verb.detached) return 0;
+
+  Interrupt interrupt;
+  TRY(std::optional<JobResult> result, wait_for_end(job_id, settings, interrupt, console));
+  if (result) return report(job_id, *result, console);
+  if (verb.cancel_on_exit) return cancel_and_leave(client, job_id, console);
+  return leave_running(job_id, settings, console);
+}
+
+Result<int> info(const InfoVerb& verb, const std::map<std::string, std::string>& configuration, const ClientSettings& settings,
+                 Console& console) {
+  TRY_VOID(check_arguments(verb.program.arguments));
+  RestClient client(settings.address, settings.http);
+  TRY(Upload upload, Upload::make(client, verb.program, console));
+  TRY(std::string plan, client.plan(upload.id(), request_of(verb.program, configuration)));
+  console.print("----------------------- Execution Plan -----------------------");
+  console.print(plan);
+  console.print("--------------------------------------------------------------");
+  return 0;
+}
+
+}  // namespace weir::cli
