@@ -132,6 +132,14 @@ TEST_CASE("plan_frame: a frame gives its plan back, and any other bytes a senten
   }
 }
 
+TEST_CASE("plan_frame: a planner's refusal comes as an error with its sentence, whatever bytes are in it")  {
+  auto refused = decode_plan_frame(encode_refusal_frame("no such entry: 'x'"));
+  REQUIRE(!refused.ok());
+  CHECK(refused.error().code == ErrorCode::invalid_argument);
+  CHECK(refused.error().message == "no such entry: 'x'");
+  CHECK(decode_plan_frame(encode_refusal_frame("broken \xff")).error().message == "broken \xff");
+}
+
 TEST_CASE("fingerprint: every part of a plan counts, and so does the artefact") {
   const Plan plan = small_plan();
   const std::string base = fingerprint(plan, "key");

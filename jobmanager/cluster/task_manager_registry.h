@@ -1,0 +1,98 @@
+// Which TaskManagers there are.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/weir/result.h"
+#include "common/async/clock.h"
+#include "common/async/gate.h"
+#include "common/async/task.h"
+#include "common/base/ids.h"
+#include "jobmanager/cluster/slot_pool.h"
+#include "jobmanager/cluster/task_manager_link.h"
+
+namespace weir::jobmanager {
+
+struct RegistryOptions {
+  std::chrono::milliseconds heartbeat_timeout{5'000};  ///< heartbeat.timeout
+  std::chrono::milliseconds call_timeout{10'000};      ///< for the answer to end_job
+  std::chrono::milliseconds retry_delay{500};          ///< between two tries at end_job
+};
+
+/// Hears of what happens to TaskManagers. Called on the control thread.
+class TaskManagerListener {
+ public:
+  virtual ~TaskManagerListener() = default;
+  /// Slots are free that were not before.
+  virtual void on_slots_available() = 0;
+  /// It is not in the registry any more; its tasks are over. `reason` is a sentence.
+  virtual void on_task_manager_lost(const TaskManagerId& id, const std::string& reason) = 0;
+};
+
+/// One registered TaskManager.
+struct RegisteredTaskManager {
+  TaskManagerDescription description;
+  std::shared_ptr<TaskManagerLink> link;
+  bool is_connected = false;  ///< its slots count only from then on
+  SteadyTime registered_at{};
+  SteadyTime last_heartbeat{};
+  WallTime last_heartbeat_wall{};
+  std::uint64_t resident_bytes = 0;
+};
+
+/// Knows TaskManagers from their registration to their loss, keeps a link to each, and their slots in the pool.
+/// Lives on: the control thread. Owned by the daemon. start() -> ... -> co_await close().
+/// A TaskManager is lost when its link says so, when no heartbeat came for heartbeat.timeout, when it can't be reached for that long, or
+/// when another incarnation of it registers.
+class TaskManagerRegistry {
+ public:
+  TaskManagerRegistry(asio::any_io_executor executor, Clock& clock, TaskManagerDialler& dialler, SlotPool& slots,
+                      RegistryOptions options);
+
+  /// @param listener   outlives the registry
+  void start(TaskManagerListener& listener);
+  /// Waits for jobs that are being ended, at most until `deadline`, then closes all links.
+  Async<void> close(SteadyTime deadline);
+
+  /// Takes a registration. The same incarnation may come again and keeps its slots.
+  /// @param workers   jobs that have a worker there
+  /// @return          those of them that have no business there: their workers must end
+  /// Errors: invalid_argument: no slots, no host, no port.
+  Result<std::vector<JobId>> add(TaskManagerDescription description, const std::vector<JobId>& workers);
+  /// @return false when it must register again
+  bool heartbeat(const TaskManagerId& id, const Incarnation& incarnation, std::uint64_t resident_bytes);
+  /// The job is over: its workers end, and each TaskManager's slots are free as soon as it has answered (or is lost).
+  void end_job(const JobId& job);
+
+  const RegisteredTaskManager* find(const TaskManagerId& id) const;
+  /// Null when it is not registered.
+  std::shared_ptr<TaskManagerLink> link(const TaskManagerId& id) const;
+  /// In order of registration.
+  std::vector<const RegisteredTaskManager*> all() const;
+
+ private:
+  RegisteredTaskManager* find_incarnation(const TaskManagerId& id, const Incarnation& incarnation);
+  void on_connected(const TaskManagerId& id, const Incarnation& incarnation);
+  void lose(const TaskManagerId& id, const std::string& reason);
+  void dial(RegisteredTaskManager& entry);
+  Async<void> watch_heartbeats();
+  Async<void> end_job_on(JobId job, TaskManagerId id, Incarnation incarnation);
+  Async<void> close_link(std::shared_ptr<TaskManagerLink> link);
+
+  // Set once
+  Clock& clock_;
+  TaskManagerDialler& dialler_;
+  SlotPool& slots_;
+  const RegistryOptions options_;
+  TaskManagerListener* listener_ = nullptr;
+  // Control thread only
+  std::vector<std::unique_ptr<RegisteredTaskManager>> entries_;
+  Gate closing_;  ///< links on their way out: waited for, not cancelled
+  Gate gate_;
+};
+
+}  // namespace weir::jobmanager

@@ -1,0 +1,153 @@
+#include "jobmanager/dispatcher/dispatcher.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/observe/log.h"
+#include "jobmanager/dispatcher/job_view.h"
+
+namespace weir::jobmanager {
+
+namespace {
+
+constexpr std::chrono::seconds kExpiryPause{10};
+
+Error unknown_job(const JobId& id) {
+  return Error::user(ErrorCode::not_found, fmt::format("Job {} not found: it is not running and not among the ended jobs still remembered", id));
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, TaskManagerRegistry& task_managers, SlotPool& slots,
+                       DispatcherOptions options)
+    : executor_(executor),
+      clock_(clock),
+      task_managers_(task_managers),
+      slots_(slots),
+      options_(std::move(options)),
+      finished_(options_.finished),
+      slots_changed_(executor),
+      gate_(executor, "dispatcher") {}
+
+Dispatcher::~Dispatcher() = default;
+
+void Dispatcher::start() {
+  gate_.start("wake waiting jobs", wake_waiting_jobs());
+  gate_.start("forget old jobs", forget_old_jobs());
+}
+
+Async<void> Dispatcher::close() {
+  closing_ = true;
+  co_await gate_.close();
+  for (const auto& job : jobs_) {
+    if (!job->is_over()) {
+      LOG_INFO("job {} ('{}') ends with the JobManager", job->submission().id, job->submission().graph.job_name);
+      task_managers_.end_job(job->submission().id);
+    }
+    co_await job->close();
+  }
+  jobs_.clear();
+}
+
+Result<void> Dispatcher::submit(JobSubmission submission) {
+  const JobId id = submission.id;
+  if (closing_) return Error::external(ErrorCode::unavailable, "the JobManager is shutting down and takes no more jobs");
+  if (knows(id)) return Error::user(ErrorCode::already_exists, fmt::format("Job {} has already been submitted", id));
+  LOG_INFO("job {} ('{}') is submitted: {} vertices, {} tasks", id, submission.graph.job_name, submission.graph.vertices.size(),
+           submission.graph.task_count());
+  auto job = std::make_unique<Job>(std::move(submission), options_.job, task_managers_, slots_, clock_, executor_, *this);
+  Job& started = *jobs_.emplace_back(std::move(job));
+  started.start();
+  return {};
+}
+
+Result<void> Dispatcher::cancel(const JobId& id) {
+  JobStatus status = JobStatus::canceled;
+  if (Job* job = find_job(id)) {
+    job->cancel();
+    status = job->status();
+  } else if (const rest::JobDetails* ended = finished_.find(id)) {
+    status = static_cast<JobStatus>(ended->status);
+  } else {
+    return unknown_job(id);
+  }
+  if (status == JobStatus::finished || status == JobStatus::failed) {
+    return Error::user(ErrorCode::failed_precondition,
+                       fmt::format("Job {} can't be cancelled: it is {} already", id, name_of(status)));
+  }
+  return {};
+}
+
+void Dispatcher::on_reports(const JobId& id, const std::vector<TaskReport>& reports) {
+  if (Job* job = find_job(id)) job->on_reports(reports);
+}
+
+void Dispatcher::on_counters(const ExecutionId& execution, const TaskCounters& counters) {
+  for (const auto& job : jobs_) {
+    if (job->tasks().find(execution)) return job->on_counters(execution, counters);
+  }
+}
+
+void Dispatcher::on_slots_available() { slots_changed_.set(); }
+
+void Dispatcher::on_task_manager_lost(const TaskManagerId& id, const std::string& reason) {
+  for (const auto& job : jobs_) job->on_task_manager_lost(id, reason);
+}
+
+bool Dispatcher::knows(const JobId& id) const { return find(id) != nullptr || finished_.find(id) != nullptr; }
+
+const Job* Dispatcher::find(const JobId& id) const {
+  auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](const auto& job) { return job->submission().id == id; });
+  return found == jobs_.end() ? nullptr : found->get();
+}
+
+Job* Dispatcher::find_job(const JobId& id) { return const_cast<Job*>(find(id)); }
+
+Result<rest::JobDetails> Dispatcher::details(const JobId& id) const {
+  if (const Job* job = find(id)) return details_of(*job);
+  if (const rest::JobDetails* ended = finished_.find(id)) return *ended;
+  return unknown_job(id);
+}
+
+std::vector<rest::JobSummary> Dispatcher::summaries() const {
+  std::vector<rest::JobSummary> summaries;
+  for (const rest::JobDetails* ended : finished_.all()) summaries.push_back(summary_of(*ended));
+  for (const auto& job : jobs_) summaries.push_back(summary_of(*job));
+  std::stable_sort(summaries.begin(), summaries.end(),
+                   [](const rest::JobSummary& a, const rest::JobSummary& b) { return a.start < b.start; });
+  return summaries;
+}
+
+void Dispatcher::on_job_over(const JobId& id) {
+  if (!closing_) gate_.start(fmt::format("retire job {}", id), retire(id));
+}
+
+Async<void> Dispatcher::retire(JobId id) {
+  Job* job = find_job(id);
+  if (job == nullptr) co_return;
+  co_await job->close();
+  finished_.add(details_of(*job), clock_.now());
+  std::erase_if(jobs_, [&](const auto& candidate) { return candidate.get() == job; });
+}
+
+Async<void> Dispatcher::wake_waiting_jobs() {
+  for (;;) {
+    co_await slots_changed_.wait();
+    slots_changed_.reset();
+    // Nothing leaves the table here: jobs retire in coroutines of their own.
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      if (jobs_[i]->is_waiting()) jobs_[i]->on_slots_available();
+    }
+  }
+}
+
+Async<void> Dispatcher::forget_old_jobs() {
+  for (;;) {
+    co_await clock_.sleep_for(kExpiryPause);
+    finished_.expire(clock_.now());
+  }
+}
+
+}  // namespace weir::jobmanager

@@ -1,0 +1,83 @@
+// The table of jobs.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "api/weir/result.h"
+#include "common/async/clock.h"
+#include "common/async/event.h"
+#include "common/async/gate.h"
+#include "common/async/task.h"
+#include "common/base/ids.h"
+#include "jobmanager/cluster/slot_pool.h"
+#include "jobmanager/cluster/task_manager_registry.h"
+#include "jobmanager/history/finished_jobs.h"
+#include "jobmanager/job/job.h"
+#include "jobmanager/rest/snapshot.h"
+
+namespace weir::jobmanager {
+
+struct DispatcherOptions {
+  JobOptions job;
+  FinishedJobLimits finished;
+};
+
+/// Starts jobs, finds them for those who have news of them, remembers them when they have ended.
+/// Lives on: the control thread. Owned by the daemon. start() -> ... -> co_await close().
+class Dispatcher final : public TaskManagerListener, public JobOwner {
+ public:
+  Dispatcher(asio::any_io_executor executor, Clock& clock, TaskManagerRegistry& task_managers, SlotPool& slots,
+             DispatcherOptions options);
+  ~Dispatcher() override;
+
+  void start();
+  /// Drops all jobs: TaskManagers are told to end their workers; nobody waits for that here (the registry's close does).
+  Async<void> close();
+
+  /// Takes a job; it waits for slots from then on. Errors: already_exists.
+  Result<void> submit(JobSubmission submission);
+  /// Begins to cancel. Errors: not_found; failed_precondition for a job that finished or failed.
+  Result<void> cancel(const JobId& id);
+
+  /// News of tasks; unknown jobs and tasks are ignored.
+  void on_reports(const JobId& id, const std::vector<TaskReport>& reports);
+  void on_counters(const ExecutionId& execution, const TaskCounters& counters);
+
+  // TaskManagerListener
+  void on_slots_available() override;
+  void on_task_manager_lost(const TaskManagerId& id, const std::string& reason) override;
+  // JobOwner
+  void on_job_over(const JobId& id) override;
+
+  bool knows(const JobId& id) const;
+  /// Null for a job that is over and remembered, or unknown.
+  const Job* find(const JobId& id) const;
+  /// Errors: not_found.
+  Result<rest::JobDetails> details(const JobId& id) const;
+  /// Running and remembered ones, in order of submission.
+  std::vector<rest::JobSummary> summaries() const;
+
+ private:
+  Job* find_job(const JobId& id);
+  Async<void> retire(JobId id);
+  Async<void> wake_waiting_jobs();
+  Async<void> forget_old_jobs();
+
+  // Set once
+  asio::any_io_executor executor_;
+  Clock& clock_;
+  TaskManagerRegistry& task_managers_;
+  SlotPool& slots_;
+  const DispatcherOptions options_;
+  // Control thread only
+  std::vector<std::unique_ptr<Job>> jobs_;  ///< in order of submission
+  FinishedJobs finished_;
+  Event slots_changed_;
+  bool closing_ = false;
+  Gate gate_;
+};
+
+}  // namespace weir::jobmanager

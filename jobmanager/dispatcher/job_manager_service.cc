@@ -1,0 +1,132 @@
+#include "jobmanager/dispatcher/job_manager_service.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "common/base/try.h"
+#include "common/observe/log.h"
+#include "proto/job_manager.pb.h"
+
+namespace weir::jobmanager {
+
+namespace {
+
+constexpr std::uint32_t kPortMax = 65535;
+constexpr std::uint32_t kSlotsMax = 65536;
+
+Result<TaskManagerDescription> decode(const proto::RegisterRequest& request) {
+  TaskManagerDescription description;
+  TRY(description.id, TaskManagerId::from_string(request.task_manager_id()));
+  TRY(description.incarnation, Incarnation::from_bytes(request.incarnation()));
+  if (request.rpc_port() > kPortMax || request.data_port() > kPortMax || request.slots() > kSlotsMax) {
+    return Error::user(ErrorCode::invalid_argument,
+                       fmt::format("TaskManager {} registers with rpc port {}, data port {} and {} slots: too large", description.id,
+                                   request.rpc_port(), request.data_port(), request.slots()));
+  }
+  description.host = request.host();
+  description.rpc_port = static_cast<std::uint16_t>(request.rpc_port());
+  description.data_port = static_cast<std::uint16_t>(request.data_port());
+  description.slots = request.slots();
+  description.cpu_cores = request.hardware().cpu_cores();
+  description.physical_memory_bytes = request.hardware().physical_memory();
+  description.process_bytes = request.memory().process();
+  description.network_bytes = request.memory().network();
+  description.managed_bytes = request.memory().managed();
+  description.user_bytes = request.memory().user();
+  return description;
+}
+
+TaskCounters decode(const proto::TaskCounters& message) {
+  TaskCounters counters;
+  counters.records_in = message.records_in();
+  counters.records_out = message.records_out();
+  counters.bytes_in = message.bytes_in();
+  counters.bytes_out = message.bytes_out();
+  counters.busy_ms = message.busy_ms();
+  counters.idle_ms = message.idle_ms();
+  counters.backpressured_ms = message.backpressured_ms();
+  counters.user.insert(message.user().begin(), message.user().end());
+  return counters;
+}
+
+/// Nothing for a state that a TaskManager can't report.
+std::optional<TaskStatus> decode(proto::TaskState state) {
+  switch (state) {
+    case proto::DEPLOYING: return TaskStatus::deploying;
+    case proto::INITIALIZING: return TaskStatus::initializing;
+    case proto::RUNNING: return TaskStatus::running;
+    case proto::FINISHED: return TaskStatus::finished;
+    case proto::CANCELING: return TaskStatus::canceling;
+    case proto::CANCELED: return TaskStatus::canceled;
+    case proto::FAILED: return TaskStatus::failed;
+    default: return std::nullopt;
+  }
+}
+
+std::optional<TaskReport> decode(const proto::TaskStatus& message) {
+  auto execution = ExecutionId::from_bytes(message.address().execution());
+  auto status = decode(message.state());
+  if (!execution.ok() || !status) return std::nullopt;
+  TaskReport report{*execution, *status, std::nullopt, std::nullopt};
+  if (message.has_failure()) {
+    const auto& failure = message.failure();
+    report.failure = Failure{failure.exception(), failure.message(), failure.stack_trace(),
+                             WallTime(std::chrono::milliseconds(failure.timestamp_ms()))};
+  }
+  if (message.has_counters()) report.counters = decode(message.counters());
+  return report;
+}
+
+}  // namespace
+
+JobManagerService::JobManagerService(TaskManagerRegistry& task_managers, Dispatcher& dispatcher, ServiceTerms terms)
+    : task_managers_(task_managers), dispatcher_(dispatcher), terms_(std::move(terms)) {}
+
+Async<proto::RegisterReply> JobManagerService::register_task_manager(proto::RegisterRequest request, SteadyTime) {
+  CO_TRY(auto description, decode(request));
+  std::vector<JobId> workers;
+  for (const auto& bytes : request.jobs()) {
+    CO_TRY(auto job, JobId::from_bytes(bytes));
+    workers.push_back(job);
+  }
+  CO_TRY(auto strangers, task_managers_.add(std::move(description), workers));
+  proto::RegisterReply reply;
+  reply.set_incarnation(terms_.incarnation.to_bytes());
+  reply.set_blob_address(terms_.blob_address);
+  for (const auto& job : strangers) reply.add_end_jobs(job.to_bytes());
+  reply.set_heartbeat_interval_ms(static_cast<std::uint32_t>(terms_.heartbeat_interval.count()));
+  reply.set_heartbeat_timeout_ms(static_cast<std::uint32_t>(terms_.heartbeat_timeout.count()));
+  co_return reply;
+}
+
+Async<proto::HeartbeatReply> JobManagerService::heartbeat(proto::HeartbeatRequest request, SteadyTime) {
+  CO_TRY(auto id, TaskManagerId::from_string(request.task_manager_id()));
+  CO_TRY(auto incarnation, Incarnation::from_bytes(request.incarnation()));
+  proto::HeartbeatReply reply;
+  reply.set_known(task_managers_.heartbeat(id, incarnation, request.resident_bytes()));
+  if (reply.known()) {
+    for (const auto& counters : request.counters()) {
+      CO_TRY(auto execution, ExecutionId::from_bytes(counters.execution()));
+      dispatcher_.on_counters(execution, decode(counters));
+    }
+  }
+  co_return reply;
+}
+
+Async<proto::TaskStatusReply> JobManagerService::task_status(proto::TaskStatusRequest request, SteadyTime) {
+  CO_TRY(auto job, JobId::from_bytes(request.job()));
+  std::vector<TaskReport> reports;
+  for (const auto& status : request.statuses()) {
+    if (auto report = decode(status)) {
+      reports.push_back(std::move(*report));
+    } else {
+      LOG_WARN("a task status from TaskManager {} can't be read and is ignored", request.task_manager_id());
+    }
+  }
+  dispatcher_.on_reports(job, reports);
+  proto::TaskStatusReply reply;
+  co_return reply;
+}
+
+}  // namespace weir::jobmanager

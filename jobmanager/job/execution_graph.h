@@ -1,0 +1,94 @@
+// The tasks of one job: where each runs and how it fares.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/async/clock.h"
+#include "common/base/ids.h"
+#include "common/plan/job_graph.h"
+#include "jobmanager/cluster/slot.h"
+#include "jobmanager/job/failure.h"
+#include "jobmanager/job/status.h"
+
+namespace weir::jobmanager {
+
+/// A task's place in the graph.
+struct TaskIndex {
+  std::uint32_t vertex = 0;   ///< index in JobGraph::vertices
+  std::uint32_t subtask = 0;
+  friend auto operator<=>(const TaskIndex&, const TaskIndex&) = default;
+};
+
+/// What a task has counted since it was started.
+struct TaskCounters {
+  std::uint64_t records_in = 0;
+  std::uint64_t records_out = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t busy_ms = 0;
+  std::uint64_t idle_ms = 0;
+  std::uint64_t backpressured_ms = 0;
+  std::map<std::string, std::uint64_t> user;  ///< "<operator>.<name>"
+};
+
+/// One try at a task.
+struct Attempt {
+  ExecutionId execution;
+  std::uint32_t number = 0;
+  TaskStatus status = TaskStatus::created;
+  std::array<std::optional<WallTime>, kTaskStatuses> entered;  ///< when it came to each status
+  std::uint32_t slot = 0;
+  std::optional<TaskManagerPlace> place;  ///< from its placement on
+  TaskCounters counters;
+  std::optional<Failure> failure;
+};
+
+/// The book of a job's tasks. Knows which steps a task may take; decides nothing.
+/// Lives on: the control thread (pure). Owned by the job.
+class ExecutionGraph {
+ public:
+  ExecutionGraph(const plan::JobGraph& graph, WallTime now);
+
+  const plan::JobGraph& job_graph() const { return graph_; }
+  const Attempt& attempt(TaskIndex task) const { return tasks_[task.vertex][task.subtask]; }
+  std::size_t size() const { return by_execution_.size(); }
+  /// Every task, upstream vertices first, subtasks in order.
+  std::vector<TaskIndex> all() const;
+  std::vector<TaskIndex> on(const TaskManagerId& task_manager) const;
+  /// Nothing when no task has this execution.
+  std::optional<TaskIndex> find(const ExecutionId& execution) const;
+  /// "Source: lines (2/4) - execution #0".
+  std::string task_name(TaskIndex task) const;
+  LocatedFailure locate(TaskIndex task, Failure failure) const;
+
+  /// Takes a step. @return false, and nothing changes, when the task may not go there (see may_follow).
+  bool enter(TaskIndex task, TaskStatus status, WallTime now);
+  /// The same for every task that may; @return those that did.
+  std::vector<TaskIndex> enter_all(TaskStatus status, WallTime now);
+  void set_failure(TaskIndex task, Failure failure);
+  /// Counters only grow: an older report is ignored.
+  void set_counters(TaskIndex task, TaskCounters counters);
+  void set_place(TaskIndex task, TaskManagerPlace place, std::uint32_t slot);
+
+  TaskCounts counts() const { return totals_; }
+  TaskCounts counts(std::uint32_t vertex) const { return counts_[vertex]; }
+  std::size_t count(TaskStatus status) const { return totals_[static_cast<std::size_t>(status)]; }
+  bool all_finished() const { return count(TaskStatus::finished) == size(); }
+  bool all_over() const;
+  bool all_running_or_finished() const { return count(TaskStatus::running) + count(TaskStatus::finished) == size(); }
+
+ private:
+  const plan::JobGraph& graph_;
+  std::vector<std::vector<Attempt>> tasks_;  ///< by vertex and subtask
+  std::unordered_map<ExecutionId, TaskIndex> by_execution_;
+  std::vector<TaskCounts> counts_;  ///< by vertex
+  TaskCounts totals_{};
+};
+
+}  // namespace weir::jobmanager

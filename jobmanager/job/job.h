@@ -1,0 +1,117 @@
+// One job from its submission to its end.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/async/clock.h"
+#include "common/async/gate.h"
+#include "common/async/task.h"
+#include "common/base/ids.h"
+#include "common/plan/job_graph.h"
+#include "jobmanager/cluster/slot_pool.h"
+#include "jobmanager/cluster/task_manager_registry.h"
+#include "jobmanager/job/phase.h"
+#include "jobmanager/scheduling/deployer.h"
+#include "jobmanager/scheduling/placement.h"
+
+namespace weir::jobmanager {
+
+/// What a job is made of. The graph has been made of the plan.
+struct JobSubmission {
+  JobId id;
+  plan::Plan plan;
+  plan::JobGraph graph;
+  Artefact artefact;
+  std::map<std::string, std::string> configuration;        ///< job keys, after layering
+  std::map<std::string, std::string> shown_configuration;  ///< what the submitter set, secrets redacted
+  int parallelism = 1;                               ///< default of its operators
+};
+
+struct JobOptions {
+  JobTimeouts timeouts;
+  SlotChoice slot_choice = SlotChoice::pack;
+  std::size_t exceptions_max = 16;  ///< web.exception-history-size
+  std::string blob_address;         ///< told to TaskManagers
+};
+
+/// Hears when a job ends. Called on the control thread; must not destroy the job from inside.
+class JobOwner {
+ public:
+  virtual ~JobOwner() = default;
+  virtual void on_job_over(const JobId& id) = 0;
+};
+
+/// Forwards what it hears to its current phase and does what the phase asks for.
+/// Lives on: the control thread. Owned by the dispatcher. start() -> ... -> is_over() -> co_await close() -> destroyed.
+/// Promise: every job that was started and is not closed before comes to an end, whatever its TaskManagers do, once something fails it or
+/// cancels it.
+class Job final : private PhaseContext {
+ public:
+  Job(JobSubmission submission, JobOptions options, TaskManagerRegistry& task_managers, SlotPool& slots, Clock& clock,
+      asio::any_io_executor executor, JobOwner& owner);
+  ~Job() override;
+
+  /// Begins to wait for slots.
+  void start();
+  /// Drops all calls under way. The job is not told to anybody as ended.
+  Async<void> close();
+
+  void on_reports(const std::vector<TaskReport>& reports);
+  void on_counters(const ExecutionId& execution, TaskCounters counters);
+  void on_task_manager_lost(const TaskManagerId& id, const std::string& reason);
+  void on_slots_available();
+  /// Nothing happens when it is cancelling or over.
+  void cancel();
+
+  const JobSubmission& submission() const { return submission_; }
+  JobStatus status() const { return status_; }
+  bool is_waiting() const { return status_ == JobStatus::created; }
+  bool is_over() const { return jobmanager::is_over(status_); }
+  const std::array<std::optional<WallTime>, kJobStatuses>& entered() const { return entered_; }
+  const ExecutionGraph& tasks() const { return book_.tasks; }
+  const FailureHistory& failures() const { return book_.failures; }
+  WallTime last_change() const { return last_change_; }
+
+ private:
+  // PhaseContext
+  JobBook& book() override { return book_; }
+  WallTime now() const override { return clock_.wall_now(); }
+  Result<void> acquire_slots() override;
+  void send(Order order) override;
+  void wake_after(std::chrono::milliseconds delay) override;
+  void enter(std::unique_ptr<Phase> next) override;
+
+  void follow_phases();
+  void enter_status(JobStatus status);
+  void send_deployments();
+  void send_cancels();
+  Async<void> deploy_on(TaskManagerId id, std::shared_ptr<proto::DeployRequest> request);
+  Async<void> cancel_on(TaskManagerId id, std::vector<ExecutionId> executions);
+  Async<void> wake(std::chrono::milliseconds delay, std::uint64_t phase_number);
+
+  // Set once
+  const JobSubmission submission_;
+  const JobOptions options_;
+  const std::string secret_;
+  TaskManagerRegistry& task_managers_;
+  SlotPool& slots_;
+  Clock& clock_;
+  JobOwner& owner_;
+  // Control thread only
+  JobBook book_;
+  JobStatus status_ = JobStatus::initializing;
+  std::array<std::optional<WallTime>, kJobStatuses> entered_;
+  WallTime last_change_;
+  std::unique_ptr<Phase> phase_;
+  std::unique_ptr<Phase> next_;
+  std::uint64_t phase_number_ = 0;
+  bool following_ = false;
+  Gate gate_;
+};
+
+}  // namespace weir::jobmanager

@@ -1,0 +1,62 @@
+// A child process in a session of its own, with limits, and nothing inherited but what it is given.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "api/weir/result.h"
+#include "common/base/unique_fd.h"
+
+namespace weir::jobmanager {
+
+struct ChildLimits {
+  std::uint64_t cpu_seconds = 60;
+  std::uint64_t address_space_bytes = 1u << 30;
+  std::uint64_t file_bytes = 64u << 20;
+  std::uint64_t open_files = 1024;
+};
+
+/// A started child. Its session dies with this object at the latest.
+/// Lives on: the thread that started it, which must outlive it: the kernel kills the child when that thread ends.
+class Child {
+ public:
+  struct Spec {
+    std::vector<std::string> arguments;    ///< [0] is the executable's path
+    std::vector<std::string> environment;  ///< "NAME=value"
+    ChildLimits limits;
+    int standard_output = -1;
+    int standard_error = -1;
+    std::vector<int> passed;  ///< become descriptors 3, 4, ... in the child
+  };
+
+  /// Errors: io: no process, or the executable could not be run, with the reason.
+  static Result<Child> start(const Spec& spec);
+
+  Child(Child&& other) noexcept;
+  Child& operator=(Child&&) = delete;
+  ~Child();
+
+  pid_t pid() const { return pid_; }
+  /// Becomes readable when the child has ended.
+  int pidfd() const { return pidfd_.get(); }
+  /// Kills every process of the child's session, itself included; repeated until none is left, in bounds.
+  void kill_session();
+  /// Waits for the end of the child itself; blocks. @return the status as waitpid gives it
+  int wait();
+
+ private:
+  Child(pid_t pid, UniqueFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+
+  pid_t pid_;
+  UniqueFd pidfd_;
+  bool is_waited_for_ = false;
+  int status_ = 0;
+};
+
+/// "signal 11 (SIGSEGV)".
+std::string signal_text(int signal);
+
+}  // namespace weir::jobmanager
