@@ -38,7 +38,7 @@ Result<std::array<unsigned char, 16>> id_from_bytes(std::string_view what, std::
     return bytes;
   }
   return Error{ErrorCode::corrupt, Blame::internal,
-               fmt::format("a {} in a message must have 16 bytes, this has {}", what, raw.size())};
+               fmt::format("wrong size of the {} in a message: {} bytes, needed 16", what, raw.size())};
 }
 
 }  // namespace detail

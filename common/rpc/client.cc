@@ -42,7 +42,15 @@ class Client::Core {
     gate_.start("dialling " + address_.to_string(), keep_connected());
   }
   Async<void> close() { return gate_.close(); }
-  Connection* connection() const noexcept { return connection_; }
+  /// The open connection, or null.
+  Connection* connection() const noexcept {
+    return connection_ != nullptr && connection_->is_open() ? connection_ : nullptr;
+  }
+  void drop(const std::string& reason) {
+    if (connection() == nullptr) return;
+    connected_.reset();
+    connection_->end(reason);
+  }
   const Address& address() const noexcept { return address_; }
   Error not_connected() const {
     return Error::external(ErrorCode::unavailable,
@@ -69,7 +77,7 @@ class Client::Core {
   // Control thread only
   SystemClock clock_;
   Backoff backoff_;
-  Connection* connection_ = nullptr;  ///< the open one
+  Connection* connection_ = nullptr;  ///< the one being served, until its end has been told
   std::optional<Identity> peer_;      ///< connected, or expected back until keep_until_
   SteadyTime keep_until_{};
   std::string last_failure_;
@@ -149,7 +157,7 @@ void Client::Core::on_ended(const Error& reason) {
 }
 
 Async<Result<void>> Client::Core::wait_connected(SteadyTime deadline) {
-  while (connection_ == nullptr) {
+  while (connection() == nullptr) {
     if (clock_.now() >= deadline) {
       co_return Error::external(ErrorCode::deadline_exceeded, "no answer in time: " + not_connected().message);
     }
@@ -176,9 +184,7 @@ Async<std::string> Client::call(MethodId method, std::string payload, SteadyTime
 
 Async<Result<void>> Client::wait_connected(SteadyTime deadline) { return core_->wait_connected(deadline); }
 bool Client::is_connected() const noexcept { return core_->connection() != nullptr; }
-void Client::drop_connection(const std::string& reason) {
-  if (core_->connection() != nullptr) core_->connection()->end(reason);
-}
+void Client::drop_connection(const std::string& reason) { core_->drop(reason); }
 const Address& Client::address() const noexcept { return core_->address(); }
 
 }  // namespace weir::rpc

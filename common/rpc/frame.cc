@@ -74,25 +74,35 @@ FrameDecoder::FrameDecoder(std::size_t payload_bytes_max) : payload_bytes_max_(p
 std::span<char> FrameDecoder::writable() {
   if (begin_ == end_) {
     begin_ = end_ = 0;
-    if (buffer_.capacity() > kKeptBytesMax) buffer_ = std::string();
+    if (capacity_ > kKeptBytesMax) {
+      buffer_.reset();
+      capacity_ = 0;
+    }
   }
-  if (buffer_.size() - end_ < kReadBytes && begin_ > 0) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+  if (capacity_ - end_ < kReadBytes && begin_ > 0) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
   }
-  // Grows with what has come, not with what a header claims.
-  if (buffer_.size() - end_ < kReadBytes) buffer_.resize(end_ + std::max(kReadBytes, end_));
-  return std::span(buffer_.data() + end_, buffer_.size() - end_);
+  if (capacity_ - end_ < kReadBytes) {
+    // Grows with what has come, not with what a header claims.
+    const std::size_t capacity = end_ + std::max(kReadBytes, end_);
+    auto buffer = std::make_unique_for_overwrite<char[]>(capacity);
+    if (end_ > 0) std::memcpy(buffer.get(), buffer_.get(), end_);
+    buffer_ = std::move(buffer);
+    capacity_ = capacity;
+  }
+  return std::span(buffer_.get() + end_, capacity_ - end_);
 }
 
 void FrameDecoder::commit(std::size_t count) {
-  ENSURE(count <= buffer_.size() - end_, "committed {} of {} bytes", count, buffer_.size() - end_);
+  ENSURE(count <= capacity_ - end_, "committed {} of {} bytes", count, capacity_ - end_);
   end_ += count;
 }
 
 Result<std::optional<Frame>> FrameDecoder::next() {
-  const char* start = buffer_.data() + begin_;
+  if (begin_ == end_) return std::optional<Frame>();
+  const char* start = buffer_.get() + begin_;
   const std::size_t held = end_ - begin_;
   // Looked at as soon as it comes: a browser on the wrong port sends less than a header and waits.
   if (std::memcmp(start, &kFrameMagic, std::min(held, sizeof kFrameMagic)) != 0) {

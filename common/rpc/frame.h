@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -60,7 +61,7 @@ std::array<char, kFrameHeaderBytes> encode_frame_header(const FrameHeader& heade
 
 /// Takes bytes as they come from a stream, gives whole frames.
 /// Lives on: any thread (pure). One per connection. After an error the stream is lost: close it.
-/// Promise: never holds more memory than twice what it was given plus twice `kReadBytes`, whatever length a header claims.
+/// Promise: never holds more memory than twice what it was given plus `kReadBytes`, whatever length a header claims.
 class FrameDecoder {
  public:
   /// Least space offered to a read.
@@ -82,11 +83,12 @@ class FrameDecoder {
   /// No byte of an unfinished frame is held: the stream may end here.
   bool is_between_frames() const noexcept { return begin_ == end_; }
   /// Memory held now, for tests of the bound.
-  std::size_t capacity_bytes() const noexcept { return buffer_.capacity(); }
+  std::size_t capacity_bytes() const noexcept { return capacity_; }
 
  private:
   std::size_t payload_bytes_max_;
-  std::string buffer_;
+  std::unique_ptr<char[]> buffer_;  ///< not a string: what a read overwrites need not be cleared
+  std::size_t capacity_ = 0;
   std::size_t begin_ = 0;  ///< first byte not yet given out
   std::size_t end_ = 0;    ///< end of what has been received
 };
