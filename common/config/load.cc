@@ -85,6 +85,9 @@ class Layer {
   Loaded loaded_;
 };
 
+/// A line for a message; one that may hold a secret is not repeated.
+std::string line_shown(std::string_view line) { return is_secret_key(line) ? "the line" : in_quotes(line); }
+
 std::string_view without_comment(std::string_view line) {
   for (std::size_t i = 0; i < line.size(); ++i) {
     if (line[i] == '#' && (i == 0 || line[i - 1] == ' ' || line[i - 1] == '\t')) return line.substr(0, i);
@@ -185,7 +188,7 @@ Result<Loaded> parse_lines(std::string_view text, const std::string& name) {
       continue;
     }
     if (colon == std::string_view::npos) {
-      return refuse(layer.place_of(number), fmt::format("{} is not of the form key: value, with a blank after the colon", in_quotes(line)));
+      return refuse(layer.place_of(number), fmt::format("{} is not of the form key: value, with a blank after the colon", line_shown(line)));
     }
     TRY_VOID(layer.add(trimmed(line.substr(0, colon)), trimmed(line.substr(colon + 1)), number));
   }
@@ -202,7 +205,7 @@ Result<Loaded> parse_properties(std::string_view text, const std::string& name,
     if (line.empty()) continue;
     std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) {
-      return refuse(layer.place_of(number), fmt::format("{} is not of the form key: value", in_quotes(line)));
+      return refuse(layer.place_of(number), fmt::format("{} is not of the form key: value", line_shown(line)));
     }
     std::string value = expanded(trimmed(line.substr(colon + 1)), environment);
     TRY_VOID(layer.add(trimmed(line.substr(0, colon)), value, number));
@@ -215,7 +218,7 @@ Result<Configuration> parse_dynamic(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     std::size_t equals = argument.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return Error::user(ErrorCode::invalid_argument, fmt::format("-D{}: write -Dkey=value", in_quotes(argument)));
+      return Error::user(ErrorCode::invalid_argument, fmt::format("-D {}: write -Dkey=value", line_shown(argument)));
     }
     std::string_view key = trimmed(std::string_view(argument).substr(0, equals));
     std::string_view value = trimmed(std::string_view(argument).substr(equals + 1));

@@ -169,7 +169,13 @@ TEST_CASE("load: -D needs a key and an equals sign; the last of two counts; an e
   REQUIRE(parsed.ok());
   CHECK(listed(parsed.value()) == "a.b=c=d@-D\nrest.port=2@-D\nweb.upload.dir=@-D\n");
   for (const char* argument : {"", "rest.port", "=1", "a b=1"}) CHECK_FALSE(parse_dynamic({argument}).ok());
-  CHECK(parse_dynamic({"rest.port"}).error().message == "-D\"rest.port\": write -Dkey=value");
+  CHECK(parse_dynamic({"rest.port"}).error().message == "-D \"rest.port\": write -Dkey=value");
+}
+
+TEST_CASE("load: a line that is no pair is not repeated where it may hold a secret") {
+  CHECK(lines_error("s3.secret-key:canary") == "flink-conf.yaml:1: the line is not of the form key: value, with a blank after the colon");
+  CHECK(properties_error("my password canary").find("canary") == std::string::npos);
+  CHECK(parse_dynamic({"=token canary"}).error().message.find("canary") == std::string::npos);
 }
 
 TEST_CASE("load: later layers win: file, FLINK_PROPERTIES, WEIR_PROPERTIES, -D") {
