@@ -1,0 +1,83 @@
+"""A distribution as a user has it: copied elsewhere, started by its scripts, used to write a job."""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import unittest
+
+from weir_cluster import dist, wait_for
+
+
+class DistTest(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="weir-dist-")
+        self.addCleanup(shutil.rmtree, self.directory, True)
+        self.home = os.path.join(self.directory, "some where", "else")
+        shutil.copytree(dist(), self.home, symlinks=True)
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("WEIR_", "FLINK_"))}
+        self.environment["WEIR_PID_DIR"] = self.directory
+
+    def call(self, *command, **more):
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=self.environment, check=False, **more)
+
+    def test_no_path_of_the_build_tree_in_it(self):
+        build = os.path.dirname(os.path.realpath(dist()))
+        for folder, _, names in os.walk(self.home):
+            for name in names:
+                path = os.path.join(folder, name)
+                with open(path, "rb") as file:
+                    self.assertNotIn(build.encode(), file.read(), path)
+
+    def test_scripts_start_and_stop_a_cluster_from_a_copy(self):
+        bin_dir = os.path.join(self.home, "bin")
+        self.addCleanup(self.call, os.path.join(bin_dir, "stop-cluster.sh"))
+        free = [self.free_port() for _ in range(2)]
+        options = [f"-Drest.port={free[0]}", f"-Drest.bind-port={free[0]}", f"-Djobmanager.rpc.port={free[1]}"]
+        started = self.call(os.path.join(bin_dir, "start-cluster.sh"), *options)
+        self.assertEqual(started.returncode, 0, started.stderr)
+        self.assertIn("Starting cluster.", started.stdout)
+        wait_for(lambda: "1" in self.call("curl", "-sf", f"http://127.0.0.1:{free[0]}/overview").stdout, "the cluster to answer")
+        listed = self.call(os.path.join(bin_dir, "flink"), "list", "-m", f"127.0.0.1:{free[0]}")
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+        stopped = self.call(os.path.join(bin_dir, "stop-cluster.sh"))
+        self.assertEqual(stopped.returncode, 0, stopped.stderr)
+        self.assertRegex(stopped.stdout, r"Stopping taskmanager daemon \(pid: \d+\)")
+        self.assertEqual(self.call(os.path.join(bin_dir, "stop-cluster.sh")).returncode, 0)
+
+    def free_port(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    def test_new_job_builds_tests_itself_and_runs(self):
+        weir = os.path.join(self.home, "bin", "weir")
+        made = self.call(weir, "new", "my-job", cwd=self.directory)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        project = os.path.join(self.directory, "my-job")
+        self.environment["PKG_CONFIG_PATH"] = os.path.join(self.home, "lib", "pkgconfig")
+        for command in (["meson", "setup", "build"], ["meson", "compile", "-C", "build"], ["meson", "test", "-C", "build"]):
+            run = self.call(*command, cwd=project)
+            self.assertEqual(run.returncode, 0, run.stdout[-2000:] + run.stderr[-2000:])
+        planned = self.call(weir, "plan", os.path.join(project, "build", "my-job.so"))
+        self.assertEqual(planned.returncode, 0, planned.stderr)
+        again = self.call(weir, "new", "my-job", cwd=self.directory)
+        self.assertNotEqual(again.returncode, 0)
+        self.assertIn("my-job", again.stderr)
+
+    def test_new_job_builds_with_cmake(self):
+        if not shutil.which("cmake"):
+            self.skipTest("no cmake on this machine")
+        weir = os.path.join(self.home, "bin", "weir")
+        self.assertEqual(self.call(weir, "new", "other_job", cwd=self.directory).returncode, 0)
+        project = os.path.join(self.directory, "other_job")
+        self.environment["PKG_CONFIG_PATH"] = os.path.join(self.home, "lib", "pkgconfig")
+        for command in (["cmake", "-S", ".", "-B", "out"], ["cmake", "--build", "out"], ["ctest", "--test-dir", "out"]):
+            run = self.call(*command, cwd=project)
+            self.assertEqual(run.returncode, 0, run.stdout[-2000:] + run.stderr[-2000:])
+        self.assertTrue(re.search(r"other_job", " ".join(os.listdir(os.path.join(project, "out")))))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,83 @@
+"""The main job from topic to topic, through a real Apache Kafka broker."""
+import os
+import subprocess
+import unittest
+
+from kafka_broker import Broker
+from slow_query_test import FOLD, JOB, SAMPLE, compare
+from weir_cluster import Cluster, wait_for
+
+
+class KafkaTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.broker = Broker()
+        cls.broker.__enter__()
+        cls.records = subprocess.run([FOLD, "--joined", SAMPLE], capture_output=True, text=True, check=True).stdout.splitlines()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.broker.__exit__()
+
+    def test_topic_to_topic_bounded_equals_the_plain_fold(self):
+        self.broker.create("slow-1", 3)
+        self.broker.create("results-1", 2)
+        self.broker.create("bad-1", 1)
+        self.broker.produce("slow-1", [*self.records, "no slow query at all"])
+        with Cluster(task_managers=2, slots=1) as cluster:
+            code, out, error = cluster.run("-p", "2", JOB, "--input", "kafka:slow-1", "--output", "kafka:results-1", "--brokers", self.broker.address,
+                                           "--bad-records", "kafka:bad-1", "--bounded")
+            self.assertEqual(code, 0, out + error)
+            results = os.path.join(cluster.directory, "results.jsonl")
+            with open(results, "w", encoding="utf-8") as file:
+                file.writelines(line + "\n" for line in self.broker.consume("results-1"))
+            compare(SAMPLE, results)
+            self.assertIn("no slow query at all", "".join(self.broker.consume("bad-1", 1)))
+
+    def test_unbounded_topic_is_followed_until_cancelled(self):
+        self.broker.create("slow-2", 2)
+        self.broker.create("results-2", 1)
+        self.broker.produce("slow-2", self.records[:100])
+        with Cluster(task_managers=1, slots=2) as cluster:
+            code, out, error = cluster.run("-d", "-p", "2", JOB, "--input", "kafka:slow-2", "--output", "kafka:results-2", "--brokers", self.broker.address)
+            self.assertEqual(code, 0, error)
+            job = cluster.get("/jobs")["jobs"][0]["id"]
+            cluster.wait_for_running_tasks(job)
+            self.assertEqual(len(self.broker.consume("results-2", 100)), 100)
+            self.broker.produce("slow-2", self.records[100:150])
+            self.assertEqual(len(self.broker.consume("results-2", 150)), 150)
+            cluster.cancel(job)
+            cluster.wait_for_state(job, "CANCELED")
+            self.assertTrue(out)
+
+    def test_broker_that_is_not_there(self):
+        with Cluster(task_managers=1, slots=1) as cluster:
+            code, _, error = cluster.run(JOB, "--input", "kafka:slow-1", "--output", "console", "--brokers", "127.0.0.1:1", "--bounded", deadline=90)
+            self.assertNotEqual(code, 0)
+            self.assertIn("127.0.0.1:1", error)
+
+    def test_topic_that_is_not_there(self):
+        with Cluster(task_managers=1, slots=1) as cluster:
+            code, _, error = cluster.run(JOB, "--input", "kafka:nowhere", "--output", "console", "--brokers", self.broker.address, "--bounded", deadline=90)
+            self.assertNotEqual(code, 0)
+            self.assertIn("nowhere", error)
+
+    def test_broker_killed_and_back_while_running_loses_nothing(self):
+        with Broker() as broker, Cluster(task_managers=1, slots=1) as cluster:
+            broker.create("slow-3", 1)
+            broker.create("results-3", 1)
+            broker.produce("slow-3", self.records[:50])
+            code, _, error = cluster.run("-d", JOB, "--input", "kafka:slow-3", "--output", "kafka:results-3", "--brokers", broker.address)
+            self.assertEqual(code, 0, error)
+            job = cluster.get("/jobs")["jobs"][0]["id"]
+            self.assertEqual(len(broker.consume("results-3", 50)), 50)
+            broker.kill()
+            broker.start_again()
+            broker.produce("slow-3", self.records[50:80])
+            self.assertGreaterEqual(len(broker.consume("results-3", 80)), 80)
+            self.assertEqual(cluster.state(job), "RUNNING")
+            wait_for(lambda: cluster.state(job) == "RUNNING", "the job to run on")
+
+
+if __name__ == "__main__":
+    unittest.main()
