@@ -1,10 +1,9 @@
-// Protocol Buffers messages over calls. For .cc files only: it includes protobuf.
+// Protocol Buffers messages over calls. For .cc files that include the messages' headers.
 #pragma once
-
-#include <google/protobuf/message_lite.h>
 
 #include <concepts>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "common/rpc/caller.h"
@@ -12,8 +11,13 @@
 
 namespace weir::rpc {
 
+/// A generated message; said by what is used of it, so that this header needs no protobuf.
 template <class T>
-concept ProtoMessage = std::derived_from<T, google::protobuf::MessageLite>;
+concept ProtoMessage = std::default_initializable<T> && requires(T message, const T& constant, const std::string& bytes) {
+  { constant.SerializeAsString() } -> std::same_as<std::string>;
+  { message.ParseFromString(bytes) } -> std::same_as<bool>;
+  { constant.GetTypeName() } -> std::convertible_to<std::string>;
+};
 
 namespace detail {
 Error unreadable_message(std::string_view type_name);

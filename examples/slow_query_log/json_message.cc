@@ -14,7 +14,7 @@ class Reader {
  public:
   explicit Reader(std::string_view text) : p_(text.data()), end_(p_ + text.size()) {}
 
-  const char* read(std::string& message) {
+  const char* read(std::string_view wanted, std::string& message) {
     bool found = false;
     if (!take('{')) return kMalformed;
     for (bool first = true;; first = false) {
@@ -30,7 +30,7 @@ class Reader {
       if (const char* wrong = string(key)) return wrong;
       if (!take(':')) return p_ == end_ ? kCutOff : kMalformed;
       blanks();
-      if (!found && key == "message") {
+      if (!found && key == wanted) {
         std::string_view raw;
         if (p_ < end_ && *p_ != '"') return "the JSON object's message is not a string";
         if (const char* wrong = string(raw)) return wrong;
@@ -184,6 +184,8 @@ class Reader {
 
 }  // namespace
 
-const char* unwrap_message(std::string_view json, std::string& message) { return Reader(json).read(message); }
+const char* unwrap_string(std::string_view json, std::string_view field, std::string& text) { return Reader(json).read(field, text); }
+
+const char* unwrap_message(std::string_view json, std::string& message) { return unwrap_string(json, "message", message); }
 
 }  // namespace slow_query_log

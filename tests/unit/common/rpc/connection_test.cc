@@ -66,7 +66,8 @@ TEST_CASE("connection: an unknown method is an error of that call only") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     TestVerbs verbs(control.executor());
     ConnectedPair pair(control.executor(), kNothing, verbs.table, Limits());
-    const auto unknown = co_await pair.left.call(std::uint16_t{999}, "", in_time(), 1);
+    const std::uint16_t nobodys_method = 999;
+    const auto unknown = co_await pair.left.call(nobodys_method, "", in_time(), 1);
     CHECK(unknown.error().code == ErrorCode::invalid_argument);
     const auto known = co_await pair.left.call(TestMethod::echo, "still here", in_time(), 1);
     CHECK(known.value_or("") == "still here");

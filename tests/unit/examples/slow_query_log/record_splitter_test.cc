@@ -87,7 +87,7 @@ TEST_CASE("record_splitter: the form of a file shows in its first line that is n
 }
 
 TEST_CASE("record_splitter: chunks of any size give the same records") {
-  for (const char* name : {"mysql-5.7-slow.log", "mysql-8.0-slow.log", "malformed.log", "joined.log", "filebeat.json"}) {
+  for (const char* name : {"mysql-5.7-slow.log", "mysql-8.0-slow.log", "malformed.log", "joined.log", "filebeat.jsonl"}) {
     const std::string file = sample(name);
     const RecordSplitter::Options options{.form = form_of(file)};
     const auto whole = split(file, options, file.size());

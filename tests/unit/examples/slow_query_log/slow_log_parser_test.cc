@@ -267,7 +267,7 @@ TEST_CASE("slow_log_parser: the samples made by hand") {
                                                     {"select * from products where id in (?) order by price limit ?", 2}});
   CHECK(fold(sample("joined.log")).counts ==
         std::map<std::string, int>{{"administrator command: quit", 1}, {"select ? from dual", 1}, {"select name from `a|b` where note = ? and id in (?)", 2}});
-  CHECK(fold(sample("filebeat.json")).counts == std::map<std::string, int>{{"select ? from dual", 2}});
+  CHECK(fold(sample("filebeat.jsonl")).counts == std::map<std::string, int>{{"select ? from dual", 2}});
 }
 
 TEST_CASE("slow_log_parser: broken records do not disturb their neighbours") {
@@ -280,7 +280,7 @@ TEST_CASE("slow_log_parser: broken records do not disturb their neighbours") {
 
 TEST_CASE("slow_log_parser: a record changed at random is a query, nothing or broken, and nothing worse") {
   std::vector<std::string> records;
-  for (const char* name : {"mysql-5.7-slow.log", "mysql-8.0-slow.log", "joined.log", "filebeat.json", "malformed.log"}) {
+  for (const char* name : {"mysql-5.7-slow.log", "mysql-8.0-slow.log", "joined.log", "filebeat.jsonl", "malformed.log"}) {
     const std::string file = sample(name);
     RecordSplitter splitter({.form = form_of(file)});
     splitter.feed(file);

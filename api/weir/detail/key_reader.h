@@ -1,0 +1,126 @@
+// Keys of rows: how key_by's argument is turned into the key of each row.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "weir/detail/row_reader.h"
+#include "weir/key.h"
+#include "weir/operator.h"
+#include "weir/row_codec.h"
+
+namespace weir::detail {
+
+/// A field is the key: read alone, wherever it lies in the row.
+template <class T, class K>
+class MemberKey {
+ public:
+  using Key = K;
+  using View = KeyView<K>;
+
+  explicit MemberKey(K T::*member) : member_(member) {
+    const T probe{};
+    const void* wanted = &(probe.*member);
+    for_each_index<T>([&](auto index) {
+      const auto& candidate = field<index>(probe);
+      if constexpr (std::is_same_v<FieldType<T, index>, K>) {
+        if (static_cast<const void*>(&candidate) == wanted) offset_ = offset_of<index>(probe);
+      }
+    });
+  }
+
+  View of_row(const Block& block, std::uint32_t row) {
+    View key{};
+    read_slot(block.fixed() + std::size_t{row} * RowCodec<T>::kStride + offset_, block.end(), key);
+    return key;
+  }
+  View of_record(const T& record) const {
+    if constexpr (std::is_same_v<K, std::string>) {
+      return Text::borrow(record.*member_);
+    } else {
+      return record.*member_;
+    }
+  }
+
+ private:
+  template <std::size_t Index>
+  static std::size_t offset_of(const T& probe) {
+    if constexpr (RowCodec<T>::kPlain) {
+      return static_cast<std::size_t>(reinterpret_cast<const char*>(&field<Index>(probe)) - reinterpret_cast<const char*>(&probe));
+    } else {
+      return slot_offset<T, Index>();
+    }
+  }
+  K T::*member_;
+  std::size_t offset_ = 0;
+};
+
+/// A string answered as a view or a literal is a string key.
+template <class R>
+using KeyFromResult = std::conditional_t<std::is_same_v<R, std::string_view> || std::is_same_v<R, const char*> || std::is_same_v<R, Text>, std::string, R>;
+
+/// A function answers the key.
+template <class T, class F>
+class FunctionKey {
+ public:
+  using Returned = std::invoke_result_t<F&, const T&>;
+  using Key = KeyFromResult<std::remove_cvref_t<Returned>>;
+  using View = KeyView<Key>;
+
+  explicit FunctionKey(F function) : function_(std::move(function)) {}
+
+  View of_row(const Block& block, std::uint32_t row) { return of_record(reader_.read(block, row)); }
+  /// Valid until the next call.
+  View of_record(const T& record) {
+    if constexpr (std::is_same_v<View, Text>) {
+      if constexpr (std::is_same_v<std::remove_cvref_t<Returned>, std::string> && !std::is_reference_v<Returned>) {
+        kept_ = std::invoke(function_, record);
+        return Text::borrow(kept_);
+      } else {
+        return Text::borrow(std::string_view(std::invoke(function_, record)));
+      }
+    } else {
+      return std::invoke(function_, record);
+    }
+  }
+
+ private:
+  F function_;
+  RowReader<T> reader_;
+  std::string kept_;
+};
+
+template <class Selector>
+class SelectorHasher final : public KeyHasher {
+ public:
+  explicit SelectorHasher(Selector selector) : selector_(std::move(selector)) {}
+  void hash(const Batch& batch, std::uint64_t* hashes) override {
+    const Block& block = batch.block();
+    for (std::uint32_t i = 0; i < batch.count(); ++i) hashes[i] = key_hash(selector_.of_row(block, batch.row_at(i)));
+  }
+
+ private:
+  Selector selector_;
+};
+
+template <class T, class F>
+struct CheckKey {
+  static constexpr bool kTakes = std::is_invocable_v<F&, const T&>;
+  static_assert(kTakes, "weir: key_by() takes a pointer to a field (&Record::field) or a function of a record (const T&) that answers the key");
+  static constexpr bool is_a_key() {
+    if constexpr (kTakes) {
+      return Key<KeyFromResult<std::remove_cvref_t<std::invoke_result_t<F&, const T&>>>>;
+    } else {
+      return true;
+    }
+  }
+  static_assert(is_a_key(), "weir: a key is a number, bool, enum, text, time or decimal, or an optional, pair, tuple or struct of these");
+  static constexpr bool kFits = kTakes && is_a_key();
+};
+
+}  // namespace weir::detail

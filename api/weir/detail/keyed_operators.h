@@ -1,0 +1,216 @@
+// Operators around user functions on keyed streams: state is looked up by the row's key.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "weir/detail/key_reader.h"
+#include "weir/detail/keyed_states.h"
+#include "weir/detail/operators.h"
+#include "weir/keyed_context.h"
+
+namespace weir::detail {
+
+/// Rows ahead of the current one whose state is fetched into the caches.
+inline constexpr std::uint32_t kPrefetchDistance = 8;
+
+/// Calls body(row, hash, key) for each row, with the state of rows to come on its way when the table is large.
+template <class K, class Selector, class Body>
+void for_each_key(const Batch& batch, Selector& selector, const StateTable<K>& table, std::uint64_t* hashes, Body&& body) {
+  const Block& block = batch.block();
+  const std::uint32_t count = batch.count();
+  if (!table.is_large()) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::uint32_t row = batch.row_at(i);
+      const KeyView<K> key = selector.of_row(block, row);
+      body(row, key_hash(key), key);
+    }
+    return;
+  }
+  for (std::uint32_t i = 0; i < count; ++i) hashes[i] = key_hash(selector.of_row(block, batch.row_at(i)));
+  for (std::uint32_t i = 0; i < count && i < kPrefetchDistance; ++i) table.prefetch(hashes[i]);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (i + kPrefetchDistance < count) table.prefetch(hashes[i + kPrefetchDistance]);
+    const std::uint32_t row = batch.row_at(i);
+    const KeyView<K> key = selector.of_row(block, row);
+    body(row, hashes[i], key);
+  }
+}
+
+/// Keeps one record per key and emits it each time it changes.
+template <class T, class K, class Selector, class F>
+class ReduceOperator final : public Operator {
+ public:
+  ReduceOperator(F function, Selector selector) : function_(std::move(function)), selector_(std::move(selector)) {
+    states_.declare(declare_owned_state<T>("reduced"));
+  }
+
+  Result<void> open(OperatorContext& context) override {
+    collector_ = std::make_unique<Collector<T>>(context);
+    context_.attach(context, nullptr, nullptr);
+    open_function(function_, context_);
+    opened_ = true;
+    return states_.seal(context);
+  }
+  void process(std::uint32_t, Batch& batch, Output& output) override {
+    Collector<T>& collector = *collector_;
+    StateTable<K>& table = states_.table();
+    const Block& block = batch.block();
+    collector.begin(batch, output);
+    for_each_key<K>(batch, selector_, table, hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
+      if (collector.inherits()) collector.inherit(block, row);
+      bool inserted = false;
+      auto& kept = *static_cast<Owned<T>*>(table.layout().value(table.find_or_insert(hash, key, inserted), 0));
+      const T& record = reader_.read(block, row);
+      if (inserted) {
+        kept.assign(record);
+      } else {
+        kept.assign(std::invoke(function_, kept.get(), record));
+      }
+      collector.collect(kept.get());
+    });
+    collector.flush();
+  }
+  Result<void> snapshot(ByteWriter& out) override {
+    states_.snapshot(out);
+    return {};
+  }
+  Result<void> restore(ByteReader& in) override {
+    std::string_view bytes;
+    in.get_raw(in.remaining(), bytes);
+    states_.restore(bytes);
+    return {};
+  }
+  void close() noexcept override {
+    if (opened_) close_function(function_);
+    opened_ = false;
+  }
+
+ private:
+  F function_;
+  Selector selector_;
+  RuntimeContext context_;
+  RowReader<T> reader_;
+  TypedKeyedStates<K> states_;
+  std::unique_ptr<Collector<T>> collector_;
+  std::uint64_t hashes_[kBlockRowsMax];
+  bool opened_ = false;
+};
+
+template <class T, class K, class R, class Selector, class F>
+class KeyedProcessOperator final : public Operator {
+ public:
+  KeyedProcessOperator(F function, Selector selector, std::shared_ptr<const SideTags> tags)
+      : function_(std::move(function)), selector_(std::move(selector)), tags_(std::move(tags)) {}
+
+  Result<void> open(OperatorContext& context) override {
+    collector_ = std::make_unique<Collector<R>>(context);
+    context_.attach(context, tags_, &states_);
+    open_function(function_, context_);
+    opened_ = true;
+    auto sealed = states_.seal(context);
+    if (!sealed.ok()) return sealed;
+    const KeyGroupRange groups = states_.table().groups();
+    for (const std::string& bytes : restored_timers_) {
+      ByteReader in(bytes);
+      if (!context_.event_timers().restore(in, groups, context.max_parallelism()) ||
+          !context_.processing_timers().restore(in, groups, context.max_parallelism()) || !in.at_end()) {
+        return state_corrupt("timers");
+      }
+    }
+    restored_timers_ = {};
+    if (!context_.processing_timers().empty()) context_.wake_for(context_.processing_timers().earliest());
+    return {};
+  }
+
+  void process(std::uint32_t, Batch& batch, Output& output) override {
+    Collector<R>& collector = *collector_;
+    const Block& block = batch.block();
+    collector.begin(batch, output);
+    context_.begin(batch, output);
+    for_each_key<K>(batch, selector_, states_.table(), hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
+      if (collector.inherits()) collector.inherit(block, row);
+      context_.set_row(row);
+      enter(hash, key);
+      const T& record = reader_.read(block, row);
+      if constexpr (std::is_invocable_v<F&, const T&, KeyedContext<K>&, Collector<R>&>) {
+        std::invoke(function_, record, context_, collector);
+      } else {
+        function_.process(record, context_, collector);
+      }
+    });
+    collector.flush();
+    context_.end();
+  }
+
+  void on_watermark(EventTime watermark, Output& output) override {
+    context_.set_watermark(watermark);
+    fire(context_.event_timers(), to_ms(watermark), output);
+    output.emit_watermark(watermark);
+  }
+  void on_timer(std::int64_t, Output& output) override {
+    fire(context_.processing_timers(), to_ms(context_.processing_time()), output);
+    if (!context_.processing_timers().empty()) context_.wake_for(context_.processing_timers().earliest());
+  }
+
+  Result<void> snapshot(ByteWriter& out) override {
+    ByteWriter states;
+    states_.snapshot(states);
+    out.put_text(states.view());
+    context_.event_timers().snapshot(out);
+    context_.processing_timers().snapshot(out);
+    return {};
+  }
+  Result<void> restore(ByteReader& in) override {
+    std::string_view states;
+    std::string_view timers;
+    if (!in.get_text(states) || !in.get_raw(in.remaining(), timers)) return state_corrupt("");
+    states_.restore(states);
+    restored_timers_.emplace_back(timers);
+    return {};
+  }
+  void close() noexcept override {
+    if (opened_) close_function(function_);
+    opened_ = false;
+  }
+
+ private:
+  void enter(std::uint64_t hash, const KeyView<K>& key) {
+    context_.set_key(hash, key);
+    states_.set_key(hash, key);
+  }
+
+  void fire(TimerQueue<K>& timers, std::int64_t until_ms, Output& output) {
+    std::int64_t due_ms = 0;
+    std::uint64_t hash = 0;
+    Owned<KeyView<K>> key;
+    bool any = false;
+    while (timers.pop(until_ms, due_ms, hash, key)) {
+      any = true;
+      enter(hash, key.get());
+      if constexpr (requires { function_.on_timer(EventTime{}, context_, *collector_); }) {
+        collector_->bind(output);
+        collector_->inherit_time(due_ms);
+        context_.begin_timer(from_ms(due_ms), output);
+        function_.on_timer(from_ms(due_ms), context_, *collector_);
+      }
+    }
+    if (!any) return;
+    collector_->flush();
+    context_.end();
+  }
+
+  F function_;
+  Selector selector_;
+  std::shared_ptr<const SideTags> tags_;
+  KeyedContext<K> context_;
+  RowReader<T> reader_;
+  TypedKeyedStates<K> states_;
+  std::unique_ptr<Collector<R>> collector_;
+  std::vector<std::string> restored_timers_;
+  std::uint64_t hashes_[kBlockRowsMax];
+  bool opened_ = false;
+};
+
+}  // namespace weir::detail

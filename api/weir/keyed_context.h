@@ -1,0 +1,50 @@
+// KeyedContext: what a function on a keyed stream has besides RuntimeContext.
+#pragma once
+
+#include <cstdint>
+
+#include "weir/context.h"
+#include "weir/detail/timers.h"
+#include "weir/key.h"
+
+namespace weir {
+
+/// Lives on: the slot's thread.
+template <class K>
+class KeyedContext : public RuntimeContext {
+ public:
+  /// The key of the record or timer that is being processed; a std::string key as Text, valid during the call.
+  const KeyView<K>& key() const { return *key_; }
+
+  /// Calls the function's on_timer(time, ...) for this key once, when the watermark has reached the time. The same time twice is one timer.
+  void register_event_timer(EventTime time) { event_timers_.add(to_ms(time), hash_, *key_); }
+  /// The same by the machine's clock.
+  void register_processing_timer(EventTime time) {
+    if (processing_timers_.add(to_ms(time), hash_, *key_)) wake_for(to_ms(time));
+  }
+  void delete_event_timer(EventTime time) { event_timers_.remove(to_ms(time), hash_, *key_); }
+  void delete_processing_timer(EventTime time) { processing_timers_.remove(to_ms(time), hash_, *key_); }
+
+  // For operators.
+
+  void set_key(std::uint64_t hash, const KeyView<K>& key) {
+    hash_ = hash;
+    key_ = &key;
+  }
+  detail::TimerQueue<K>& event_timers() { return event_timers_; }
+  detail::TimerQueue<K>& processing_timers() { return processing_timers_; }
+  /// Asks the engine to call on_timer when the wall clock shows `wall_ms`.
+  void wake_for(std::int64_t wall_ms) {
+    OperatorContext& context = operator_context();
+    const std::int64_t wait_ms = wall_ms - context.wall_ms();
+    context.wake_at(context.now_ms() + (wait_ms > 0 ? wait_ms : 0));
+  }
+
+ private:
+  std::uint64_t hash_ = 0;
+  const KeyView<K>* key_ = nullptr;
+  detail::TimerQueue<K> event_timers_;
+  detail::TimerQueue<K> processing_timers_;
+};
+
+}  // namespace weir

@@ -1,0 +1,191 @@
+#include "connectors/kafka/client.h"
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "common/base/try.h"
+
+namespace weir::connectors {
+
+using std::chrono::steady_clock;
+
+struct KafkaCallbacks {
+  static void error(rd_kafka_t* client, int error, const char* reason, void* self) { KafkaClient::on_error(client, error, reason, self); }
+  static void report(rd_kafka_t* client, const rd_kafka_message_t* message, void* self) { KafkaClient::on_report(client, message, self); }
+  static void log(const rd_kafka_t*, int, const char*, const char*) {}  // what matters comes as an error, too
+};
+
+namespace {
+
+constexpr int kRequestMs = 500;
+/// A topic that was made just now is not known to every broker at once.
+constexpr auto kTopicGrace = std::chrono::milliseconds(2000);
+
+struct ConfigurationDeleter {
+  void operator()(rd_kafka_conf_t* configuration) const { rd_kafka_conf_destroy(configuration); }
+};
+using Configuration = std::unique_ptr<rd_kafka_conf_t, ConfigurationDeleter>;
+
+Result<void> set(Configuration& configuration, const std::string& key, const std::string& value) {
+  char reason[512];
+  if (rd_kafka_conf_set(configuration.get(), key.c_str(), value.c_str(), reason, sizeof reason) == RD_KAFKA_CONF_OK) return {};
+  return Error::user(ErrorCode::invalid_argument, fmt::format("the Kafka property {} cannot be used: {}", key, reason));
+}
+
+Result<Configuration> configure(const KafkaCluster& cluster, const KafkaProperties& fixed, const KafkaProperties& usual) {
+  if (cluster.brokers.empty()) return Error::user(ErrorCode::invalid_argument, "no Kafka brokers are given: HOST:PORT, or several with commas between");
+  Configuration configuration(rd_kafka_conf_new());
+  TRY_VOID(set(configuration, "bootstrap.servers", cluster.brokers));
+  TRY_VOID(set(configuration, "client.id", "weir"));
+  for (const auto& [key, value] : usual) TRY_VOID(set(configuration, key, value));
+  for (const auto& [key, value] : cluster.properties) {
+    if (fixed.contains(key) || key == "bootstrap.servers" || key == "metadata.broker.list")
+      return Error::user(ErrorCode::invalid_argument, fmt::format("the Kafka property {} is Weir's own and cannot be set", key));
+    TRY_VOID(set(configuration, key, value));
+  }
+  for (const auto& [key, value] : fixed) TRY_VOID(set(configuration, key, value));
+  return configuration;
+}
+
+bool is_topic_name(const std::string& name) {
+  return !name.empty() && name.size() <= 249 && name != "." && name != ".." &&
+         std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'; });
+}
+
+}  // namespace
+
+Result<void> check_kafka_topic(const std::string& name) {
+  if (is_topic_name(name)) return {};
+  return Error::user(ErrorCode::invalid_argument, fmt::format("'{}' is no name of a Kafka topic: 1 to 249 letters, digits, '.', '_' and '-'", name));
+}
+
+Result<void> check_kafka_properties(const KafkaCluster& cluster, const KafkaProperties& fixed) {
+  auto configuration = configure(cluster, fixed, {});
+  return configuration.ok() ? Result<void>() : Result<void>(std::move(configuration).error());
+}
+
+Result<std::unique_ptr<KafkaClient>> KafkaClient::create(KafkaRole role, const KafkaCluster& cluster, const KafkaProperties& fixed,
+                                                         const KafkaProperties& usual) {
+  TRY(Configuration configuration, configure(cluster, fixed, usual));
+  std::unique_ptr<KafkaClient> made(new KafkaClient);
+  made->brokers_ = cluster.brokers;
+  made->wake_fd_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (made->wake_fd_ < 0) return Error::external(ErrorCode::io, fmt::format("cannot make an eventfd: {}", std::strerror(errno)));
+  rd_kafka_conf_set_opaque(configuration.get(), made.get());
+  rd_kafka_conf_set_error_cb(configuration.get(), &KafkaCallbacks::error);
+  rd_kafka_conf_set_log_cb(configuration.get(), &KafkaCallbacks::log);
+  if (role == KafkaRole::producer) rd_kafka_conf_set_dr_msg_cb(configuration.get(), &KafkaCallbacks::report);
+  char reason[512];
+  made->client_ = rd_kafka_new(role == KafkaRole::producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, configuration.get(), reason, sizeof reason);
+  if (made->client_ == nullptr) return Error::user(ErrorCode::invalid_argument, fmt::format("the Kafka client cannot be made: {}", reason));
+  configuration.release();  // it belongs to the client now
+  made->queue_ = role == KafkaRole::producer ? rd_kafka_queue_get_main(made->client_) : rd_kafka_queue_get_consumer(made->client_);
+  return made;
+}
+
+KafkaClient::~KafkaClient() {
+  if (queue_ != nullptr) {
+    rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
+    rd_kafka_queue_destroy(queue_);
+  }
+  // Leaving no group and committing nothing: there is no group.
+  if (client_ != nullptr) rd_kafka_destroy_flags(client_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  if (wake_fd_ >= 0) ::close(wake_fd_);
+}
+
+void KafkaClient::wake_on_events() {
+  const std::uint64_t one = 1;
+  rd_kafka_queue_io_event_enable(queue_, wake_fd_, &one, sizeof one);
+}
+
+void KafkaClient::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(wake_fd_, &one, sizeof one);
+}
+
+void KafkaClient::drain_wake() {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = ::read(wake_fd_, &count, sizeof count);
+}
+
+void KafkaClient::on_error(rd_kafka_s* client, int error, const char* reason, void* self) {
+  auto& kafka = *static_cast<KafkaClient*>(self);
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__FATAL: {
+      char text[512];
+      rd_kafka_fatal_error(client, text, sizeof text);
+      kafka.fatal_ = text;
+      return;
+    }
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED: kafka.fatal_ = reason; return;
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: return;  // says less than the complaints before it
+    default: kafka.complaint_ = kafka.last_complaint_ = reason;
+  }
+}
+
+void KafkaClient::on_report(rd_kafka_s*, const rd_kafka_message_s* message, void* self) {
+  auto& kafka = *static_cast<KafkaClient*>(self);
+  if (kafka.on_delivery) kafka.on_delivery(message->err);
+}
+
+Result<std::vector<std::int32_t>> KafkaClient::await_partitions(const std::string& topic, steady_clock::time_point deadline, const std::atomic<bool>& stop) {
+  const std::unique_ptr<rd_kafka_topic_t, void (*)(rd_kafka_topic_t*)> handle(rd_kafka_topic_new(client_, topic.c_str(), nullptr), &rd_kafka_topic_destroy);
+  if (!handle) return Error::user(ErrorCode::invalid_argument, fmt::format("Kafka has no topic of the name '{}': {}", topic, rd_kafka_err2str(rd_kafka_last_error())));
+  const auto grace = std::min(deadline, steady_clock::now() + kTopicGrace);
+  for (;;) {
+    if (stop.load(std::memory_order_relaxed)) return Error::external(ErrorCode::cancelled, "cancelled while waiting for Kafka");
+    const struct rd_kafka_metadata* metadata = nullptr;
+    const auto answer = rd_kafka_metadata(client_, 0, handle.get(), &metadata, kRequestMs);
+    rd_kafka_poll(client_, 0);  // complaints
+    if (!fatal_.empty()) return Error::user(ErrorCode::permission_denied, fmt::format("Kafka at {} refuses this client: {}", brokers_, fatal_));
+    if (answer != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (steady_clock::now() < deadline) continue;
+      return Error::external(ErrorCode::unavailable, fmt::format("no Kafka broker answers at {}: {}", brokers_, last_complaint_.empty() ? rd_kafka_err2str(answer) : last_complaint_));
+    }
+    const std::unique_ptr<const struct rd_kafka_metadata, void (*)(const struct rd_kafka_metadata*)> owned(metadata, &rd_kafka_metadata_destroy);
+    const rd_kafka_metadata_topic* found = metadata->topic_cnt == 1 ? &metadata->topics[0] : nullptr;
+    if (found != nullptr && found->err == RD_KAFKA_RESP_ERR_NO_ERROR && found->partition_cnt > 0) {
+      std::vector<std::int32_t> partitions;
+      for (int i = 0; i < found->partition_cnt; ++i) partitions.push_back(found->partitions[i].id);
+      std::sort(partitions.begin(), partitions.end());
+      return partitions;
+    }
+    const auto error = found == nullptr ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART : found->err;
+    const bool absent = error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+    if (absent && steady_clock::now() >= grace)
+      return Error::user(ErrorCode::not_found, fmt::format("Kafka at {} has no topic '{}': create it first, or mend the name", brokers_, topic));
+    if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || error == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION || steady_clock::now() >= deadline)
+      return Error::user(ErrorCode::failed_precondition, fmt::format("the Kafka topic '{}' cannot be used: {}", topic, rd_kafka_err2str(error)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+void BackgroundStart::run(std::function<Result<void>(const std::atomic<bool>& stop)> work, KafkaClient& wake) {
+  thread_ = std::thread([this, work = std::move(work), &wake] {
+    result_ = work(stop_);
+    done_.store(true, std::memory_order_release);
+    wake.wake();
+  });
+}
+
+Result<void> BackgroundStart::take_result() {
+  if (thread_.joinable()) thread_.join();
+  return std::move(result_);
+}
+
+void BackgroundStart::stop() noexcept {
+  stop_.store(true, std::memory_order_relaxed);
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace weir::connectors

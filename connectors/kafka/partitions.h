@@ -1,0 +1,37 @@
+// Which partitions a subtask reads, and from where: what is asked of the brokers before the first message.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "connectors/kafka/client.h"
+
+namespace weir::connectors {
+
+using PartitionOffsets = std::map<std::pair<std::string, std::int32_t>, std::int64_t>;
+
+/// One partition being read.
+struct ReadPartition {
+  std::string topic;
+  std::int32_t partition = 0;
+  std::int64_t next = 0;         ///< no message below this offset is handed on again
+  std::int64_t end = INT64_MAX;  ///< bounded: read up to here
+  bool done() const { return next >= end; }
+};
+
+struct PartitionQuestion {
+  std::uint32_t subtask = 0;
+  std::uint32_t subtasks = 1;
+  PartitionOffsets restored;  ///< next offsets of an earlier run; partitions that are not in it are new
+};
+
+/// Asks for the partitions of all topics and for the offsets at which this subtask begins, and ends when bounded. Blocks.
+/// Errors: broker or topic absent; an offset that the topic does not hold.
+Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, const KafkaSourceOptions& options, const PartitionQuestion& question,
+                                                      const std::atomic<bool>& stop);
+
+}  // namespace weir::connectors

@@ -1,0 +1,330 @@
+// The Kafka source and sink against a real broker.
+#include <doctest/doctest.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/fake_operator_context.h"
+#include "tests/support/kafka_broker.h"
+#include "weir/connectors/kafka.h"
+
+using namespace weir;
+using namespace weir::connectors;
+using weir::test::FakeOperatorContext;
+using weir::test::KafkaBroker;
+using weir::test::RowOutput;
+
+namespace {
+
+using std::chrono::steady_clock;
+
+struct Item {
+  std::int64_t id = 0;
+  std::string name;
+  bool operator==(const Item&) const = default;
+  auto operator<=>(const Item&) const = default;
+};
+
+KafkaBroker& broker() {
+  static KafkaBroker broker;
+  return broker;
+}
+
+std::int64_t now_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now().time_since_epoch()).count(); }
+
+/// Waits as a slot does: for the descriptor or the time, never beyond the deadline.
+void wait_for(const Progress& progress, steady_clock::time_point deadline) {
+  if (progress.kind == Progress::Kind::more) return;
+  const std::int64_t left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
+  const std::int64_t until = progress.wake_at_ms == Progress::kNever ? left : std::min(left, progress.wake_at_ms - now_ms());
+  pollfd fd{.fd = progress.wake_fd, .events = POLLIN, .revents = 0};
+  ::poll(&fd, progress.wake_fd >= 0 ? 1 : 0, static_cast<int>(std::max<std::int64_t>(until, 0)));
+}
+
+/// One subtask of a source being polled.
+template <class T>
+class Running {
+ public:
+  Running(const Source<T>& source, std::uint32_t subtask, std::uint32_t subtasks, const std::string& state = {})
+      : context_(subtask, subtasks), output_([this](const T& record) { records.push_back(record); }), reader_(source.make_reader()) {
+    context_.clock_ms = now_ms();
+    if (!state.empty()) {
+      ByteReader in(state);
+      REQUIRE(reader_->restore(in).ok());
+    }
+    const Result<void> opened = reader_->open(context_);
+    if (!opened.ok()) error = opened.error().message;
+  }
+  ~Running() { reader_->close(); }
+
+  /// Until it ends, fails, or has `count` records.
+  Running& until(std::size_t count, std::chrono::seconds limit = std::chrono::seconds(30)) {
+    const auto deadline = steady_clock::now() + limit;
+    while (error.empty() && !finished && records.size() < count && steady_clock::now() < deadline) {
+      context_.clock_ms = now_ms();
+      Result<Progress> progress = reader_->poll(output_);
+      if (!progress.ok()) {
+        error = progress.error().message;
+      } else if (progress->kind == Progress::Kind::finished) {
+        finished = true;
+      } else {
+        last = *progress;
+        if (records.size() < count) wait_for(*progress, deadline);
+      }
+    }
+    return *this;
+  }
+  Running& to_end() { return until(SIZE_MAX); }
+
+  std::string state() {
+    ByteWriter out;
+    REQUIRE(reader_->snapshot(out).ok());
+    return out.take();
+  }
+  const std::vector<BadRecord>& bad() const { return output_.bad; }
+  const std::vector<std::int64_t>& times() const { return output_.times; }
+
+  std::vector<T> records;
+  std::string error;
+  bool finished = false;
+  Progress last;
+
+ private:
+  FakeOperatorContext context_;
+  RowOutput<T> output_;
+  std::unique_ptr<SourceReader> reader_;
+};
+
+/// Feeds a sink and waits until everything is acknowledged. Answers what went wrong.
+template <class T>
+std::string send(const Sink<T>& sink, const std::vector<T>& records, std::chrono::seconds limit = std::chrono::seconds(30)) {
+  FakeOperatorContext context;
+  RowOutput<T> nowhere([](const T&) {});
+  const auto writer = sink.make_writer();
+  const Result<void> opened = writer->open(context);
+  if (!opened.ok()) return opened.error().message;
+  weir::test::feed(*writer, context, records, nowhere);
+  writer->end_of_input(0, nowhere);
+  std::string error = "not done in time";
+  for (const auto deadline = steady_clock::now() + limit; steady_clock::now() < deadline;) {
+    context.clock_ms = now_ms();
+    const Result<Progress> progress = writer->ready(nowhere);
+    if (!progress.ok() || progress->kind == Progress::Kind::more) {
+      error = progress.ok() ? "" : progress.error().message;
+      break;
+    }
+    wait_for(*progress, deadline);
+  }
+  writer->close();
+  return error;
+}
+
+std::vector<Item> items(std::int64_t first, std::int64_t last) {
+  std::vector<Item> items;
+  for (std::int64_t id = first; id < last; ++id) items.push_back({id, "item " + std::to_string(id)});
+  return items;
+}
+
+KafkaSource<Item> source(const std::string& topic) { return {broker().address(), topic, json_format()}; }
+KafkaSink<Item> sink(const std::string& topic) { return {broker().address(), topic, json_format()}; }
+
+std::vector<Item> sorted(std::vector<Item> items) {
+  std::sort(items.begin(), items.end());
+  return items;
+}
+
+}  // namespace
+
+TEST_CASE("kafka: what a sink sends, sources of any parallelism read once") {
+  const std::string topic = broker().create_topic("once", 5);
+  REQUIRE(send(sink(topic), items(0, 20'000)) == "");
+  for (const std::uint32_t subtasks : {1u, 2u, 7u}) {
+    std::vector<Item> all;
+    for (std::uint32_t subtask = 0; subtask < subtasks; ++subtask) {
+      Running<Item> reading(source(topic).stop_at_end(), subtask, subtasks);
+      reading.to_end();
+      CHECK(reading.error == "");
+      CHECK(reading.finished);
+      for (Item& item : reading.records) all.push_back(std::move(item));
+      for (const std::int64_t time : reading.times()) REQUIRE(time > 1'600'000'000'000);
+    }
+    CAPTURE(subtasks);
+    CHECK(sorted(all) == items(0, 20'000));
+  }
+}
+
+TEST_CASE("kafka: keys and values are what Kafka's own consumer reads, and one key stays in one partition, in order") {
+  const std::string topic = broker().create_topic("keys", 3);
+  auto keyed = sink(topic);
+  keyed.key([](const Item& item, std::string& key) { key = "key" + std::to_string(item.id % 4); });
+  keyed.headers([](const Item&, std::vector<std::pair<std::string, std::string>>& headers) { headers.emplace_back("origin", "test"); });
+  REQUIRE(send(keyed, items(0, 100)) == "");
+  const std::string printed = broker().consume(topic, 100);
+  CHECK(printed.find("key3\t{\"id\":99,\"name\":\"item 99\"}") != std::string::npos);
+  for (std::int64_t key = 0; key < 4; ++key) {
+    std::size_t at = 0;
+    for (std::int64_t id = key; id < 100; id += 4) {
+      at = printed.find("key" + std::to_string(key) + "\t{\"id\":" + std::to_string(id) + ",", at);
+      REQUIRE(at != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("kafka: a source starts where it is told") {
+  const std::string topic = broker().create_topic("starts", 1);
+  REQUIRE(send(sink(topic), items(0, 100)) == "");
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the clock that the next message's time comes from moves on
+  const auto between = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  REQUIRE(send(sink(topic), items(100, 150)) == "");
+  const auto read = [&](KafkaStart start) {
+    Running<Item> reading(source(topic).start(std::move(start)).stop_at_end(), 0, 1);
+    reading.to_end();
+    CHECK(reading.error == "");
+    return reading.records;
+  };
+  CHECK(read(KafkaStart::earliest()) == items(0, 150));
+  CHECK(read(KafkaStart::latest()).empty());
+  CHECK(read(KafkaStart::at(between)) == items(100, 150));
+  CHECK(read(KafkaStart::at(between + std::chrono::hours(1))).empty());
+  CHECK(read(KafkaStart::at(std::map<std::int32_t, std::int64_t>{{0, 140}})) == items(140, 150));
+  Running<Item> beyond(source(topic).start(KafkaStart::at(std::map<std::int32_t, std::int64_t>{{0, 500}})), 0, 1);
+  CHECK(beyond.to_end().error.find("starts-0 cannot be read from offset 500: it holds offsets 0 to 150") == 0);
+}
+
+TEST_CASE("kafka: a group's offset shows how far a source is, and another source can start there") {
+  const std::string topic = broker().create_topic("groups", 2);
+  REQUIRE(send(sink(topic), items(0, 1000)) == "");
+  Running<Item> first(source(topic).group("watched").stop_at_end(), 0, 1);
+  CHECK(first.to_end().records.size() == 1000);
+  REQUIRE(send(sink(topic), items(1000, 1100)) == "");
+  Running<Item> second(source(topic).group("watched").start(KafkaStart::committed()).stop_at_end(), 0, 1);
+  CHECK(sorted(second.to_end().records) == items(1000, 1100));
+  Running<Item> other(source(topic).group("nobody").start(KafkaStart::committed()).stop_at_end(), 0, 1);
+  CHECK(other.to_end().records.size() == 1100);
+}
+
+TEST_CASE("kafka: a bounded source ends at the end as it was, an unbounded one is woken by its descriptor") {
+  const std::string topic = broker().create_topic("wakes", 1);
+  REQUIRE(send(sink(topic), items(0, 10)) == "");
+  Running<Item> endless(source(topic), 0, 1);
+  REQUIRE(endless.until(10).records.size() == 10);
+  endless.until(11, std::chrono::seconds(1));  // until it waits
+  REQUIRE(endless.last.kind == Progress::Kind::blocked);
+  std::thread later([&] { CHECK(send(sink(topic), items(10, 11)) == ""); });
+  pollfd fd{.fd = endless.last.wake_fd, .events = POLLIN, .revents = 0};
+  CHECK(::poll(&fd, 1, 10'000) == 1);
+  later.join();
+  CHECK(endless.until(11).records == items(0, 11));
+  Running<Item> bounded(source(topic).stop_at_end(), 0, 1);
+  CHECK(bounded.to_end().records == items(0, 11));
+}
+
+TEST_CASE("kafka: a restored source goes on behind what it had read") {
+  const std::string topic = broker().create_topic("restores", 3);
+  REQUIRE(send(sink(topic), items(0, 6000)) == "");
+  std::string state;
+  std::vector<Item> all;
+  {
+    Running<Item> first(source(topic), 0, 1);
+    first.until(1500);
+    CHECK(first.records.size() < 6000);
+    all = first.records;
+    state = first.state();
+  }
+  Running<Item> second(source(topic).start(KafkaStart::latest()).stop_at_end(), 0, 1, state);
+  CHECK(second.to_end().error == "");
+  all.insert(all.end(), second.records.begin(), second.records.end());
+  CHECK(sorted(all) == items(0, 6000));
+}
+
+TEST_CASE("kafka: a topic made anew under a source's state is noticed") {
+  const std::string topic = broker().create_topic("anew", 1);
+  REQUIRE(send(sink(topic), items(0, 100)) == "");
+  std::string state;
+  {
+    Running<Item> first(source(topic), 0, 1);
+    REQUIRE(first.until(100).records.size() == 100);
+    state = first.state();
+  }
+  broker().delete_topic(topic);
+  broker().create_topic(topic, 1);
+  REQUIRE(send(sink(topic), items(0, 10)) == "");
+  Running<Item> second(source(topic), 0, 1, state);
+  CHECK(second.to_end().error.find("anew-0 cannot be read from offset 100: it holds offsets 0 to 10") == 0);
+}
+
+TEST_CASE("kafka: a bad message fails the task, or is set aside with its place and bytes") {
+  const std::string topic = broker().create_topic("bad", 1);
+  KafkaSink<std::string> raw(broker().address(), topic, raw_format());
+  REQUIRE(send(raw, {R"({"id":1,"name":"a"})", "{\"id\":", R"({"id":2,"name":"b"})"}) == "");
+  Running<Item> failing(source(topic).stop_at_end(), 0, 1);
+  CHECK(failing.to_end().error.find("bad record at bad-0@1: the JSON is malformed") == 0);
+  Running<Item> aside(source(topic).stop_at_end().on_bad_record(OnBadRecord::dead_letter), 0, 1);
+  CHECK(aside.to_end().records == std::vector<Item>{{1, "a"}, {2, "b"}});
+  REQUIRE(aside.bad().size() == 1);
+  CHECK(aside.bad()[0].place == "bad-0@1");
+  CHECK(aside.bad()[0].bytes == "{\"id\":");
+}
+
+TEST_CASE("kafka: a message that is too large for the broker fails the sink with the reason") {
+  const std::string topic = broker().create_topic("large", 1);
+  auto large = sink(topic);
+  large.properties({{"message.max.bytes", "8000000"}});
+  const std::string error = send(large, {{1, std::string(3'000'000, 'x')}});
+  CHECK(error.find("Kafka did not take a message for 'large': ") == 0);
+  CHECK(error.find("Message size too large") != std::string::npos);
+}
+
+TEST_CASE("kafka: more than the client's queue holds is sent all the same") {
+  const std::string topic = broker().create_topic("queue", 2);
+  auto narrow = sink(topic);
+  narrow.properties({{"queue.buffering.max.messages", "100"}});
+  REQUIRE(send(narrow, items(0, 5000)) == "");
+  Running<Item> reading(source(topic).stop_at_end(), 0, 1);
+  CHECK(sorted(reading.to_end().records) == items(0, 5000));
+}
+
+TEST_CASE("kafka: an absent topic and an absent broker are one sentence each") {
+  Running<Item> no_topic(source("nowhere"), 0, 1);
+  CHECK(no_topic.to_end().error == "Kafka at " + broker().address() + " has no topic 'nowhere': create it first, or mend the name");
+  CHECK(send(sink("nowhere"), items(0, 1)) == no_topic.error);
+  KafkaSource<Item> lost("127.0.0.1:1", "orders", json_format());
+  lost.connect_timeout(std::chrono::milliseconds(600));
+  Running<Item> no_broker(lost, 0, 1);
+  CHECK(no_broker.to_end().error.find("no Kafka broker answers at 127.0.0.1:1: ") == 0);
+  CHECK(no_broker.error.find("Connection refused") != std::string::npos);
+}
+
+TEST_CASE("kafka: a start that is given up ends at once") {
+  KafkaSource<Item> lost("127.0.0.1:1", "orders", json_format());
+  lost.connect_timeout(std::chrono::seconds(60));
+  const auto began = steady_clock::now();
+  { Running<Item> reading(lost, 0, 1); }
+  CHECK(steady_clock::now() - began < std::chrono::seconds(5));
+}
+
+TEST_CASE("kafka: a broker that dies and returns loses nothing that was sent and nothing that is read") {
+  const std::string topic = broker().create_topic("returns", 2);
+  REQUIRE(send(sink(topic), items(0, 1000)) == "");
+  Running<Item> reading(source(topic), 0, 1);
+  REQUIRE(reading.until(1000).records.size() == 1000);
+  broker().kill();
+  std::string sent = "not run";
+  auto patient = sink(topic);
+  patient.connect_timeout(std::chrono::seconds(60));
+  std::thread sender([&] { sent = send(patient, items(1000, 3000), std::chrono::seconds(60)); });
+  reading.until(1001, std::chrono::seconds(1));
+  broker().start();
+  reading.until(3000, std::chrono::seconds(60));
+  sender.join();
+  CHECK(sent == "");
+  CHECK(reading.error == "");
+  std::vector<Item> all = sorted(reading.records);
+  CHECK(all == items(0, 3000));
+}
