@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/weir/version.h"
 #include "cli/client_settings.h"
 #include "cli/command_line.h"
 #include "cli/jobs.h"
@@ -27,7 +28,7 @@ struct Execution {
     return 0;
   }
   Result<int> operator()(const VersionVerb&) const {
-    console.print(fmt::format("Version: {} (REST API of Flink 1.20.5)", WEIR_VERSION));
+    console.print(fmt::format("Version: {} (REST API of Flink 1.20.5)", kVersion));
     return 0;
   }
 };

@@ -125,7 +125,7 @@ Result<void> check_arguments(const std::vector<std::string>& arguments) {
     std::string absolute = (std::filesystem::current_path(error) / argument.substr(path)).lexically_normal().string();
     return Error::user(ErrorCode::invalid_argument,
                        fmt::format("a relative path in the argument {}: client, planner and workers stand in different directories; "
-                                   "write {}{}",
+                                   "write the absolute one, {}{}",
                                    argument, argument.substr(0, path), absolute));
   }
   return {};

@@ -34,8 +34,8 @@ void get_task_manager(Call call, http::Responder responder) {
   auto view = [id = call.parameter("taskmanagerid")](const TaskManagers& all) {
     auto found = std::find_if(all.begin(), all.end(), [&](const TaskManagerDetails& one) { return one.id == id; });
     if (found != all.end()) return json_response(200, task_manager_view(*found));
-    // Flink answers 500 here, and its clients know it so.
-    return http::error_response(500, {"Internal server error.", fmt::format("No TaskManager is registered under {}.", id)});
+    // Flink 1.20 answers 500 here, as for everything that its resource manager throws; the fault is the client's.
+    return http::error_response(404, {fmt::format("No TaskManager is registered under {}.", id)});
   };
   call.services.cluster.task_managers(reply<TaskManagers>(std::move(responder), view));
 }

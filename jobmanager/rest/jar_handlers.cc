@@ -17,12 +17,6 @@ bool has_known_ending(std::string_view name) {
   return name.ends_with(".so") || name.ends_with(".tar.gz") || name.ends_with(".sql") || name.ends_with(".jar");
 }
 
-/// A jar or an entry that is not there, and a program that fails, are 500 in Flink; clients tell them by the text.
-http::Response run_error(const Error& error) {
-  bool program = error.code == ErrorCode::not_found || error.code == ErrorCode::user_code;
-  return program ? http::error_response(500, {"Internal server error.", error.message}) : error_response_of(error);
-}
-
 }  // namespace
 
 void get_jars(Call call, http::Responder responder) {
@@ -63,7 +57,7 @@ void plan_jar(Call call, http::Responder responder) {
   if (!request.ok()) return responder.answer(error_response_of(request.error()));
   auto shared = std::make_shared<http::Responder>(std::move(responder));
   call.services.jars.plan(std::move(request).value(), [shared](Result<std::string> plan) {
-    shared->answer(plan.ok() ? json_response(200, job_plan_view(*plan)) : run_error(plan.error()));
+    shared->answer(plan.ok() ? json_response(200, job_plan_view(*plan)) : error_response_of(plan.error()));
   });
 }
 
@@ -72,7 +66,7 @@ void run_jar(Call call, http::Responder responder) {
   if (!request.ok()) return responder.answer(error_response_of(request.error()));
   auto shared = std::make_shared<http::Responder>(std::move(responder));
   call.services.jars.run(std::move(request).value(), [shared](Result<JobId> job) {
-    shared->answer(job.ok() ? json_response(200, job_started_view(*job)) : run_error(job.error()));
+    shared->answer(job.ok() ? json_response(200, job_started_view(*job)) : error_response_of(job.error()));
   });
 }
 

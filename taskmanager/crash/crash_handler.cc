@@ -13,6 +13,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstring>
 
@@ -25,8 +26,8 @@ constexpr std::size_t kGuardBytes = 4096;
 std::atomic<int> report_descriptor{-1};
 std::atomic<pid_t> crashing_thread{0};
 // Set while frames are collected: a fault in there is ours, caused by a destroyed stack, and ends their list.
-volatile sig_atomic_t collecting_frames = 0;
-volatile sig_atomic_t writing_maps = 0;
+volatile std::sig_atomic_t collecting_frames = 0;
+volatile std::sig_atomic_t writing_maps = 0;
 
 // Everything below runs in a signal handler: system calls only, no allocation, no locks, no errno left changed that matters.
 

@@ -126,6 +126,11 @@ void append_symbolised(Dwfl* session, StackFrame frame, Dwarf_Addr address, std:
   append_scopes(module, address, std::move(frame), frames);
 }
 
+// Below these frames stands only how the engine came to call: forty frames of templates that tell a user nothing.
+bool is_our_dispatch(const StackFrame& frame) {
+  return frame.function.starts_with("boost::asio::") || frame.function.starts_with("std::__n4861::coroutine_handle");
+}
+
 std::string shown_module(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == std::string::npos ? path : path.substr(slash + 1);
@@ -175,7 +180,12 @@ std::string render_stack(const std::vector<StackFrame>& frames) {
     if (repeated > 0) text += fmt::format("    (the same {} more time{})\n", repeated, repeated == 1 ? "" : "s");
     repeated = 0;
   };
-  for (const auto& frame : frames) {
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const auto& frame = frames[i];
+    if (is_our_dispatch(frame)) {
+      close_run();
+      return text + fmt::format("    ({} more frames of the engine's event loop)\n", frames.size() - i);
+    }
     std::string line = "    at " + (frame.function.empty() ? fmt::format("0x{:x}", frame.address) : frame.function);
     if (!frame.file.empty()) line += fmt::format(" ({}:{})", frame.file, frame.line);
     if (!frame.module.empty()) line += fmt::format(" [{}+0x{:x}]", shown_module(frame.module), frame.offset);

@@ -34,7 +34,8 @@ std::vector<StackFrame> symbolise(std::span<const std::uint64_t> addresses, std:
 /// Return addresses of this process.
 std::vector<StackFrame> symbolise_own(std::span<const std::uint64_t> return_addresses);
 
-/// "    at function (file:line) [module+0xoffset]\n" per frame; a frame repeated by recursion is written once with its count.
+/// "    at function (file:line) [module+0xoffset]\n" per frame; a frame repeated by recursion is written once with its count,
+/// and the event loop that everything was called from is only counted.
 std::string render_stack(const std::vector<StackFrame>& frames);
 
 }  // namespace weir::taskmanager

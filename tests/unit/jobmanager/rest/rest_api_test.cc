@@ -111,12 +111,12 @@ TEST_CASE("rest: a run takes its body, and what the body leaves out from the que
   CHECK(backend.ran->configuration.at("k") == "v");
 }
 
-TEST_CASE("rest: a run that the planner refuses is Flink's 500 with our words") {
+TEST_CASE("rest: a run that the planner refuses is the client's fault, in the planner's words") {
   FakeBackend backend;
   RestApi api(backend.services(RestSettings()));
-  backend.run_error = weir::Error::user(weir::ErrorCode::not_found, "no job named x in job.so: it has slow_query_log");
+  backend.run_error = weir::Error::user(weir::ErrorCode::invalid_argument, "no job named x in job.so: it has slow_query_log");
   weir::http::Response response = ask(api, "POST", kJarRun, "{}");
-  CHECK(response.status == 500);
+  CHECK(response.status == 400);
   CHECK(body_of(response).find("it has slow_query_log") != std::string::npos);
 }
 

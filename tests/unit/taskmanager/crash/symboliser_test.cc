@@ -60,3 +60,9 @@ TEST_CASE("symboliser: repeated frames are written once with their count") {
         "    (the same 1 more time)\n");
   CHECK(render_stack({}).empty());
 }
+
+TEST_CASE("symboliser: the event loop below a stack is counted, not shown") {
+  const StackFrame mine{.address = 1, .module = "", .offset = 0, .function = "f()", .file = "", .line = 0};
+  const StackFrame loop{.address = 2, .module = "", .offset = 0, .function = "boost::asio::detail::scheduler::run()", .file = "", .line = 0};
+  CHECK(render_stack({mine, loop, mine, loop}) == "    at f()\n    (3 more frames of the engine's event loop)\n");
+}

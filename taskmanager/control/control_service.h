@@ -1,0 +1,42 @@
+// What the JobManager may ask of this TaskManager: checks the request and hands it to whom it concerns.
+#pragma once
+
+#include <string>
+
+#include "common/async/executor.h"
+#include "common/gateway/task_manager_gateway.h"
+#include "taskmanager/control/job_workers.h"
+#include "taskmanager/control/slot_table.h"
+
+namespace weir::taskmanager {
+
+/// Where this process's logs are.
+struct LogPlace {
+  std::string directory;
+  std::string log_name;     ///< file names in it
+  std::string output_name;
+};
+
+/// Lives on: the control thread. Owned by the daemon; outlives the RPC server.
+class ControlService final : public TaskManagerGateway {
+ public:
+  ControlService(SlotTable& slots, JobWorkers& workers, BlockingPool& pool, LogPlace logs);
+
+  Async<proto::DeployReply> deploy(proto::DeployRequest request, SteadyTime deadline) override;
+  Async<proto::CancelTasksReply> cancel_tasks(proto::CancelTasksRequest request, SteadyTime deadline) override;
+  Async<proto::EndJobReply> end_job(proto::EndJobRequest request, SteadyTime deadline) override;
+  Async<proto::ListLogsReply> list_logs(proto::ListLogsRequest request, SteadyTime deadline) override;
+  Async<proto::ReadLogReply> read_log(proto::ReadLogRequest request, SteadyTime deadline) override;
+
+  /// Ends a job's worker and frees its slots; for the session, when a JobManager does not know the job.
+  void end(const JobId& job);
+
+ private:
+  // Set once
+  SlotTable& slots_;
+  JobWorkers& workers_;
+  BlockingPool& pool_;
+  const LogPlace logs_;
+};
+
+}  // namespace weir::taskmanager

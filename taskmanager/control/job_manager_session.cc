@@ -1,0 +1,206 @@
+#include "taskmanager/control/job_manager_session.h"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/try.h"
+#include "common/gateway/job_manager_gateway.h"
+#include "common/observe/log.h"
+#include "proto/job_manager.pb.h"
+
+namespace weir::taskmanager {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+
+constexpr std::chrono::milliseconds kRetryPauseMin{20};
+constexpr std::chrono::milliseconds kRetryPauseMax{2000};
+constexpr std::chrono::seconds kComplaintInterval{30};
+constexpr std::size_t kStatusesPerCall = 500;
+
+bool is_answer(ErrorCode code) {
+  return code != ErrorCode::unavailable && code != ErrorCode::deadline_exceeded && code != ErrorCode::resource_exhausted &&
+         code != ErrorCode::fenced;
+}
+
+std::chrono::milliseconds bounded(std::uint32_t ms, std::chrono::milliseconds otherwise) {
+  if (ms == 0) return otherwise;
+  return std::clamp(std::chrono::milliseconds(ms), std::chrono::milliseconds(10), std::chrono::milliseconds(3'600'000));
+}
+
+}  // namespace
+
+struct JobManagerSession::Queued {
+  JobId job;
+  proto::TaskStatus status;
+};
+
+JobManagerSession::JobManagerSession(asio::any_io_executor executor, Clock& clock, SessionSettings settings,
+                                     const rpc::MethodTable& methods, const LeaderEpoch& epoch, SessionEvents events)
+    : clock_(clock),
+      settings_(std::move(settings)),
+      events_(std::move(events)),
+      client_(executor, settings_.job_manager, settings_.self, methods, settings_.limits,
+              rpc::ClientEvents{.connected = [](const rpc::Identity&) {},
+                                .kept = [](const rpc::Identity&) {},
+                                .lost = [this](const rpc::Identity&, const Error& reason) { on_lost(reason); },
+                                .dial_failed = [this](const Error& reason, std::uint64_t failures) { on_dial_failed(reason, failures); }}),
+      gateway_(make_rpc_job_manager_gateway(client_, epoch)),
+      registered_(executor),
+      lost_(executor),
+      has_statuses_(executor),
+      gate_(executor, "JobManager session") {}
+
+JobManagerSession::~JobManagerSession() = default;
+
+SteadyTime JobManagerSession::in(std::chrono::nanoseconds duration) const {
+  // Time-outs may be as long as the type allows; the sum must not go round.
+  const auto room = SteadyTime::max() - clock_.now();
+  return clock_.now() + std::min<SteadyTime::duration>(duration, room);
+}
+
+void JobManagerSession::start() {
+  client_.start();
+  gate_.start("session", run());
+  gate_.start("statuses", send_statuses());
+}
+
+Async<void> JobManagerSession::close() {
+  co_await gate_.close();
+  co_await client_.close();
+}
+
+// ---- registration
+
+Async<void> JobManagerSession::run() {
+  for (;;) {
+    const SteadyTime deadline = in(settings_.registration_timeout);
+    auto pause = kRetryPauseMin;
+    for (;;) {
+      auto result = co_await client_.wait_connected(deadline);
+      const bool reached = result.ok();
+      if (reached) result = co_await register_once();
+      if (result.ok()) break;
+      complain(result.error());
+      if (clock_.now() >= deadline || !reached) {
+        events_.gave_up(result.error());
+        co_return;
+      }
+      co_await clock_.sleep_for(pause);
+      pause = std::min(pause * 2, kRetryPauseMax);
+    }
+    co_await heartbeat_until_lost();
+  }
+}
+
+Async<Result<void>> JobManagerSession::register_once() {
+  lost_.reset();
+  proto::RegisterRequest request;
+  events_.describe(request);
+  CO_TRY(const auto reply, co_await gateway_->register_task_manager(std::move(request), in(settings_.call_timeout)));
+  heartbeat_interval_ = bounded(reply.heartbeat_interval_ms(), heartbeat_interval_);
+  heartbeat_timeout_ = bounded(reply.heartbeat_timeout_ms(), heartbeat_timeout_);
+  std::vector<JobId> unknown;
+  for (const auto& bytes : reply.end_jobs()) {
+    if (const auto job = JobId::from_bytes(bytes); job.ok()) unknown.push_back(*job);
+  }
+  LOG_INFO("registered at the JobManager {}{}", settings_.job_manager.to_string(),
+           unknown.empty() ? "" : ", which does not know all of our jobs: those are ended");
+  if (!unknown.empty()) events_.end_jobs(unknown);
+  has_complained_ = false;
+  registered_.set();
+  co_return Result<void>();
+}
+
+Async<void> JobManagerSession::heartbeat_until_lost() {
+  bool known = true;
+  while (known && !lost_.is_set()) {
+    auto lost = lost_.wait();
+    auto pause = clock_.sleep_for(heartbeat_interval_);
+    auto race = std::move(lost) || std::move(pause);
+    co_await std::move(race);
+    if (lost_.is_set()) break;
+    const auto answer = co_await heartbeat_once();
+    known = answer.value_or(true);
+  }
+  registered_.reset();
+}
+
+// True while the JobManager knows us, or may: a connection that is gone for now is the client's business.
+Async<bool> JobManagerSession::heartbeat_once() {
+  proto::HeartbeatRequest request;
+  events_.measure(request);
+  const auto reply = co_await gateway_->heartbeat(std::move(request), in(heartbeat_timeout_));
+  if (reply.ok()) {
+    if (!reply->known()) LOG_WARN("the JobManager does not know this TaskManager any more: registering again");
+    co_return reply->known();
+  }
+  if (reply.error().code == ErrorCode::deadline_exceeded) {
+    LOG_WARN("the JobManager has not answered a heartbeat for {} ms: the connection is given up", heartbeat_timeout_.count());
+    client_.drop_connection("no answer to a heartbeat");
+    co_return false;
+  }
+  co_return true;
+}
+
+void JobManagerSession::on_lost(const Error& reason) {
+  if (registered_.is_set()) LOG_WARN("the JobManager {} is lost, its jobs go on: {}", settings_.job_manager.to_string(), reason.message);
+  registered_.reset();
+  lost_.set();
+}
+
+void JobManagerSession::on_dial_failed(const Error& reason, std::uint64_t) { complain(reason); }
+
+// Said at once, then now and then: the reason may change.
+void JobManagerSession::complain(const Error& reason) {
+  if (has_complained_ && clock_.now() - last_complaint_ < kComplaintInterval) return;
+  has_complained_ = true;
+  last_complaint_ = clock_.now();
+  LOG_WARN("no JobManager at {} yet, still trying: {}", settings_.job_manager.to_string(), reason.message);
+}
+
+// ---- statuses
+
+void JobManagerSession::on_task_status(const JobId& job, proto::TaskStatus status) {
+  if (statuses_.size() >= kStatusesQueuedMax) {
+    LOG_ERROR("{} task statuses wait for a JobManager: the oldest is dropped", statuses_.size());
+    statuses_.pop_front();
+  }
+  statuses_.push_back({.job = job, .status = std::move(status)});
+  has_statuses_.set();
+}
+
+std::size_t JobManagerSession::queued_statuses() const noexcept { return statuses_.size(); }
+
+Async<void> JobManagerSession::send_statuses() {
+  auto pause = kRetryPauseMin;
+  for (;;) {
+    co_await has_statuses_.wait();
+    co_await registered_.wait();
+    std::vector<Queued> batch;
+    const JobId job = statuses_.front().job;
+    proto::TaskStatusRequest request;
+    request.set_task_manager_id(settings_.self.name);
+    request.set_job(job.to_bytes());
+    while (!statuses_.empty() && statuses_.front().job == job && batch.size() < kStatusesPerCall) {
+      *request.add_statuses() = statuses_.front().status;
+      batch.push_back(std::move(statuses_.front()));
+      statuses_.pop_front();
+    }
+    auto call = gateway_->task_status(std::move(request), in(settings_.call_timeout));
+    const auto reply = co_await std::move(call);
+    if (!reply.ok() && !is_answer(reply.error().code)) {
+      statuses_.insert(statuses_.begin(), std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
+      co_await clock_.sleep_for(pause);
+      pause = std::min(pause * 2, kRetryPauseMax);
+      continue;
+    }
+    if (!reply.ok()) LOG_WARN("job {}: the JobManager refused {} task statuses: {}", job, batch.size(), reply.error().message);
+    pause = kRetryPauseMin;
+    if (statuses_.empty()) has_statuses_.reset();
+  }
+}
+
+}  // namespace weir::taskmanager

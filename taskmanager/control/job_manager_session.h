@@ -1,0 +1,102 @@
+// This TaskManager's membership in the cluster: registration, heartbeats, and the news of its tasks.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/async/clock.h"
+#include "common/async/event.h"
+#include "common/async/gate.h"
+#include "common/base/ids.h"
+#include "common/gateway/rpc_binding.h"
+#include "common/rpc/client.h"
+#include "taskmanager/control/job_worker.h"
+
+namespace weir {
+class JobManagerGateway;
+}
+namespace weir::proto {
+class HeartbeatRequest;
+class RegisterReply;
+class RegisterRequest;
+}  // namespace weir::proto
+
+namespace weir::taskmanager {
+
+/// Statuses that wait for a JobManager; beyond it the oldest are dropped, with a line in the log.
+inline constexpr std::size_t kStatusesQueuedMax = 200'000;
+
+struct SessionSettings {
+  rpc::Address job_manager;
+  rpc::Identity self;
+  rpc::Limits limits;
+  std::chrono::nanoseconds call_timeout{};          ///< pekko.ask.timeout
+  std::chrono::nanoseconds registration_timeout{};  ///< taskmanager.registration.timeout
+};
+
+/// What the session asks of, and tells, the rest of the daemon. Called on the control thread; must not close the session.
+struct SessionEvents {
+  /// Fills in what a registration says: id, addresses, slots, budgets, jobs.
+  std::function<void(proto::RegisterRequest&)> describe;
+  /// Fills in counters and memory.
+  std::function<void(proto::HeartbeatRequest&)> measure;
+  /// The JobManager does not know these jobs: end their workers.
+  std::function<void(const std::vector<JobId>&)> end_jobs;
+  /// No JobManager took us for as long as the registration may take; the session has given up.
+  std::function<void(const Error& reason)> gave_up;
+};
+
+/// Dials the JobManager, registers, sends heartbeats, registers again when it was lost or restarted, for ever.
+/// Lives on: the control thread. Owned by the daemon; `co_await close()` before destruction.
+/// Promise: a status is sent until a JobManager has answered it, in order.
+class JobManagerSession final : public TaskStatusListener {
+ public:
+  /// @param methods  what the JobManager may call over this connection
+  JobManagerSession(asio::any_io_executor executor, Clock& clock, SessionSettings settings, const rpc::MethodTable& methods,
+                    const LeaderEpoch& epoch, SessionEvents events);
+  ~JobManagerSession() override;
+
+  void start();
+  Async<void> close();
+
+  void on_task_status(const JobId& job, proto::TaskStatus status) override;
+
+  bool is_registered() const noexcept { return registered_.is_set(); }
+  std::size_t queued_statuses() const noexcept;
+
+ private:
+  struct Queued;
+
+  Async<void> run();
+  Async<Result<void>> register_once();
+  Async<void> heartbeat_until_lost();
+  Async<bool> heartbeat_once();
+  Async<void> send_statuses();
+  void on_lost(const Error& reason);
+  void on_dial_failed(const Error& reason, std::uint64_t failures);
+  void complain(const Error& reason);
+  SteadyTime in(std::chrono::nanoseconds duration) const;
+
+  // Set once
+  Clock& clock_;
+  const SessionSettings settings_;
+  const SessionEvents events_;
+  rpc::Client client_;
+  std::unique_ptr<JobManagerGateway> gateway_;
+  // Control thread only
+  std::deque<Queued> statuses_;
+  std::chrono::milliseconds heartbeat_interval_{1000};
+  std::chrono::milliseconds heartbeat_timeout_{5000};
+  SteadyTime last_complaint_{};
+  bool has_complained_ = false;
+  Event registered_;
+  Event lost_;
+  Event has_statuses_;
+  Gate gate_;
+};
+
+}  // namespace weir::taskmanager
