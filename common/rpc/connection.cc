@@ -71,6 +71,7 @@ class Connection::Core {
   struct Running {
     Gate::Ticket ticket;
     bool ends_with_caller;
+    std::size_t request_bytes;
   };
   /// Takes a handler out of the table when its coroutine is gone, whether or not it ever ran.
   class RunningEntry {
@@ -78,7 +79,7 @@ class Connection::Core {
     RunningEntry(Core& core, std::uint64_t call_id) : core_(&core), call_id_(call_id) {}
     RunningEntry(RunningEntry&& other) noexcept : core_(std::exchange(other.core_, nullptr)), call_id_(other.call_id_) {}
     ~RunningEntry() {
-      if (core_ != nullptr) core_->running_.erase(call_id_);
+      if (core_ != nullptr) core_->forget_running(call_id_);
     }
 
    private:
@@ -97,6 +98,7 @@ class Connection::Core {
   Result<void> on_frame(Frame frame);
   Result<void> on_request(Frame frame);
   void on_cancel(std::uint64_t call_id);
+  void forget_running(std::uint64_t call_id);
   void complete(std::uint64_t call_id, Result<std::string> result);
   void give_up(std::uint64_t call_id, Error reason);
   void reply(std::uint64_t call_id, Result<std::string> result);
@@ -122,6 +124,7 @@ class Connection::Core {
   asio::steady_timer timer_;
   // Control thread only: calls that we answer
   std::map<std::uint64_t, Running> running_;
+  std::size_t running_bytes_ = 0;
   std::optional<Error> end_reason_;
   bool is_running_ = false;
   Gate loops_;
@@ -315,9 +318,11 @@ Result<void> Connection::Core::on_request(Frame frame) {
                                                frame.header.method.number)));
     return {};
   }
-  if (running_.size() >= limits_.handlers_max) {
+  const std::size_t request_bytes = frame.payload.size();
+  if (running_.size() >= limits_.handlers_max || running_bytes_ + request_bytes > limits_.handler_bytes_max) {
     reply(call_id, Error::external(ErrorCode::resource_exhausted,
-                                   fmt::format("too many calls at once: {} are being answered", running_.size())));
+                                   fmt::format("too many calls at once: {} with {} bytes are being answered",
+                                               running_.size(), running_bytes_)));
     return {};
   }
   if (auto admitted = methods_.admit(*entry, frame.header.leader_epoch); !admitted.ok()) {
@@ -329,7 +334,8 @@ Result<void> Connection::Core::on_request(Frame frame) {
   context.connection = &owner_;
   context.deadline = steady_now() + milliseconds(frame.header.remaining_ms);
   context.leader_epoch = frame.header.leader_epoch;
-  running_.emplace(call_id, Running{0, entry->policy.ends_with_caller});
+  running_.emplace(call_id, Running{0, entry->policy.ends_with_caller, request_bytes});
+  running_bytes_ += request_bytes;
   auto work = answer(RunningEntry(*this, call_id), call_id, *entry, context, std::move(frame.payload));
   const auto ticket = handlers_.start(entry->name, std::move(work));
   // Gone again when the gate is closing.
@@ -346,6 +352,12 @@ Async<void> Connection::Core::answer([[maybe_unused]] RunningEntry running, std:
 void Connection::Core::on_cancel(std::uint64_t call_id) {
   const auto found = running_.find(call_id);
   if (found != running_.end() && found->second.ends_with_caller) handlers_.cancel(found->second.ticket);
+}
+
+void Connection::Core::forget_running(std::uint64_t call_id) {
+  const auto found = running_.find(call_id);
+  running_bytes_ -= found->second.request_bytes;
+  running_.erase(found);
 }
 
 void Connection::Core::reply(std::uint64_t call_id, Result<std::string> result) {

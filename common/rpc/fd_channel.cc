@@ -66,8 +66,7 @@ std::optional<Result<void>> try_send(int socket, const std::string& text, int fd
   }
   const auto sent = ::sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent >= 0) return Result<void>();
-  // ETOOMANYREFS: too many descriptors of this user are under way; it passes as the receiver takes them.
-  if (errno == EAGAIN || errno == EINTR || errno == ETOOMANYREFS) return std::nullopt;
+  if (errno == EAGAIN || errno == EINTR) return std::nullopt;
   return Result<void>(failed("send"));
 }
 

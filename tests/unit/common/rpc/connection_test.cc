@@ -301,6 +301,29 @@ TEST_CASE("connection: more calls than it answers at once are refused") {
   });
 }
 
+TEST_CASE("connection: requests with more bytes than it takes at once are refused, and taken again later") {
+  run_coroutine([](ControlThread& control) -> Async<void> {
+    TestVerbs verbs(control.executor());
+    Limits limits;
+    limits.handler_bytes_max = 10;
+    ConnectedPair pair(control.executor(), kNothing, verbs.table, limits);
+    std::vector<Result<std::string>> answers;
+    Gate gate(control.executor(), "callers");
+    gate.start("4 bytes", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
+    gate.start("4 bytes", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
+    gate.start("4 bytes", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
+    auto refused = [&answers] { return answers.size() == 1; };
+    CHECK(co_await eventually(refused));
+    CHECK(answers.at(0).error().code == ErrorCode::resource_exhausted);
+    verbs.go.set();
+    co_await gate.wait_until_empty();
+    const auto after = co_await pair.left.call(TestMethod::echo, "ten bytes!", in_time(), 1);
+    CHECK(after.ok());
+    co_await gate.close();
+    co_await pair.gate.close();
+  });
+}
+
 TEST_CASE("connection: a peer that does not read fills a bounded queue, then calls fail") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     auto sockets = stream_socket_pair().value();
