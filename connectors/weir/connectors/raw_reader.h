@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "weir/arguments.h"
 #include "weir/collector.h"
 #include "weir/connectors/format.h"
 #include "weir/source.h"
@@ -45,7 +45,7 @@ class RawReader {
 
 /// Throws what a build function can only answer by failing: the wrong use of a connector.
 inline void require(const Result<void>& checked, const std::string& whose) {
-  if (!checked.ok()) throw std::invalid_argument(whose + ": " + checked.error().message);
+  if (!checked.ok()) throw UsageError(whose + ": " + checked.error().message);
 }
 
 /// The reader of a source of T: bytes from a RawReader, records by a decoder, bad ones by the source's choice.
