@@ -108,11 +108,17 @@ Async<Result<void>> JobWorker::deploy(std::shared_ptr<const proto::DeployRequest
 }
 
 Async<Result<void>> JobWorker::ensure_started(const proto::DeployRequest& request, std::uint32_t slot_count, SteadyTime deadline) {
-  if (!start_begun_) {
-    start_begun_ = true;
+  if (!std::exchange(start_begun_, true)) {
+    // Cancelled in the middle (the daemon ends), the start has failed for all who wait for it.
+    struct Done {
+      JobWorker& worker;
+      ~Done() {
+        if (!worker.start_result_.ok() && !worker.process_) worker.has_ended_ = true;
+        worker.start_done_.set();
+      }
+    } const done{*this};
+    start_result_ = Error::external(ErrorCode::cancelled, "the TaskManager ends");
     start_result_ = co_await start(request, slot_count, deadline);
-    if (!start_result_.ok()) has_ended_ = true;
-    start_done_.set();
   }
   co_await start_done_.wait();
   co_return start_result_;

@@ -103,7 +103,7 @@ struct Machine {
                 .artefacts = cache,
                 .output = output,
                 .listener = listener,
-                .process = {.executable = SCRIPTED_WORKER,
+                .process = {.executable = SCRIPTED_TASKMANAGER,
                             .environment = {"TZ=UTC", "LANG=C.UTF-8"},
                             .output_prefix = directory.string() + "/tm",
                             .output_bytes_max = 1 << 20},

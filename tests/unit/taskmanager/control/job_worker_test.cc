@@ -67,7 +67,7 @@ TEST_CASE("job_worker: a segmentation fault fails the worker's tasks with signal
     CHECK(contains(failure.message(), "no memory at address 0x0"));
     CAPTURE(failure.stack_trace());
     CHECK(contains(failure.stack_trace(), "write_to_nowhere(int*) ("));
-    CHECK(contains(failure.stack_trace(), "scripted_worker.cc:"));
+    CHECK(contains(failure.stack_trace(), "scripted_taskmanager.cc:"));
     CHECK(failure.timestamp_ms() > 0);
     CHECK_FALSE(machine.workers.find(other)->has_ended());
     CHECK(machine.workers.find(other)->resident_bytes() > 0);

@@ -1,4 +1,4 @@
-// A job worker whose engine does what the job's configuration says: the real process, the real session, and no data plane.
+// A TaskManager whose workers do what the job's configuration says: real processes and sessions, and no data plane.
 //   test.start = ok | fail | crash | hang | exit           what start() does
 //   test.task  = run | finish | fail | segv | abort | exit | print | deaf | memory     what a deployed task does
 #include <fcntl.h>
@@ -15,8 +15,7 @@
 #include "common/observe/log.h"
 #include "proto/task_manager.pb.h"
 #include "proto/worker.pb.h"
-#include "taskmanager/control/crash_stack.h"
-#include "taskmanager/worker/worker_main.h"
+#include "taskmanager/control/taskmanager_main.h"
 
 namespace {
 
@@ -117,8 +116,6 @@ class ScriptedRuntime final : public TaskRuntime {
 }  // namespace
 
 int main(int argument_count, char** arguments) {
-  if (is_worker_command(argument_count, arguments)) {
-    run_worker(argument_count, arguments, [](TaskRuntimeEvents& events) { return std::make_unique<ScriptedRuntime>(events); });
-  }
-  return symbolise_crash_from_stdin();
+  return run_taskmanager(argument_count, arguments,
+                         [](TaskRuntimeEvents& events) { return std::make_unique<ScriptedRuntime>(events); });
 }

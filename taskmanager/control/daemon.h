@@ -1,0 +1,109 @@
+// The TaskManager: every part in the order in which it is built.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/weir/result.h"
+#include "common/async/clock.h"
+#include "common/async/event.h"
+#include "common/async/executor.h"
+#include "common/async/gate.h"
+#include "common/base/ids.h"
+#include "common/base/sockets.h"
+#include "common/gateway/rpc_binding.h"
+#include "common/rpc/leader_fence.h"
+#include "common/rpc/method_table.h"
+#include "common/rpc/server.h"
+#include "taskmanager/control/artefact_cache.h"
+#include "taskmanager/control/control_service.h"
+#include "taskmanager/control/daemon_options.h"
+#include "taskmanager/control/data_acceptor.h"
+#include "taskmanager/control/job_manager_session.h"
+#include "taskmanager/control/job_workers.h"
+#include "taskmanager/control/output_file.h"
+#include "taskmanager/control/rpc_blob_source.h"
+#include "taskmanager/control/slot_table.h"
+#include "taskmanager/control/working_directory.h"
+
+namespace weir::taskmanager {
+
+/// Exit codes of the TaskManager: docs/operations.md.
+inline constexpr int kEndedInOrder = 0;
+inline constexpr int kCannotGoOn = 1;
+
+/// Wires the parts; has no logic of its own.
+/// Lives on: the control thread, which is the main thread: workers die with the thread that forked them. Owned by main.
+class Daemon {
+ public:
+  /// @param control  not running yet
+  Daemon(ControlThread& control, DaemonOptions options);
+  ~Daemon();
+
+  /// Binds the listeners, makes the working directory, writes the ports file.
+  /// Errors: a sentence that names the option or the path at fault; nothing is left behind.
+  Result<void> start();
+  /// Until stop(), a signal (SIGTERM, SIGINT) or the end of the registration's time: then ends workers and connections. A second
+  /// signal ends the process at once. @return  an exit code
+  asio::awaitable<int> serve();
+  void stop() { stop_.set(); }
+
+  std::uint16_t rpc_port() const { return rpc_server_->port(); }
+  std::uint16_t data_port() const { return acceptor_->port(); }
+
+ private:
+  Result<void> make_name(const ListenSocket& rpc);
+  rpc::Identity identity() const;
+  void make_session();
+  void make_jobs();
+  SessionEvents session_events();
+  void describe(proto::RegisterRequest& request) const;
+  void measure(proto::HeartbeatRequest& request) const;
+  Result<void> write_ports(std::uint16_t rpc, std::uint16_t data) const;
+  Async<void> wait_for_signals();
+
+  // The epoch that calls carry: the highest that a JobManager has shown.
+  class SeenEpoch final : public LeaderEpoch {
+   public:
+    explicit SeenEpoch(const rpc::LeaderFence& fence) : fence_(fence) {}
+    std::uint64_t current() const override { return fence_.highest(); }
+
+   private:
+    const rpc::LeaderFence& fence_;
+  };
+
+  // Set once
+  ControlThread& control_;
+  const DaemonOptions options_;
+  const Incarnation incarnation_ = Incarnation::random();
+  TaskManagerId id_;
+  std::string host_;            // advertised
+  std::uint16_t told_rpc_port_ = 0;
+  std::uint16_t told_data_port_ = 0;
+  // What everything stands on
+  SystemClock clock_;
+  rpc::LeaderFence fence_;
+  const SeenEpoch epoch_{fence_};
+  BlockingPool pool_;
+  WorkingDirectory directory_;
+  Event stop_;
+  int exit_code_ = kEndedInOrder;
+  // The cluster: before the jobs, which report to it
+  rpc::MethodTable methods_{fence_};
+  std::unique_ptr<JobManagerSession> session_;
+  // Jobs
+  SlotTable slots_;
+  OutputFile output_;
+  std::optional<RpcBlobServers> blob_servers_;
+  std::optional<ArtefactCache> artefacts_;
+  std::optional<JobWorkerContext> context_;
+  std::optional<JobWorkers> workers_;
+  std::optional<ControlService> service_;
+  // Doors
+  std::unique_ptr<rpc::Server> rpc_server_;
+  std::unique_ptr<DataAcceptor> acceptor_;
+  Gate gate_;
+};
+
+}  // namespace weir::taskmanager
