@@ -18,7 +18,7 @@
 #include <weir/environment.h>
 #include <weir/job.h>
 
-#include "connectors/files/file_sink.h"
+#include <weir/connectors/files.h>
 
 namespace {
 
@@ -158,7 +158,7 @@ WEIR_JOB(counted) {
       .key_by(&Counted::key)
       .reduce([](const Counted& sum, const Counted& next) { return Counted{sum.key, sum.count + next.count}; })
       .uid("count")
-      .sink_to(weir::connectors::json_files<Counted>(args.require("output")));
+      .sink_to(weir::connectors::FileSink<Counted>(args.require("output"), weir::connectors::json_format()));
 }
 
 WEIR_JOB(stopped_sink) {
