@@ -2,12 +2,26 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "common/base/ensure.h"
 
 namespace weir {
+
+namespace {
+
+/// co_spawn runs its coroutine at once when it is called on the executor's thread; a caller in the middle of something must not be overtaken by
+/// what it starts.
+Async<void> begin_later(Async<void> work) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  co_await asio::post(executor, asio::use_awaitable);
+  co_await std::move(work);
+}
+
+}  // namespace
 
 Gate::Gate(asio::any_io_executor executor, std::string owner)
     : executor_(executor), owner_(std::move(owner)), empty_(executor) {
@@ -26,7 +40,7 @@ Gate::Ticket Gate::start(std::string_view name, Async<void> work) {
   empty_.reset();
   auto slot = running.signal.slot();
   auto on_end = [this, ticket](std::exception_ptr thrown) { ended(ticket, thrown); };
-  asio::co_spawn(executor_, std::move(work), asio::bind_cancellation_slot(slot, std::move(on_end)));
+  asio::co_spawn(executor_, begin_later(std::move(work)), asio::bind_cancellation_slot(slot, std::move(on_end)));
   return ticket;
 }
 

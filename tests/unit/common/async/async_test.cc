@@ -46,6 +46,23 @@ Async<int> sleep_then_answer(Clock& clock, std::chrono::milliseconds duration, i
 
 Async<int> fail_at_once() { co_return Error::external(ErrorCode::not_found, "nothing there"); }
 
+Async<void> note_that_it_began(bool& began) {
+  began = true;
+  co_return;
+}
+
+TEST_CASE("gate: what is started begins after the caller has suspended, also on the control thread") {
+  testing::run_coroutine([](ControlThread& control) -> Async<void> {
+    Gate gate(control.executor(), "test");
+    bool began = false;
+    gate.start("work", note_that_it_began(began));
+    CHECK(!began);
+    co_await testing::let_others_run();
+    CHECK(began);
+    co_await gate.close();
+  });
+}
+
 TEST_CASE("gate: close cancels what waits and returns when it is gone") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Event event(control.executor());

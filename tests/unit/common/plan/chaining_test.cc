@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "tests/unit/common/plan/plans.h"
+#include "tests/support/plans.h"
 
 namespace weir::plan {
 namespace {

@@ -8,7 +8,7 @@
 #include "common/plan/fingerprint.h"
 #include "common/plan/plan_frame.h"
 #include "proto/plan.pb.h"
-#include "tests/unit/common/plan/plans.h"
+#include "tests/support/plans.h"
 
 namespace weir::plan {
 namespace {

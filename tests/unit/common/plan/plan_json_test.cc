@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "common/plan/chaining.h"
-#include "tests/unit/common/plan/plans.h"
+#include "tests/support/plans.h"
 
 namespace weir::plan {
 namespace {

@@ -1,0 +1,173 @@
+// The JobManager's control plane in one thread and in no time: TaskManagers come, refuse, hang, die and return; jobs are submitted and
+// cancelled. WEIR_TEST_SEED=N repeats one run.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "common/observe/log.h"
+#include "common/plan/chaining.h"
+#include "jobmanager/dispatcher/dispatcher.h"
+#include "jobmanager/dispatcher/job_manager_service.h"
+#include "proto/job_manager.pb.h"
+#include "tests/sim/sim_task_manager.h"
+#include "tests/support/plans.h"
+#include "tests/support/run_coroutine.h"
+#include "tests/support/sim_clock.h"
+
+namespace weir::sim {
+namespace {
+
+using namespace weir::jobmanager;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kStep{25};
+
+RegistryOptions registry_options() {
+  RegistryOptions options;
+  options.heartbeat_timeout = milliseconds(1'500);
+  options.call_timeout = milliseconds(1'000);
+  return options;
+}
+
+DispatcherOptions dispatcher_options() {
+  DispatcherOptions options;
+  options.job.timeouts = {seconds(4), seconds(3), seconds(3), seconds(1)};
+  options.finished.kept_for = std::chrono::hours(1);
+  return options;
+}
+
+class Simulation {
+ public:
+  Simulation(asio::any_io_executor executor, std::uint64_t seed)
+      : random_(seed),
+        executor_(executor),
+        registry_(executor, clock_, dialler_, slots_, registry_options()),
+        dispatcher_(executor, clock_, registry_, slots_, dispatcher_options()),
+        service_(registry_, dispatcher_, {Incarnation::random(), "blobs:1"}) {
+    const std::uint64_t count = 1 + random_() % 4;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const std::uint16_t port = static_cast<std::uint16_t>(10 + i);
+      auto made = std::make_unique<SimTaskManager>("tm" + std::to_string(port), 1 + random_() % 4, executor, clock_, service_, random_, Mischief());
+      dialler_.add(port, *made);
+      task_managers_.push_back(std::move(made));
+    }
+  }
+
+  Async<void> run() {
+    dispatcher_.start();
+    registry_.start(dispatcher_);
+    for (const auto& task_manager : task_managers_) task_manager->start();
+    for (int step = 0; step < 600; ++step) {
+      act();
+      co_await pass(kStep);
+    }
+    // From here on nothing goes wrong any more, and everything has to come to an end.
+    for (const auto& task_manager : task_managers_) {
+      task_manager->recover();
+      if (!task_manager->is_alive()) task_manager->start();
+    }
+    for (const auto& job : jobs_) {
+      auto cancelled = dispatcher_.cancel(job);
+      if (!cancelled.ok()) CHECK(cancelled.error().code == ErrorCode::failed_precondition);
+    }
+    for (int step = 0; step < 1200; ++step) co_await pass(kStep);
+    check();
+    co_await stop();
+  }
+
+ private:
+  Async<void> pass(milliseconds time) {
+    co_await testing::let_others_run();
+    clock_.advance(time);
+    co_await testing::let_others_run();
+  }
+
+  void act() {
+    SimTaskManager& task_manager = *task_managers_[random_() % task_managers_.size()];
+    switch (random_() % 100) {
+      case 0: if (task_manager.is_alive()) task_manager.die(); break;
+      case 1:
+      case 2:
+      case 3: if (!task_manager.is_alive()) task_manager.start(); break;
+      case 4: task_manager.hang(); break;
+      case 5:
+      case 6: task_manager.recover(); break;
+      case 7:
+      case 8:
+      case 9: submit(); break;
+      case 10: if (!jobs_.empty()) (void)dispatcher_.cancel(jobs_[random_() % jobs_.size()]); break;
+      default: break;
+    }
+  }
+
+  void submit() {
+    JobSubmission submission;
+    submission.id = JobId::random();
+    submission.plan = plan::random_plan(random_());
+    submission.plan.parallelism = 1 + static_cast<int>(random_() % 3);
+    for (auto& planned : submission.plan.operators) planned.parallelism = std::min(planned.parallelism, 3);
+    auto graph = plan::make_job_graph(submission.plan, {});
+    REQUIRE(graph.ok());
+    submission.graph = *graph;
+    jobs_.push_back(submission.id);
+    CHECK(dispatcher_.submit(std::move(submission)).ok());
+  }
+
+  void check() {
+    for (const auto& job : jobs_) {
+      auto details = dispatcher_.details(job);
+      REQUIRE(details.ok());
+      CHECK_MESSAGE(rest::is_over(details->status), rest::name_of(details->status));
+      CHECK(dispatcher_.find(job) == nullptr);
+      for (const auto& vertex : details->vertices) {
+        for (const auto& subtask : vertex.subtasks) CHECK(rest::is_over(subtask.status));
+      }
+      if (details->status == rest::JobStatus::failed) CHECK(!details->exceptions.empty());
+    }
+    CHECK(registry_.all().size() == task_managers_.size());
+    CHECK(slots_.available() == slots_.total());
+    for (const auto& task_manager : task_managers_) {
+      CHECK(slots_.contains(*TaskManagerId::from_string(task_manager->name())));
+      CHECK(task_manager->jobs().empty());
+      for (const auto& sentence : task_manager->broken_promises()) FAIL_CHECK(sentence);
+    }
+  }
+
+  Async<void> stop() {
+    for (const auto& task_manager : task_managers_) co_await task_manager->close();
+    co_await dispatcher_.close();
+    co_await registry_.close(clock_.now());
+  }
+
+  std::mt19937_64 random_;
+  asio::any_io_executor executor_;
+  testing::SimClock clock_;
+  SlotPool slots_;
+  SimDialler dialler_;
+  TaskManagerRegistry registry_;
+  Dispatcher dispatcher_;
+  JobManagerService service_;
+  std::vector<std::unique_ptr<SimTaskManager>> task_managers_;
+  std::vector<JobId> jobs_;
+};
+
+Async<void> simulate(ControlThread& control, std::uint64_t seed) {
+  Simulation simulation(control.executor(), seed);
+  co_await simulation.run();
+}
+
+TEST_CASE("control plane: whatever TaskManagers do, every job ends and no slot is lost or given twice") {
+  const char* given = std::getenv("WEIR_TEST_SEED");
+  const std::uint64_t first = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
+  const std::uint64_t count = given != nullptr ? 1 : 200;
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    INFO("seed " << seed << ": repeat with WEIR_TEST_SEED=" << seed);
+    log::set_level(given != nullptr ? log::Level::info : log::Level::off);
+    ControlThread control("simulation");
+    control.run_to_end(simulate(control, seed));
+  }
+}
+
+}  // namespace
+}  // namespace weir::sim
