@@ -15,7 +15,8 @@ mkdir -p "$target"/{lib,include,examples}
 cp -a "$home/bin" "$target/bin"
 find "$prefix/lib" -name 'libweir*.so*' -exec cp -a {} "$target/lib/" \;
 mkdir -p "$target/lib/pkgconfig"
-find "$prefix/lib" -name 'weir*.pc' -exec cp -a {} "$target/lib/pkgconfig/" \;
+# A distribution's libraries lie in lib itself, wherever the package has them.
+find "$prefix/lib" -name 'weir*.pc' -exec sed -i 's|^prefix=.*|prefix=${pcfiledir}/../..|' {} \; -exec cp -a {} "$target/lib/pkgconfig/" \;
 cp -a "$prefix/include/weir" "$target/include/"
 [[ ! -d $home/examples ]] || cp -a "$home/examples/." "$target/examples/"
 for file in "$here"/conf/*; do
