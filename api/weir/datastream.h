@@ -163,24 +163,16 @@ class DataStream {
 
   /// The same stream, by key: records of one key go to one subtask, in the order in which each producer sent them.
   /// @param selector  `&T::field`, or a function `K (const T&)` that answers the same key for the same record whenever it is asked
-  template <class K>
-  auto key_by(K T::*member) const
-    requires(!std::is_function_v<K>)
-  {
-    if constexpr (kFits && detail::CheckKey<T, K T::*>::kFits) {
-      return keyed<K>(detail::MemberKey<T, K>(member));
-    } else {
-      return *this;
-    }
-  }
   template <class F>
-    requires(!std::is_member_object_pointer_v<F>)
   auto key_by(F selector) const {
-    if constexpr (kFits && detail::CheckKey<T, F>::kFits) {
+    if constexpr (!kFits || !detail::CheckKey<T, F>::kFits) {
+      return *this;
+    } else if constexpr (std::is_member_object_pointer_v<F>) {
+      using K = std::remove_cvref_t<std::invoke_result_t<F, const T&>>;
+      return keyed<K>(detail::MemberKey<T, K>(selector));
+    } else {
       using Selector = detail::FunctionKey<T, F>;
       return keyed<typename Selector::Key>(Selector(std::move(selector)));
-    } else {
-      return *this;
     }
   }
 

@@ -111,6 +111,12 @@ Result<rest::JobDetails> Dispatcher::details(const JobId& id) const {
   return unknown_job(id);
 }
 
+std::set<std::string> Dispatcher::blobs_in_use() const {
+  std::set<std::string> keys;
+  for (const auto& job : jobs_) keys.insert(job->submission().artefact.blob_key);
+  return keys;
+}
+
 std::vector<rest::JobSummary> Dispatcher::summaries() const {
   std::vector<rest::JobSummary> summaries;
   for (const rest::JobDetails* ended : finished_.all()) summaries.push_back(summary_of(*ended));

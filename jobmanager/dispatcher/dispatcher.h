@@ -2,8 +2,8 @@
 #pragma once
 
 #include <memory>
-#include <optional>
-#include <unordered_map>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "api/weir/result.h"
@@ -57,6 +57,8 @@ class Dispatcher final : public TaskManagerListener, public JobOwner {
   const Job* find(const JobId& id) const;
   /// Errors: not_found.
   Result<rest::JobDetails> details(const JobId& id) const;
+  /// Keys of the artefacts that running jobs were started from.
+  std::set<std::string> blobs_in_use() const;
   /// Running and remembered ones, in order of submission.
   std::vector<rest::JobSummary> summaries() const;
 

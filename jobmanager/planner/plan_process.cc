@@ -87,13 +87,11 @@ std::vector<std::string> command_line(const PlannerCommand& command) {
 }
 
 std::vector<std::string> environment_of(const PlannerCommand& command) {
-  std::string libraries = fmt::format("{0}/lib:{0}/usrlib", command.home);
-  if (!command.library_directory.empty()) libraries = command.library_directory + ":" + libraries;
   std::map<std::string, std::string> variables{{"PATH", "/usr/local/bin:/usr/bin:/bin"}};
   for (const auto& [name, value] : command.environment) variables[name] = value;
   variables["TZ"] = "UTC";
   variables["LANG"] = "C.UTF-8";
-  variables["LD_LIBRARY_PATH"] = libraries;
+  variables["LD_LIBRARY_PATH"] = fmt::format("{0}/lib:{0}/usrlib", command.home);
   variables["WEIR_HOME"] = command.home;
   std::vector<std::string> lines;
   for (const auto& [name, value] : variables) lines.push_back(name + "=" + value);

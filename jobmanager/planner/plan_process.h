@@ -25,7 +25,6 @@ struct PlannerCommand {
   std::string executable;                ///< path of `weir`
   std::string home;                      ///< WEIR_HOME: its lib and usrlib are where shared libraries are looked for
   std::string library;                   ///< path of the job library
-  std::string library_directory;         ///< where a bundle's own libraries are; empty: none
   std::string entry;                     ///< empty: the library's only job
   std::vector<std::string> arguments;    ///< verbatim
   std::map<std::string, std::string> configuration;  ///< job keys, after layering

@@ -18,6 +18,8 @@
 
 namespace weir::detail {
 
+[[noreturn]] void throw_foreign_key();
+
 /// What the table needs to know of one state's value type.
 struct ValueKind {
   std::uint32_t size = 0;
@@ -302,8 +304,13 @@ class StateTable {
   static std::uint64_t empty_bytes(std::uint64_t group) { return group & ~(group << 6) & kHighBits; }
   static std::uint32_t byte_index(std::uint64_t marks) { return static_cast<std::uint32_t>(__builtin_ctzll(marks)) / 8; }
 
-  const Shard& shard_of(std::uint64_t hash) const { return shards_[((hash >> 32) * shard_count_ >> 32) - first_shard_]; }
-  Shard& shard_of(std::uint64_t hash) { return shards_[((hash >> 32) * shard_count_ >> 32) - first_shard_]; }
+  /// Errors: std::logic_error for a key that belongs to another subtask: key_by's function did not answer the same twice.
+  const Shard& shard_of(std::uint64_t hash) const {
+    const std::uint64_t at = ((hash >> 32) * shard_count_ >> 32) - first_shard_;
+    if (at >= shards_.size()) [[unlikely]] throw_foreign_key();
+    return shards_[at];
+  }
+  Shard& shard_of(std::uint64_t hash) { return const_cast<Shard&>(std::as_const(*this).shard_of(hash)); }
   std::uint8_t* entry_at(const Shard& shard, std::uint32_t at) const { return shard.entries + std::size_t{at} * layout_.stride(); }
   static bool matches(const std::uint8_t* entry, std::uint64_t hash, const View& key) {
     const auto* head = reinterpret_cast<const Head*>(entry);

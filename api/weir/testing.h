@@ -1,0 +1,221 @@
+// For the tests of jobs: operators stepped by hand under a virtual clock. Link libweir-testing.so.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "weir/collector.h"
+#include "weir/datastream.h"
+#include "weir/detail/owned.h"
+#include "weir/environment.h"
+#include "weir/side_output.h"
+
+namespace weir::testing {
+
+struct HarnessOptions {
+  /// Which subtask of how many this is. With several, records of a keyed stream whose key another subtask owns are left out.
+  std::uint32_t subtask_index = 0;
+  std::uint32_t parallelism = 1;
+  std::uint32_t max_parallelism = 128;
+  /// What the clock shows at the start.
+  EventTime now = from_ms(0);
+  std::map<std::string, std::string> settings;
+  std::uint32_t record_bytes_max = 16u << 20;
+};
+
+/// A record with its event time; kBeginningOfTime when it has none.
+template <class T>
+struct Timed {
+  T record{};
+  EventTime time = kBeginningOfTime;
+  friend bool operator==(const Timed&, const Timed&) = default;
+};
+
+/// The part that knows no types: runs the operators of a graph, one subtask each, on the calling thread. Errors of operators and of user functions come as exceptions.
+class Harness {
+ public:
+  using Receive = std::function<void(const Batch&)>;
+
+  Harness(const HarnessOptions& options);
+  Harness(const Harness&) = delete;
+  Harness& operator=(const Harness&) = delete;
+  ~Harness();
+
+  StreamExecutionEnvironment& environment();
+  /// Adds the operator whose output is what the test pushes.
+  std::uint32_t add_input(OutputNode output);
+  /// Calls `receive` with every batch of an operator's output. Before open.
+  void on_output(std::uint32_t operator_id, std::uint32_t output, Receive receive);
+  /// Makes and opens all operators, with a snapshot's state when one is given.
+  void open(const std::string* snapshot);
+  void close() noexcept;
+
+  BlockPool& pool();
+  std::uint32_t record_bytes_max() const;
+  /// Where pushed batches go.
+  Output& input();
+  void watermark(EventTime watermark);
+  void advance_to(EventTime now);
+  void end_of_input();
+  std::string snapshot();
+  std::uint64_t counter(std::string_view name) const;
+  const std::vector<std::string>& log() const;
+  /// Blocks that operators and the test hold.
+  int blocks_out() const;
+
+ private:
+  class Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+/// Steps the operators between an input of In and an output of Out, as a job's build function makes them, without a cluster:
+///     OperatorHarness<Bid, Count> harness([](auto bids) { return bids.key_by(&Bid::auction).process(CountBids{}); });
+///     harness.push({.auction = 7});
+///     CHECK(harness.take() == std::vector<Count>{{7, 1}});
+/// Everything runs on the calling thread; the clock stands still unless the test moves it. What a user function throws comes out of push, watermark, advance_to or end.
+/// Texts of the records that take() answers are valid as long as the harness.
+template <class In, class Out>
+class OperatorHarness {
+ public:
+  /// @param build     DataStream<Out> or SingleOutput<Out> (DataStream<In>)
+  /// @param snapshot  bytes of an earlier harness's snapshot(): state and timers begin there
+  template <class Build>
+  explicit OperatorHarness(Build build, HarnessOptions options = {}, std::optional<std::string> snapshot = std::nullopt) : harness_(options) {
+    const std::uint32_t input = harness_.add_input(detail_output<In>());
+    DataStream<In> stream(harness_.environment().graph(), {weir::detail::edge_from(input, 0)});
+    auto built = build(stream);
+    static_assert(std::is_base_of_v<DataStream<Out>, decltype(built)>, "weir: the function given to OperatorHarness<In, Out> must return a DataStream<Out>");
+    for (const EdgeNode& edge : built.upstream()) {
+      harness_.on_output(edge.source, edge.output, [this](const Batch& batch) { keep(batch); });
+    }
+    if constexpr (std::is_base_of_v<SingleOutput<Out>, decltype(built)>) last_.emplace(built);
+    snapshot_ = std::move(snapshot);
+  }
+
+  /// Collects a side output of the last operator: before the first push. take_side then answers it.
+  template <class T>
+  void watch_side(const OutputTag<T>& tag) {
+    auto& rows = sides_[tag.name()];
+    rows = std::make_shared<Rows<T>>();
+    auto kept = std::static_pointer_cast<Rows<T>>(rows);
+    const EdgeNode edge = last_.value().side_output(tag).upstream().front();
+    harness_.on_output(edge.source, edge.output, [kept](const Batch& batch) { kept->add(batch); });
+  }
+
+  void push(const In& record) { push_one(record, std::nullopt); }
+  void push(const In& record, EventTime time) { push_one(record, time); }
+  /// All records in one batch.
+  void push_all(const std::vector<In>& records) {
+    ready();
+    Collector<In> collector(harness_.pool(), harness_.record_bytes_max());
+    collector.bind(harness_.input());
+    for (const In& record : records) collector.collect(record);
+    collector.flush();
+  }
+  void watermark(EventTime watermark) {
+    ready();
+    harness_.watermark(watermark);
+  }
+  /// Moves the clock; timers that are due run in order, each at its own time.
+  void advance_to(EventTime now) {
+    ready();
+    harness_.advance_to(now);
+  }
+  /// The input ends: the last watermark, then end of input.
+  void end() {
+    ready();
+    harness_.end_of_input();
+  }
+
+  /// What came out since the last take.
+  std::vector<Out> take() { return rows_.take(); }
+  std::vector<Timed<Out>> take_timed() { return rows_.take_timed(); }
+  /// What came out of a watched side output since the last take.
+  template <class T>
+  std::vector<T> take_side(const OutputTag<T>& tag) {
+    return std::static_pointer_cast<Rows<T>>(sides_.at(tag.name()))->take();
+  }
+
+  /// State and timers of all operators.
+  std::string snapshot() {
+    ready();
+    return harness_.snapshot();
+  }
+  /// A failure and a restart: new operators from the same functions, with the state of now.
+  void restart() {
+    snapshot_ = snapshot();
+    harness_.close();
+    is_open_ = false;
+    ready();
+  }
+  /// Sum of the counter of that name over all operators.
+  std::uint64_t counter(std::string_view name) const { return harness_.counter(name); }
+  const std::vector<std::string>& log() const { return harness_.log(); }
+  int blocks_out() const { return harness_.blocks_out(); }
+
+ private:
+  template <class T>
+  struct Rows {
+    std::deque<weir::detail::Owned<T>> owned;  // for the harness's life: Texts that were handed out point into them
+    std::vector<std::int64_t> times;
+    std::size_t taken = 0;
+
+    void add(const Batch& batch) {
+      T scratch{};
+      batch.for_each_row([&](std::uint32_t row) {
+        owned.emplace_back(RowCodec<T>::read(batch.block(), row, scratch));
+        times.push_back(batch.timestamp_ms(row));
+      });
+    }
+    std::vector<T> take() {
+      std::vector<T> records;
+      for (; taken < owned.size(); ++taken) records.push_back(owned[taken].get());
+      return records;
+    }
+    std::vector<Timed<T>> take_timed() {
+      std::vector<Timed<T>> records;
+      for (; taken < owned.size(); ++taken) records.push_back({owned[taken].get(), from_ms(times[taken])});
+      return records;
+    }
+  };
+
+  template <class T>
+  static OutputNode detail_output() {
+    return weir::detail::output_node<T>();
+  }
+  void keep(const Batch& batch) { rows_.add(batch); }
+  void ready() {
+    if (is_open_) return;
+    harness_.open(snapshot_ ? &*snapshot_ : nullptr);
+    is_open_ = true;
+  }
+  void push_one(const In& record, std::optional<EventTime> time) {
+    ready();
+    Collector<In> collector(harness_.pool(), harness_.record_bytes_max());
+    collector.bind(harness_.input());
+    if (time) {
+      collector.collect(record, *time);
+    } else {
+      collector.collect(record);
+    }
+    collector.flush();
+  }
+
+  Harness harness_;
+  std::optional<SingleOutput<Out>> last_;
+  Rows<Out> rows_;
+  std::map<std::string, std::shared_ptr<void>> sides_;
+  std::optional<std::string> snapshot_;
+  bool is_open_ = false;
+};
+
+}  // namespace weir::testing

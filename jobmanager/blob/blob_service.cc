@@ -1,0 +1,17 @@
+#include "jobmanager/blob/blob_service.h"
+
+#include "common/base/try.h"
+#include "proto/job_manager.pb.h"
+
+namespace weir::jobmanager {
+
+Async<proto::BlobReadReply> BlobService::read_blob(proto::BlobReadRequest request, SteadyTime) {
+  CO_TRY(auto key, BlobKey::from_hex(request.key()));
+  CO_TRY(auto piece, co_await store_.read(key, request.offset(), request.bytes_max()));
+  proto::BlobReadReply reply;
+  reply.set_content(std::move(piece.content));
+  reply.set_blob_bytes(piece.blob_bytes);
+  co_return reply;
+}
+
+}  // namespace weir::jobmanager

@@ -1,0 +1,164 @@
+#include "jobmanager/daemon.h"
+
+#include <boost/asio/signal_set.hpp>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "common/base/sockets.h"
+#include "common/base/try.h"
+#include "common/observe/log.h"
+#include "common/rpc/client.h"
+#include "common/storage/durable_file.h"
+
+namespace weir::jobmanager {
+
+namespace {
+
+constexpr std::chrono::seconds kRestGrace{1};
+constexpr int kExitedByForce = 1;
+
+rpc::Identity identity(const DaemonOptions& options, const Incarnation& incarnation) {
+  return {rpc::Role::job_manager, options.cluster, incarnation, "jobmanager"};
+}
+
+std::string advertised(const config::Listener& listener, std::uint16_t bound_port) {
+  const std::string host = listener.advertised_host.value_or(listener.bind_host);
+  return rpc::Address{host, listener.advertised_port.value_or(bound_port)}.to_string();
+}
+
+Result<ListenSocket> listen_at(const config::Listener& listener, std::string_view option) {
+  return listen_on(listener.bind_host, socket_ports(listener.bind_ports), option);
+}
+
+}  // namespace
+
+Daemon::Daemon(ControlThread& control, DaemonOptions options, LibraryReader read_library)
+    : control_(control),
+      options_(std::move(options)),
+      read_library_(std::move(read_library)),
+      pool_(options_.io_threads),
+      stop_(control.executor()),
+      dialler_(control.executor(), identity(options_, incarnation_), options_.rpc_limits, epoch_),
+      task_managers_(control.executor(), clock_, dialler_, slots_, options_.registry),
+      gate_(control.executor(), "JobManager") {}
+
+Daemon::~Daemon() {
+  http_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(options_.temporary_directory, ignored);
+}
+
+Result<void> Daemon::start() {
+  TRY_VOID(open_store());
+  TRY_VOID(listen());
+  TRY_VOID(start_rest());
+  dispatcher_->start();
+  task_managers_.start(*dispatcher_);
+  gate_.start("wait for signals", wait_for_signals());
+  LOG_INFO("JobManager {} is ready: RPC {}, blobs {}, REST {}", incarnation_, advertised(options_.rpc, rpc_port()),
+           advertised(options_.blob, blob_port()), advertised(options_.rest, rest_port()));
+  return write_ports();
+}
+
+Result<void> Daemon::open_store() {
+  for (const std::string* directory : {&options_.temporary_directory, &options_.http.spool_directory, &options_.store_directory}) {
+    TRY_VOID(files_.make_directories(*directory));
+  }
+  const std::string lock = options_.store_directory + "/lock";
+  store_lock_.reset(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+  if (!store_lock_) return Error::external(ErrorCode::io, fmt::format("cannot open {}: {}", lock, ::strerror(errno)));
+  if (::flock(store_lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Error::user(ErrorCode::already_exists, fmt::format("another JobManager uses {}: give each its own blob.storage.directory",
+                                                              options_.store_directory));
+  }
+  BlobStoreOptions store{options_.store_directory, options_.rest_settings.upload_bytes_max};
+  blobs_ = std::make_unique<BlobStore>(pool_, files_, clock_, std::move(store), read_library_);
+  return blobs_->open();
+}
+
+Result<void> Daemon::listen() {
+  TRY(auto rpc_socket, listen_at(options_.rpc, "jobmanager.rpc.port"));
+  TRY(auto blob_socket, listen_at(options_.blob, "blob.server.port"));
+  DispatcherOptions dispatcher = options_.dispatcher;
+  dispatcher.job.blob_address = advertised(options_.blob, blob_socket.port);
+  ServiceTerms terms{incarnation_, dispatcher.job.blob_address, options_.heartbeat_interval, options_.registry.heartbeat_timeout};
+  dispatcher_ = std::make_unique<Dispatcher>(control_.executor(), clock_, task_managers_, slots_, std::move(dispatcher));
+  submission_ = std::make_unique<Submission>(*blobs_, *dispatcher_, planner_pool_, options_.submission);
+
+  service_ = std::make_unique<JobManagerService>(task_managers_, *dispatcher_, std::move(terms));
+  serve_job_manager(methods_, *service_);
+  rpc_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(options_, incarnation_), methods_, options_.rpc_limits,
+                                              rpc::ServerEvents{});
+  rpc_server_->start(std::move(rpc_socket));
+  blob_service_ = std::make_unique<BlobService>(*blobs_);
+  serve_blobs(blob_methods_, *blob_service_);
+  blob_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(options_, incarnation_), blob_methods_, options_.rpc_limits,
+                                               rpc::ServerEvents{});
+  blob_server_->start(std::move(blob_socket));
+  return {};
+}
+
+Result<void> Daemon::start_rest() {
+  rest_backend_ = std::make_unique<RestBackend>(control_.executor(), clock_, *dispatcher_, task_managers_, slots_, *blobs_, *submission_,
+                                                [this] { stop(); });
+  rest::RestSettings settings = options_.rest_settings;
+  // Port 0 is known only after listening, so that the address shown is the one asked for unless it is 0.
+  settings.address = "http://" + advertised(options_.rest, 0);
+  rest::RestServices services{*rest_backend_, *rest_backend_, *rest_backend_, std::move(settings),
+                              [] { return std::chrono::duration_cast<std::chrono::milliseconds>(
+                                              std::chrono::system_clock::now().time_since_epoch()).count(); }};
+  rest_api_ = std::make_unique<rest::RestApi>(std::move(services));
+  TRY(http_, http::HttpServer::start(options_.http, *rest_api_));
+  return {};
+}
+
+Result<void> Daemon::write_ports() const {
+  if (options_.facts.ports_file.empty()) return {};
+  LocalFileSystem files;
+  return write_durably(files, options_.facts.ports_file,
+                       fmt::format("{{\"rest\": {}, \"rpc\": {}, \"blob\": {}}}\n", rest_port(), rpc_port(), blob_port()));
+}
+
+void Daemon::stop() { stop_.set(); }
+
+Async<void> Daemon::wait_for_signals() {
+  asio::signal_set signals(control_.executor(), SIGTERM, SIGINT);
+  const int first = co_await signals.async_wait(asio::use_awaitable);
+  LOG_INFO("{}: the JobManager ends", ::strsignal(first));
+  stop();
+  const int second = co_await signals.async_wait(asio::use_awaitable);
+  LOG_WARN("{} again: the JobManager ends at once", ::strsignal(second));
+  log::stop();
+  std::error_code ignored;
+  std::filesystem::remove_all(options_.temporary_directory, ignored);
+  ::_exit(kExitedByForce);
+}
+
+Async<void> Daemon::serve() {
+  co_await stop_.wait();
+  co_await drain();
+  LOG_INFO("the JobManager has ended");
+}
+
+Async<void> Daemon::drain() {
+  auto stop_rest = [this] { http_->stop(kRestGrace); };
+  co_await run_blocking(pool_, std::move(stop_rest));
+  co_await rest_backend_->close();
+  co_await dispatcher_->close();
+  const SteadyTime deadline = clock_.now() + options_.shutdown_timeout;
+  co_await task_managers_.close(deadline);
+  co_await rpc_server_->close();
+  co_await blob_server_->close();
+  co_await gate_.close();
+}
+
+}  // namespace weir::jobmanager

@@ -1,0 +1,96 @@
+// The JobManager: every part in the order in which it is built.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/weir/result.h"
+#include "common/async/clock.h"
+#include "common/async/event.h"
+#include "common/async/executor.h"
+#include "common/async/task.h"
+#include "common/base/ids.h"
+#include "common/base/unique_fd.h"
+#include "common/config/configuration.h"
+#include "common/gateway/rpc_binding.h"
+#include "common/http/http_server.h"
+#include "common/rpc/method_table.h"
+#include "common/rpc/server.h"
+#include "common/storage/local_file_system.h"
+#include "jobmanager/blob/blob_service.h"
+#include "jobmanager/blob/blob_store.h"
+#include "jobmanager/cluster/rpc_dialler.h"
+#include "jobmanager/cluster/slot_pool.h"
+#include "jobmanager/cluster/task_manager_registry.h"
+#include "jobmanager/daemon_options.h"
+#include "jobmanager/dispatcher/dispatcher.h"
+#include "jobmanager/dispatcher/job_manager_service.h"
+#include "jobmanager/dispatcher/rest_backend.h"
+#include "jobmanager/dispatcher/submission.h"
+#include "jobmanager/rest/rest_api.h"
+
+namespace weir::jobmanager {
+
+/// Wires the parts; has no logic of its own.
+/// Lives on: the control thread. Owned by main. start() before the control thread runs, then serve() on it.
+class Daemon {
+ public:
+  /// @param control       not running yet
+  /// @param read_library  lists the jobs of a library
+  Daemon(ControlThread& control, DaemonOptions options, LibraryReader read_library);
+  ~Daemon();
+
+  /// Binds all listeners, opens the store, begins to serve, writes the ports file.
+  /// Errors: a sentence that names the option or the path at fault; nothing is left behind.
+  Result<void> start();
+  /// Until stop() or a signal (SIGTERM, SIGINT): then ends jobs and connections in order. A second signal ends the process at once.
+  Async<void> serve();
+  void stop();
+
+  std::uint16_t rest_port() const { return http_->port(); }
+  std::uint16_t rpc_port() const { return rpc_server_->port(); }
+  std::uint16_t blob_port() const { return blob_server_->port(); }
+
+ private:
+  Result<void> open_store();
+  Result<void> listen();
+  Result<void> start_rest();
+  Result<void> write_ports() const;
+  Async<void> drain();
+  Async<void> wait_for_signals();
+
+  // Set once
+  ControlThread& control_;
+  const DaemonOptions options_;
+  const LibraryReader read_library_;
+  const Incarnation incarnation_ = Incarnation::random();
+  UniqueFd store_lock_;
+  // What everything stands on
+  SystemClock clock_;
+  LocalFileSystem files_;
+  PlainLeaderEpoch epoch_{1};
+  BlockingPool pool_;
+  BlockingPool planner_pool_{2};
+  Event stop_;
+  // The cluster and its jobs
+  SlotPool slots_;
+  RpcDialler dialler_;
+  TaskManagerRegistry task_managers_;
+  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<Submission> submission_;
+  // Doors: RPC, blobs, REST
+  std::unique_ptr<JobManagerService> service_;
+  std::unique_ptr<BlobService> blob_service_;
+  rpc::MethodTable methods_;
+  rpc::MethodTable blob_methods_;
+  std::unique_ptr<rpc::Server> rpc_server_;
+  std::unique_ptr<rpc::Server> blob_server_;
+  std::unique_ptr<RestBackend> rest_backend_;
+  std::unique_ptr<rest::RestApi> rest_api_;
+  std::unique_ptr<http::HttpServer> http_;
+  Gate gate_;
+};
+
+}  // namespace weir::jobmanager

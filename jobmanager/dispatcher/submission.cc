@@ -1,0 +1,109 @@
+#include "jobmanager/dispatcher/submission.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "common/base/try.h"
+#include "common/config/check.h"
+#include "common/config/job_options.h"
+#include "common/config/options.h"
+#include "common/observe/log.h"
+#include "common/plan/chaining.h"
+#include "common/plan/fingerprint.h"
+#include "common/plan/plan_json.h"
+
+namespace weir::jobmanager {
+
+namespace {
+
+std::map<std::string, std::string> values_of(const config::Configuration& configuration) {
+  std::map<std::string, std::string> values;
+  for (const auto& [key, setting] : configuration.settings()) values[key] = setting.value;
+  return values;
+}
+
+Result<plan::GraphSettings> graph_settings(const config::Configuration& configuration) {
+  plan::GraphSettings settings;
+  TRY(settings.default_parallelism, configuration.get(config::kParallelismDefault));
+  TRY(settings.default_max_parallelism, configuration.get(config::kPipelineMaxParallelism));
+  TRY(settings.chaining, configuration.get(config::kPipelineOperatorChaining));
+  return settings;
+}
+
+/// What the build function set on its environment, last of all layers.
+Result<config::Configuration> with_plan_settings(config::Configuration configuration, const plan::Plan& plan) {
+  config::Configuration own;
+  for (const auto& [key, value] : plan.configuration) own.set(key, value, "the job's build function");
+  TRY_VOID(config::checked(own));
+  configuration.merge(own.job_part());
+  return configuration;
+}
+
+}  // namespace
+
+Submission::Submission(BlobStore& blobs, Dispatcher& dispatcher, BlockingPool& planners, SubmissionOptions options)
+    : blobs_(blobs), dispatcher_(dispatcher), planners_(planners), options_(std::move(options)) {}
+
+Result<config::Configuration> Submission::layered(const rest::RunRequest& request) const {
+  config::Configuration submitted;
+  for (const auto& [key, value] : request.configuration) submitted.set(key, value, "submission");
+  if (request.parallelism > 0) submitted.set(config::kParallelismDefault.key, std::to_string(request.parallelism), "submission");
+  TRY_VOID(config::checked(submitted));
+  config::Configuration all = options_.job_defaults;
+  all.merge(submitted.job_part());
+  return all;
+}
+
+Async<JobSubmission> Submission::plan(rest::RunRequest request) {
+  CO_TRY(auto jar, blobs_.find(request.jar_id));
+  CO_TRY(auto entry, choose_entry(jar.artefact, request.entry));
+  CO_TRY(auto configuration, layered(request));
+  CO_TRY(auto library, co_await blobs_.library_path(jar));
+
+  PlannerCommand command;
+  command.executable = options_.planner;
+  command.home = options_.home;
+  command.library = library;
+  command.entry = entry;
+  command.arguments = request.arguments;
+  command.configuration = values_of(configuration);
+  command.environment = options_.planner_environment;
+  const PlannerLimits limits = options_.limits;
+  auto work = [command, limits] { return run_planner(command, limits); };
+  auto planned = co_await run_blocking(planners_, std::move(work));
+  if (!planned.ok()) co_return planned.error().within(fmt::format("cannot plan job '{}' of {}", entry, jar.name));
+
+  JobSubmission submission;
+  submission.plan = std::move(planned).value();
+  CO_TRY(auto final_configuration, with_plan_settings(std::move(configuration), submission.plan));
+  CO_TRY(auto settings, graph_settings(final_configuration));
+  CO_TRY(submission.graph, plan::make_job_graph(submission.plan, settings));
+  submission.id = request.job_id.is_none() ? JobId::random() : request.job_id;
+  submission.graph.fingerprint = plan::fingerprint(submission.plan, jar.key.to_hex());
+  submission.graph.operator_digests = plan::operator_digests(submission.plan);
+  CO_TRY(auto name, final_configuration.find(config::kPipelineName));
+  if (name && !name->empty()) submission.graph.job_name = *name;
+  if (submission.graph.job_name.empty()) submission.graph.job_name = entry;
+  submission.artefact = {jar.key.to_hex(), jar.bytes, jar.name, entry, request.arguments};
+  submission.configuration = values_of(final_configuration);
+  submission.parallelism = submission.plan.parallelism > 0 ? submission.plan.parallelism : settings.default_parallelism;
+  for (const auto& [key, value] : request.configuration) {
+    submission.shown_configuration[key] = config::is_secret_key(key) ? std::string(config::kRedacted) : value;
+  }
+  for (const auto& warning : submission.plan.warnings) LOG_WARN("job {} ('{}'): {}", submission.id, submission.graph.job_name, warning);
+  co_return submission;
+}
+
+Async<JobId> Submission::run(rest::RunRequest request) {
+  // Before the planner has worked for nothing.
+  if (!request.job_id.is_none() && dispatcher_.knows(request.job_id)) {
+    co_return Error::user(ErrorCode::already_exists, fmt::format("Job {} has already been submitted", request.job_id));
+  }
+  CO_TRY(auto submission, co_await plan(std::move(request)));
+  const JobId id = submission.id;
+  CO_TRY_VOID(dispatcher_.submit(std::move(submission)));
+  co_return id;
+}
+
+}  // namespace weir::jobmanager

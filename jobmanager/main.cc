@@ -1,0 +1,129 @@
+// Wiring only: command line, configuration, log, daemon. Exit codes: docs/operations.md.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+
+#include "common/async/executor.h"
+#include "common/config/check.h"
+#include "common/config/load.h"
+#include "common/config/options.h"
+#include "common/observe/log.h"
+#include "jobmanager/command_line.h"
+#include "jobmanager/daemon.h"
+
+namespace {
+
+using namespace weir;
+using namespace weir::jobmanager;
+
+constexpr int kStartFailed = 1;
+constexpr int kFatal = 2;
+
+std::string variable(const std::map<std::string, std::string>& environment, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    auto found = environment.find(name);
+    if (found != environment.end() && !found->second.empty()) return found->second;
+  }
+  return {};
+}
+
+/// Where this program stands, and with it everything else of the distribution.
+ProcessFacts process_facts(const StartCommand& command, const std::map<std::string, std::string>& environment, int argc, char** argv) {
+  const auto bin = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  ProcessFacts facts;
+  facts.home = variable(environment, {"WEIR_HOME", "FLINK_HOME"});
+  if (facts.home.empty()) facts.home = bin.parent_path().string();
+  facts.planner = (bin / "weir").string();
+  facts.log_file = command.log_file;
+  facts.ports_file = command.ports_file;
+  facts.program_options.assign(argv + 1, argv + argc);
+  return facts;
+}
+
+Result<config::Loaded> load_configuration(const StartCommand& command, const std::string& home,
+                                          const std::map<std::string, std::string>& environment) {
+  config::Sources sources;
+  sources.directory = command.configuration_directory;
+  if (sources.directory.empty()) sources.directory = variable(environment, {"WEIR_CONF_DIR", "FLINK_CONF_DIR"});
+  if (sources.directory.empty() && std::filesystem::is_directory(home + "/conf")) sources.directory = home + "/conf";
+  sources.environment = environment;
+  sources.dynamic = command.dynamic;
+  auto loaded = config::load(sources);
+  if (!loaded.ok()) return loaded;
+  config::Report report = config::check(loaded->configuration);
+  loaded->warnings.insert(loaded->warnings.end(), report.warnings.begin(), report.warnings.end());
+  if (report.errors.empty()) return loaded;
+  return Error::user(ErrorCode::invalid_argument, fmt::format("{}", fmt::join(report.errors, "\n")));
+}
+
+Result<void> start_log(const config::Configuration& configuration, const std::string& file) {
+  auto level = configuration.get(config::kLogLevel);
+  if (!level.ok()) return level.error();
+  auto bytes_max = configuration.get(config::kLogFileBytesMax);
+  if (!bytes_max.ok()) return bytes_max.error();
+  auto kept = configuration.get(config::kLogFilesKept);
+  if (!kept.ok()) return kept.error();
+  log::Options options;
+  options.program = "jobmanager";
+  options.level = static_cast<log::Level>(*level);
+  if (!file.empty()) options.file = file;
+  options.also_stdout = file.empty();
+  options.file_bytes_max = bytes_max->bytes();
+  options.files_kept = *kept;
+  return log::start(options);
+}
+
+/// For the person at the terminal, and for the log once there is one.
+int failed(const Error& error, bool is_logging) {
+  std::fprintf(stderr, "jobmanager: %s\n", error.message.c_str());
+  if (is_logging) LOG_ERROR("the JobManager did not start: {}", error.message);
+  return kStartFailed;
+}
+
+int run(const StartCommand& command, int argc, char** argv) {
+  const auto environment = config::process_environment();
+  ProcessFacts facts = process_facts(command, environment, argc, argv);
+  auto loaded = load_configuration(command, facts.home, environment);
+  if (!loaded.ok()) return failed(loaded.error(), false);
+  auto options = read_daemon_options(loaded->configuration, std::move(facts));
+  if (!options.ok()) return failed(options.error(), false);
+  if (command.check_only) {
+    for (const auto& warning : loaded->warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    std::printf("The configuration is valid.\n");
+    return 0;
+  }
+  auto logging = start_log(loaded->configuration, command.log_file);
+  if (!logging.ok()) return failed(logging.error(), false);
+  if (!loaded->file.empty()) LOG_INFO("Weir {}: configuration from {}", WEIR_VERSION, loaded->file);
+  for (const auto& warning : loaded->warnings) LOG_WARN("{}", warning);
+
+  ControlThread control("control");
+  Daemon daemon(control, std::move(options).value(), read_library_notes);
+  auto started = daemon.start();
+  if (!started.ok()) return failed(started.error(), !command.log_file.empty());
+  control.run_to_end(daemon.serve());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::signal(SIGPIPE, SIG_IGN);
+  const Command command = parse_command_line(std::vector<std::string>(argv + 1, argv + argc));
+  if (const auto* print = std::get_if<PrintCommand>(&command)) {
+    std::fputs(print->text.c_str(), print->exit_code == 0 ? stdout : stderr);
+    return print->exit_code;
+  }
+  int code = kFatal;
+  try {
+    code = run(std::get<StartCommand>(command), argc, argv);
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "jobmanager: unexpected: %s\n", problem.what());
+    LOG_ERROR("unexpected: {}", problem.what());
+  }
+  log::stop();
+  return code;
+}
