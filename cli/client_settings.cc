@@ -26,15 +26,17 @@ std::string configuration_directory(const std::string& program, const std::map<s
 
 }  // namespace
 
-Result<ClientSettings> client_settings(const std::string& program, const std::map<std::string, std::string>& environment,
-                                       const std::vector<std::string>& dynamic, const std::string& address) {
+Result<config::Configuration> client_configuration(const std::string& program, const std::map<std::string, std::string>& environment,
+                                                   const std::vector<std::string>& dynamic) {
   config::Sources sources;
   sources.directory = configuration_directory(program, environment);
   sources.environment = environment;
   sources.dynamic = dynamic;
   TRY(config::Loaded loaded, config::load(sources));
-  const config::Configuration& configuration = loaded.configuration;
+  return std::move(loaded.configuration);
+}
 
+Result<ClientSettings> client_settings(const config::Configuration& configuration, const std::string& address) {
   ClientSettings settings;
   TRY(std::uint16_t port, configuration.get(config::kRestPort));
   if (!address.empty()) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/weir/result.h"
+#include "common/config/configuration.h"
 #include "common/http/http_client.h"
 
 namespace weir::cli {
@@ -17,15 +18,19 @@ struct ClientSettings {
   std::chrono::milliseconds retry_delay{3'000};  ///< between two of them
 };
 
-/// Layers the configuration file, the environment, -D and -m.
+/// Layers the configuration file, the environment and -D.
 /// The file is looked for in WEIR_CONF_DIR, else FLINK_CONF_DIR, else the `conf` folder beside the program's `bin`; without one the
 /// defaults hold (localhost:8081).
 /// @param program  path of this program
 /// @param dynamic  the key=value of each -D
+/// Errors: invalid_argument for a -D without '='; what reading the file says.
+Result<config::Configuration> client_configuration(const std::string& program, const std::map<std::string, std::string>& environment,
+                                                   const std::vector<std::string>& dynamic);
+
+/// Takes what the client needs out of its configuration.
 /// @param address  of -m; empty when not given
-/// Errors: invalid_argument for an address or a setting that is malformed; what reading the file says.
-Result<ClientSettings> client_settings(const std::string& program, const std::map<std::string, std::string>& environment,
-                                       const std::vector<std::string>& dynamic, const std::string& address);
+/// Errors: invalid_argument for an address or a setting that is malformed.
+Result<ClientSettings> client_settings(const config::Configuration& configuration, const std::string& address);
 
 /// The settings of -D that go with a job: all but those that say where the JobManager is.
 /// Errors: invalid_argument for one without '='.

@@ -14,7 +14,7 @@ namespace weir::cli {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kVerbs = {"run", "list", "info", "cancel"};
+constexpr std::array<std::string_view, 5> kVerbs = {"run", "list", "info", "plan", "cancel"};
 
 /// The words of one verb: options in the form that CLI11 reads, and what follows them.
 struct Words {
@@ -178,6 +178,26 @@ Result<Command> parse_info(const std::vector<std::string>& words) {
   return command;
 }
 
+Result<Command> parse_plan(const std::vector<std::string>& words) {
+  Command command;
+  PlanVerb plan;
+  CLI::App app("Runs a job library's build function here and prints its plan as JSON", "weir plan [OPTIONS] LIBRARY [--] [ARGUMENTS]");
+  add_common(app, command);
+  add_program(app, plan.program);
+  app.add_option("--entry", plan.program.entry, "The same as --class")->type_name("NAME");
+  app.add_option("--shown-name", plan.shown_name, "What to call the library in messages")->type_name("NAME");
+  app.add_option("--frame-fd", plan.frame_descriptor, "Write the plan to this descriptor, for the JobManager")->type_name("N");
+  app.add_option("--configuration-fd", plan.configuration_descriptor, "Read the job's configuration from this descriptor")->type_name("N");
+  TRY(Words parted, part(app, "plan", words, true));
+  TRY(std::string text, read_options(app, "plan", parted));
+  if (!text.empty()) return help(std::move(text));
+  TRY_VOID(take_program("plan", plan.program, std::move(parted.rest)));
+  std::vector<std::string>& arguments = plan.program.arguments;
+  if (!arguments.empty() && arguments.front() == "--") arguments.erase(arguments.begin());
+  command.verb = std::move(plan);
+  return command;
+}
+
 Result<Command> parse_list(const std::vector<std::string>& words) {
   Command command;
   ListVerb list;
@@ -212,7 +232,8 @@ std::string usage() {
   return "Usage: weir VERB [OPTIONS] [ARGUMENTS]\n"
          "\n"
          "  run     Upload a job library and start a job from it\n"
-         "  info    Show the plan of a job, without starting it\n"
+         "  info    Show the plan of a job in Flink's frame, without starting it\n"
+         "  plan    Print the plan of a job as JSON\n"
          "  list    List jobs\n"
          "  cancel  Cancel a job\n"
          "\n"
@@ -231,6 +252,7 @@ Result<Command> parse_command_line(const std::vector<std::string>& words) {
   }
   if (verb == "run") return parse_run(rest);
   if (verb == "info") return parse_info(rest);
+  if (verb == "plan") return parse_plan(rest);
   if (verb == "list") return parse_list(rest);
   if (verb == "cancel") return parse_cancel(rest);
   std::string_view near = nearest(verb, kVerbs);

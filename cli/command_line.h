@@ -24,6 +24,12 @@ struct RunVerb {
 struct InfoVerb {
   Program program;
 };
+struct PlanVerb {
+  Program program;
+  int frame_descriptor = -1;          ///< the JobManager's planner child: where the plan goes
+  int configuration_descriptor = -1;  ///< and where the job's configuration comes from
+  std::string shown_name;             ///< what to call the library in sentences; empty: its file's name
+};
 struct ListVerb {
   bool running = false;
   bool scheduled = false;
@@ -39,12 +45,12 @@ struct VersionVerb {};
 
 /// A command line, taken apart. Lives on: any thread (a value).
 struct Command {
-  std::variant<RunVerb, InfoVerb, ListVerb, CancelVerb, HelpVerb, VersionVerb> verb;
+  std::variant<RunVerb, InfoVerb, PlanVerb, ListVerb, CancelVerb, HelpVerb, VersionVerb> verb;
   std::string address;                ///< -m; empty when not given
   std::vector<std::string> settings;  ///< the key=value of each -D, in order
 };
 
-/// Reads what stands after the program's name. Long options may have one dash, as Flink's have; in run and info everything from
+/// Reads what stands after the program's name. Long options may have one dash, as Flink's have; in run, info and plan everything from
 /// the first word that is no option on is the library and its arguments, untouched.
 /// Lives on: any thread (pure).
 /// Errors: invalid_argument for an unknown verb (names the nearest) or option, a missing value or library.

@@ -6,6 +6,8 @@
 #include "cli/client_settings.h"
 #include "cli/command_line.h"
 #include "cli/jobs.h"
+#include "cli/plan.h"
+#include "cli/planner.h"
 #include "cli/run.h"
 #include "common/base/try.h"
 
@@ -15,12 +17,18 @@ namespace {
 
 /// Runs one verb; what the verbs share is made once, before.
 struct Execution {
+  const std::string& program;
   const ClientSettings& settings;
-  const std::map<std::string, std::string>& configuration;
+  const config::Configuration& configuration;
+  const std::map<std::string, std::string>& job_configuration;
   Console& console;
 
-  Result<int> operator()(const RunVerb& verb) const { return run(verb, configuration, settings, console); }
-  Result<int> operator()(const InfoVerb& verb) const { return info(verb, configuration, settings, console); }
+  Result<int> operator()(const RunVerb& verb) const { return run(verb, job_configuration, settings, console); }
+  Result<int> operator()(const InfoVerb& verb) const { return info(verb.program, program, configuration, job_configuration, console); }
+  Result<int> operator()(const PlanVerb& verb) const {
+    if (verb.frame_descriptor >= 0) return be_planner(verb);
+    return plan(verb.program, program, configuration, job_configuration, console);
+  }
   Result<int> operator()(const ListVerb& verb) const { return list(verb, settings, console); }
   Result<int> operator()(const CancelVerb& verb) const { return cancel(verb, settings, console); }
   Result<int> operator()(const HelpVerb& verb) const {
@@ -37,13 +45,17 @@ Result<int> try_to(const std::string& program, const std::vector<std::string>& w
                    const std::map<std::string, std::string>& environment, Console& console) {
   TRY(Command command, parse_command_line(words));
   ClientSettings settings;
-  std::map<std::string, std::string> configuration;
-  bool asks_cluster = !std::holds_alternative<HelpVerb>(command.verb) && !std::holds_alternative<VersionVerb>(command.verb);
-  if (asks_cluster) {
-    TRY(configuration, job_settings(command.settings));
-    TRY(settings, client_settings(program, environment, command.settings, command.address));
+  config::Configuration configuration;
+  std::map<std::string, std::string> job_configuration;
+  const PlanVerb* plan = std::get_if<PlanVerb>(&command.verb);
+  bool is_planner = plan != nullptr && plan->frame_descriptor >= 0;  // which is told everything, and reads no file
+  bool only_talks = std::holds_alternative<HelpVerb>(command.verb) || std::holds_alternative<VersionVerb>(command.verb);
+  if (!is_planner && !only_talks) {
+    TRY(job_configuration, job_settings(command.settings));
+    TRY(configuration, client_configuration(program, environment, command.settings));
+    TRY(settings, client_settings(configuration, command.address));
   }
-  return std::visit(Execution{settings, configuration, console}, command.verb);
+  return std::visit(Execution{program, settings, configuration, job_configuration, console}, command.verb);
 }
 
 }  // namespace

@@ -106,11 +106,6 @@ Result<std::string> RestClient::run(const std::string& jar_id, const RunRequest&
   return read_json(body, [](const json::object& answer) { return text_at(answer, "jobid"); });
 }
 
-Result<std::string> RestClient::plan(const std::string& jar_id, const RunRequest& request) {
-  TRY(std::string body, ask("POST", fmt::format("/v1/jars/{}/plan", http::percent_encode(jar_id)), body_for(request)));
-  return read_json(body, [](const json::object& answer) { return json::serialize(answer.at("plan").as_object()); });
-}
-
 Result<std::vector<JobLine>> RestClient::jobs() {
   TRY(std::string body, ask("GET", "/v1/jobs/overview", ""));
   return read_json(body, [](const json::object& answer) {

@@ -51,8 +51,6 @@ class RestClient {
   Result<void> delete_jar(const std::string& jar_id);
   /// @return the job id
   Result<std::string> run(const std::string& jar_id, const RunRequest& request);
-  /// @return the plan object as JSON text
-  Result<std::string> plan(const std::string& jar_id, const RunRequest& request);
   Result<std::vector<JobLine>> jobs();
   Result<void> cancel(const std::string& job_id);
   /// Nothing while the job has not ended.

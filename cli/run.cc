@@ -1,12 +1,12 @@
 #include "cli/run.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
 
 #include "cli/interrupt.h"
+#include "cli/program.h"
 #include "cli/rest_client.h"
 #include "common/base/try.h"
 
@@ -18,16 +18,6 @@ constexpr int kInterruptedExitCode = 130;  // 128 + SIGINT, as shells count
 constexpr std::chrono::milliseconds kFirstPause{10};
 constexpr std::chrono::milliseconds kLongestPause{2'000};
 constexpr std::chrono::milliseconds kPatience{5'000};  // with one look at a running job: an interrupt waits for it
-
-Result<void> check_library(const std::string& path) {
-  struct stat about {};
-  if (::stat(path.c_str(), &about) != 0) {
-    return Error::user(ErrorCode::not_found, fmt::format("the job library does not exist: {}", path));
-  }
-  if (!S_ISREG(about.st_mode)) return Error::user(ErrorCode::invalid_argument, fmt::format("the job library is not a file: {}", path));
-  if (about.st_size == 0) return Error::user(ErrorCode::invalid_argument, fmt::format("the job library is empty: {}", path));
-  return {};
-}
 
 RunRequest request_of(const Program& program, const std::map<std::string, std::string>& configuration) {
   RunRequest request;
@@ -115,22 +105,6 @@ Result<int> report(const std::string& job_id, const JobResult& result, Console& 
 
 std::chrono::milliseconds next_pause(std::chrono::milliseconds last) { return std::min(last * 2, kLongestPause); }
 
-Result<void> check_arguments(const std::vector<std::string>& arguments) {
-  for (const std::string& argument : arguments) {
-    std::size_t at = argument.starts_with("file:") ? 0 : argument.find("=file:");
-    if (at == std::string::npos) continue;
-    std::size_t path = argument.find("file:", at) + 5;
-    if (path < argument.size() && argument[path] == '/') continue;
-    std::error_code error;
-    std::string absolute = (std::filesystem::current_path(error) / argument.substr(path)).lexically_normal().string();
-    return Error::user(ErrorCode::invalid_argument,
-                       fmt::format("a relative path in the argument {}: client, planner and workers stand in different directories; "
-                                   "write the absolute one, {}{}",
-                                   argument, argument.substr(0, path), absolute));
-  }
-  return {};
-}
-
 Result<int> run(const RunVerb& verb, const std::map<std::string, std::string>& configuration, const ClientSettings& settings,
                 Console& console) {
   TRY_VOID(check_arguments(verb.program.arguments));
@@ -148,18 +122,6 @@ Result<int> run(const RunVerb& verb, const std::map<std::string, std::string>& c
   if (result) return report(job_id, *result, console);
   if (verb.cancel_on_exit) return cancel_and_leave(client, job_id, console);
   return leave_running(job_id, settings, console);
-}
-
-Result<int> info(const InfoVerb& verb, const std::map<std::string, std::string>& configuration, const ClientSettings& settings,
-                 Console& console) {
-  TRY_VOID(check_arguments(verb.program.arguments));
-  RestClient client(settings.address, settings.http);
-  TRY(Upload upload, Upload::make(client, verb.program, console));
-  TRY(std::string plan, client.plan(upload.id(), request_of(verb.program, configuration)));
-  console.print("----------------------- Execution Plan -----------------------");
-  console.print(plan);
-  console.print("--------------------------------------------------------------");
-  return 0;
 }
 
 }  // namespace weir::cli

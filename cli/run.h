@@ -18,15 +18,6 @@ namespace weir::cli {
 Result<int> run(const RunVerb& verb, const std::map<std::string, std::string>& configuration, const ClientSettings& settings,
                 Console& console);
 
-/// `weir info`: uploads, prints the plan, deletes the upload.
-Result<int> info(const InfoVerb& verb, const std::map<std::string, std::string>& configuration, const ClientSettings& settings,
-                 Console& console);
-
-/// Refuses relative paths after `file:` in a program's arguments: client, planner and workers stand in different directories.
-/// Pure but for the working directory, which the way out names.
-/// Errors: invalid_argument naming the argument and how to write it.
-Result<void> check_arguments(const std::vector<std::string>& arguments);
-
 /// Pauses between two looks at a running job: 10 ms, doubling, at most 2 s. Pure.
 std::chrono::milliseconds next_pause(std::chrono::milliseconds last);
 

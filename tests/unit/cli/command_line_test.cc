@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "cli/console.h"
+#include "cli/program.h"
 #include "cli/run.h"
 
 using namespace weir::cli;

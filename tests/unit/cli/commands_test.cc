@@ -255,15 +255,6 @@ TEST_CASE("weir cancel: Flink's two lines, and the JobManager's words where it c
   CHECK(type({"cancel", "-m", manager.address(), "nonsense"}).err.find("not a job id: nonsense") != std::string::npos);
 }
 
-TEST_CASE("weir info: prints the plan in Flink's frame") {
-  FakeJobManager manager;
-  Library library;
-  manager.answers["POST /v1/jars/uuid_job.so/plan"] = {json(200, R"({"plan":{"jid":"x","nodes":[]}})")};
-  Outcome outcome = type({"info", "-m", manager.address(), library.path()});
-  CHECK(outcome.out == "----------------------- Execution Plan -----------------------\n{\"jid\":\"x\",\"nodes\":[]}\n"
-                       "--------------------------------------------------------------\n");
-}
-
 TEST_CASE("weir: an answer that is not the JobManager's is said to be so") {
   FakeJobManager manager;
   manager.answers["GET /v1/jobs/overview"] = {json(200, "<html>"), json(200, R"({"jobs":[{}]})"), json(500, "oops")};
