@@ -43,10 +43,73 @@ void set_node_slot_sharing_group(OperatorNode& node, std::string group);
 [[noreturn]] void throw_no_dead_letter(const std::string& source);
 [[noreturn]] void throw_tag_taken(const std::string& tag);
 
+/// Reports a type that does not fit; a type that nobody knows has been reported already.
+template <class R>
+constexpr bool fits_or_unknown() {
+  if constexpr (std::is_same_v<R, Deduced>) {
+    return false;
+  } else {
+    return CheckType<R>::kFits;
+  }
+}
+
 template <class T>
 OutputNode output_node(std::string tag = {}) {
   return {std::move(tag), schema_text(type_of<T>()), RowCodec<T>::layout()};
 }
+
+/// What a call answers whose mistake has been reported: takes every further call, so that one mistake is one line.
+class BrokenStream {
+ public:
+  template <class Any>
+  operator Any() const;  // NOLINT: never defined; nothing with a mistake in it is linked
+  template <class...>
+  BrokenStream map(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream filter(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream flat_map(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream process(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream key_by(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream reduce(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream union_with(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream forward(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream rebalance(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream rescale(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream shuffle(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream broadcast(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream global(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream side_output(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream bad_records(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream sink_to(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream name(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream uid(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream set_parallelism(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream set_max_parallelism(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream slot_sharing_group(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream start_new_chain(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream disable_chaining(auto&&...) const { return {}; }
+};
 
 /// What can be said about an operator after it was made. Every call changes the graph and answers the object itself.
 template <class Self>
@@ -122,19 +185,23 @@ class DataStream {
   auto map(F function) const {
     if constexpr (kFits && detail::CheckMap<F, T>::kCallable) {
       using R = detail::MappedType<F, T>;
-      return add<R, detail::MapOperator<T, R, F>>("Map", std::move(function));
+      if constexpr (detail::CheckType<R>::kFits) {
+        return add<R, detail::MapOperator<T, R, F>>("Map", std::move(function));
+      } else {
+        return detail::BrokenStream();
+      }
     } else {
-      return broken<T>();
+      return detail::BrokenStream();
     }
   }
 
   /// The records for which `bool function(const T&)` is true.
   template <class F>
-  SingleOutput<T> filter(F function) const {
+  auto filter(F function) const {
     if constexpr (kFits && detail::CheckFilter<F, T>::kCallable) {
       return add<T, detail::FilterOperator<T, F>>("Filter", std::move(function));
     } else {
-      return broken<T>();
+      return detail::BrokenStream();
     }
   }
 
@@ -142,10 +209,10 @@ class DataStream {
   template <class Out = detail::Deduced, class F>
   auto flat_map(F function) const {
     using R = detail::OutputType<Out, F>;
-    if constexpr (kFits && detail::CheckFlatMap<F, T, R>::kCallable) {
+    if constexpr (kFits && detail::CheckFlatMap<F, T, R>::kCallable && detail::fits_or_unknown<R>()) {
       return add<R, detail::FlatMapOperator<T, R, F>>("Flat Map", std::move(function));
     } else {
-      return broken<T>();
+      return detail::BrokenStream();
     }
   }
 
@@ -154,10 +221,10 @@ class DataStream {
   template <class Out = detail::Deduced, class F>
   auto process(F function) const {
     using R = detail::OutputType<Out, F>;
-    if constexpr (kFits && detail::CheckProcess<F, T, RuntimeContext, R>::kCallable) {
+    if constexpr (kFits && detail::CheckProcess<F, T, RuntimeContext, R>::kCallable && detail::fits_or_unknown<R>()) {
       return add<R, detail::ProcessOperator<T, R, F>>("Process", std::move(function));
     } else {
-      return broken<T>();
+      return detail::BrokenStream();
     }
   }
 
@@ -166,7 +233,7 @@ class DataStream {
   template <class F>
   auto key_by(F selector) const {
     if constexpr (!kFits || !detail::CheckKey<T, F>::kFits) {
-      return *this;
+      return detail::BrokenStream();
     } else if constexpr (std::is_member_object_pointer_v<F>) {
       using K = std::remove_cvref_t<std::invoke_result_t<F, const T&>>;
       return keyed<K>(detail::MemberKey<T, K>(selector));
@@ -222,11 +289,6 @@ class DataStream {
     node.outputs.push_back(detail::output_node<R>());
     node.make_operator = [function = std::move(function), tags] { return std::make_unique<Op>(function, tags); };
     return SingleOutput<R>(*graph_, node.id, std::move(tags));
-  }
-  /// Behind a mistake that has been reported: something that lets the rest of the chain compile.
-  template <class R>
-  SingleOutput<R> broken() const {
-    return SingleOutput<R>(*graph_, 0, nullptr);
   }
 
  private:
@@ -308,7 +370,7 @@ class KeyedStream : public DataStream<T> {
 
   /// Folds the records of each key: `T function(const T& so_far, const T& next)`. Emits the new value for every record; the first one of a key as it is.
   template <class F>
-  SingleOutput<T> reduce(F function) const {
+  auto reduce(F function) const {
     if constexpr (detail::CheckReduce<F, T>::kCallable) {
       OperatorNode& node = add_node<T>("Keyed Reduce");
       node.make_operator = [function = std::move(function), selector = selector_] {
@@ -316,7 +378,7 @@ class KeyedStream : public DataStream<T> {
       };
       return SingleOutput<T>(this->graph(), node.id, std::make_shared<detail::SideTags>());
     } else {
-      return this->template broken<T>();
+      return detail::BrokenStream();
     }
   }
 
@@ -325,7 +387,7 @@ class KeyedStream : public DataStream<T> {
   template <class Out = detail::Deduced, class F>
   auto process(F function) const {
     using R = detail::OutputType<Out, F>;
-    if constexpr (detail::CheckProcess<F, T, KeyedContext<K>, R>::kCallable) {
+    if constexpr (detail::CheckProcess<F, T, KeyedContext<K>, R>::kCallable && detail::fits_or_unknown<R>()) {
       auto tags = std::make_shared<detail::SideTags>();
       OperatorNode& node = add_node<R>("Keyed Process");
       node.make_operator = [function = std::move(function), selector = selector_, tags] {
@@ -333,7 +395,7 @@ class KeyedStream : public DataStream<T> {
       };
       return SingleOutput<R>(this->graph(), node.id, std::move(tags));
     } else {
-      return this->template broken<T>();
+      return detail::BrokenStream();
     }
   }
 

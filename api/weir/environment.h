@@ -50,10 +50,10 @@ class StreamExecutionEnvironment {
         node.make_reader = [kept] { return kept->make_reader(); };
         return SingleOutput<T>(*graph_, node.id, nullptr);
       } else {
-        return SingleOutput<std::int64_t>(*graph_, 0, nullptr);
+        return detail::BrokenStream();
       }
     } else {
-      return SingleOutput<std::int64_t>(*graph_, 0, nullptr);
+      return detail::BrokenStream();
     }
   }
 

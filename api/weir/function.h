@@ -114,7 +114,14 @@ template <class F, class T, class R>
 struct CheckFlatMap {
   static constexpr bool kDeduced = !std::is_same_v<R, Deduced>;
   static_assert(kDeduced, "weir: flat_map() cannot see what its function collects; write flat_map<Out>(...), or take weir::Collector<Out>& as the last parameter");
-  static constexpr bool kTakes = std::is_invocable_v<F&, const T&, Collector<R>&> || std::is_invocable_v<F&, const T&, RuntimeContext&, Collector<R>&>;
+  static constexpr bool takes() {
+    if constexpr (kDeduced) {
+      return std::is_invocable_v<F&, const T&, Collector<R>&> || std::is_invocable_v<F&, const T&, RuntimeContext&, Collector<R>&>;
+    } else {
+      return false;
+    }
+  }
+  static constexpr bool kTakes = takes();
   static_assert(!kDeduced || kTakes, "weir: the function given to flat_map() cannot be called with (const T&, weir::Collector<Out>&)");
   static constexpr bool kCallable = kDeduced && kTakes;
 };
@@ -122,7 +129,14 @@ template <class F, class T, class Context, class R>
 struct CheckProcess {
   static constexpr bool kDeduced = !std::is_same_v<R, Deduced>;
   static_assert(kDeduced, "weir: process() cannot see what its function collects; write process<Out>(...), or take weir::Collector<Out>& as the last parameter");
-  static constexpr bool kTakes = kProcesses<F, T, Context, R>;
+  static constexpr bool takes() {
+    if constexpr (kDeduced) {
+      return kProcesses<F, T, Context, R>;
+    } else {
+      return false;
+    }
+  }
+  static constexpr bool kTakes = takes();
   static_assert(!kDeduced || kTakes, "weir: the function given to process() cannot be called with (const T&, context&, weir::Collector<Out>&); the context is weir::RuntimeContext, on a keyed stream weir::KeyedContext<K>");
   static constexpr bool kCallable = kDeduced && kTakes;
 };
