@@ -1,0 +1,50 @@
+// Where an exchange's rows enter a task: the channels from its producers, read in turn.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "api/weir/result.h"
+#include "taskmanager/exchange/channel.h"
+#include "taskmanager/exchange/local_channel.h"
+
+namespace weir::taskmanager {
+
+/// The channels of one incoming edge of one task, in order of the producers' subtasks.
+/// Lives on: the consuming slot's thread. Owned by an input reader.
+/// Promise: elements of one channel come in order; a channel with something is not passed over for another one twice in a row.
+class InputGate {
+ public:
+  /// @param signals  what channels from other threads mark; as many channels as `channels`
+  InputGate(std::vector<std::unique_ptr<InputChannel>> channels, std::shared_ptr<GateSignals> signals);
+
+  std::uint32_t size() const { return static_cast<std::uint32_t>(channels_.size()); }
+  /// The next element and the channel that it came from.
+  /// @return  false when no channel has anything now
+  bool next(Element& element, std::uint32_t& channel);
+  /// The same for one channel only. @return  false when it has nothing now
+  bool next_of(std::uint32_t channel, Element& element) { return channels_[channel]->pop(element); }
+  /// For channels of this thread: there is something.
+  void mark_ready(std::uint32_t channel) { ready_[channel / 64] |= std::uint64_t{1} << (channel % 64); }
+
+  /// The producers of all channels are there.
+  bool is_connected();
+  /// A channel has broken. The first reason stays.
+  void fail(Error error) {
+    if (!failure_) failure_ = std::move(error);
+  }
+  const std::optional<Error>& failure() const { return failure_; }
+
+ private:
+  std::vector<std::unique_ptr<InputChannel>> channels_;
+  const std::shared_ptr<GateSignals> signals_;
+  std::vector<std::uint64_t> ready_;  // one bit per channel that may have something
+  std::uint32_t after_ = 0;           // where the next turn begins
+  bool is_connected_ = false;
+  std::optional<Error> failure_;
+};
+
+}  // namespace weir::taskmanager

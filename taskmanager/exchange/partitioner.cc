@@ -1,0 +1,70 @@
+#include "taskmanager/exchange/partitioner.h"
+
+#include <utility>
+
+#include "api/weir/key_group.h"
+#include "common/base/ensure.h"
+
+namespace weir::taskmanager {
+
+namespace {
+
+Spread spread_of(PartitionerKind kind, std::uint32_t targets) {
+  if (targets == 1) return Spread::one;
+  switch (kind) {
+    case PartitionerKind::forward:
+    case PartitionerKind::global: return Spread::one;
+    case PartitionerKind::rebalance:
+    case PartitionerKind::rescale: return Spread::runs;
+    case PartitionerKind::broadcast: return Spread::all;
+    case PartitionerKind::hash:
+    case PartitionerKind::shuffle:
+    case PartitionerKind::custom: return Spread::each_row;
+  }
+  return Spread::one;
+}
+
+}  // namespace
+
+Partitioner::Partitioner(const Settings& settings, std::unique_ptr<KeyHasher> hasher)
+    : settings_(settings),
+      spread_(spread_of(settings.kind, settings.targets)),
+      hasher_(std::move(hasher)),
+      turn_(settings.subtask % settings.targets),
+      random_(hash_word(settings.subtask)) {
+  ENSURE(settings.targets > 0 && settings.targets <= kKeyGroupsMax, "targets {}", settings.targets);
+  if (spread_ != Spread::each_row) return;
+  ENSURE(settings.kind == PartitionerKind::shuffle || hasher_ != nullptr, "no key");
+  if (settings.kind != PartitionerKind::hash) return;
+  ENSURE(settings.max_parallelism >= settings.targets && settings.max_parallelism <= kKeyGroupsMax, "max parallelism {}",
+         settings.max_parallelism);
+  target_of_group_.resize(settings.max_parallelism);
+  for (std::uint32_t group = 0; group < settings.max_parallelism; ++group)
+    target_of_group_[group] =
+        static_cast<std::uint16_t>(subtask_of_key_group(group, settings.targets, settings.max_parallelism));
+}
+
+void Partitioner::route(const Batch& batch, std::uint16_t* target_of) {
+  const std::uint32_t count = batch.count();
+  if (hasher_ != nullptr) hasher_->hash(batch, hashes_);
+  switch (settings_.kind) {
+    case PartitionerKind::hash: {
+      const std::uint16_t* const table = target_of_group_.data();
+      for (std::uint32_t position = 0; position < count; ++position)
+        target_of[position] = table[key_group_of(hashes_[position], settings_.max_parallelism)];
+      return;
+    }
+    case PartitionerKind::custom:
+      for (std::uint32_t position = 0; position < count; ++position)
+        target_of[position] = static_cast<std::uint16_t>(hashes_[position] % settings_.targets);
+      return;
+    default:
+      for (std::uint32_t position = 0; position < count; ++position) {
+        random_ += 0x9e3779b97f4a7c15ull;
+        target_of[position] = static_cast<std::uint16_t>(key_group_of(hash_word(random_), settings_.targets));
+      }
+      return;
+  }
+}
+
+}  // namespace weir::taskmanager

@@ -1,0 +1,67 @@
+// Which consumer a row goes to.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "api/weir/operator.h"
+#include "api/weir/stream_graph.h"
+
+namespace weir::taskmanager {
+
+/// How the rows of a batch spread over the targets.
+enum class Spread : std::uint8_t {
+  one,      ///< all to one target: forward, global
+  runs,     ///< neighbouring rows together, targets in turn: rebalance, rescale
+  each_row, ///< each its own: hash, shuffle, custom
+  all,      ///< every row to every target: broadcast
+};
+
+/// Decides the targets of a batch at once.
+/// Lives on: the producing slot's thread. Owned by an output writer.
+class Partitioner {
+ public:
+  struct Settings {
+    PartitionerKind kind = PartitionerKind::forward;
+    std::uint32_t targets = 1;          ///< consumers that this task sends to, in subtask order
+    std::uint32_t max_parallelism = 1;  ///< hash: key groups of the consuming vertex
+    std::uint32_t subtask = 0;          ///< of the producer: where turns and random numbers begin
+  };
+  /// @param hasher  for hash, and for custom (its number, modulo the targets, is the target); otherwise none
+  Partitioner(const Settings& settings, std::unique_ptr<KeyHasher> hasher);
+
+  Spread spread() const { return spread_; }
+
+  /// Spread::one: the target.
+  std::uint32_t target() const { return 0; }
+  /// Spread::runs: calls visit(from, to, target) for runs that cover positions 0..count-1 in order. Over all batches together every
+  /// target gets as many rows as any other, or one more.
+  template <class Visit>
+  void deal(std::uint32_t count, Visit&& visit) {
+    const std::uint32_t each = count / settings_.targets;
+    const std::uint32_t more = count % settings_.targets;  // targets that get one more: the next ones in turn
+    std::uint32_t from = 0;
+    for (std::uint32_t run = 0; from < count; ++run) {
+      const std::uint32_t to = from + each + (run < more ? 1 : 0);
+      visit(from, to, (turn_ + run) % settings_.targets);
+      from = to;
+    }
+    turn_ = (turn_ + more) % settings_.targets;
+  }
+  /// Spread::each_row: writes batch.count() targets, by position in the batch.
+  void route(const Batch& batch, std::uint16_t* target_of);
+
+ private:
+  // Set once
+  const Settings settings_;
+  const Spread spread_;
+  const std::unique_ptr<KeyHasher> hasher_;
+  std::vector<std::uint16_t> target_of_group_;
+  // The slot's thread only
+  std::uint32_t turn_;
+  std::uint64_t random_;
+  alignas(64) std::uint64_t hashes_[kBlockRowsMax];
+};
+
+}  // namespace weir::taskmanager

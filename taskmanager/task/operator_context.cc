@@ -1,0 +1,44 @@
+#include "taskmanager/task/operator_context.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "common/observe/log.h"
+
+namespace weir::taskmanager {
+
+std::string TaskFacts::display_name() const {
+  return fmt::format("{} ({}/{})#{}", task_name, subtask + 1, parallelism, attempt);
+}
+
+TaskOperatorContext::TaskOperatorContext(const TaskFacts& facts, std::string operator_name, std::uint32_t node,
+                                         BlockPool& pool, const StepClock& clock, Timers& timers, CounterList& counters)
+    : facts_(facts),
+      operator_name_(std::move(operator_name)),
+      node_(node),
+      pool_(pool),
+      clock_(clock),
+      timers_(timers),
+      counters_(counters) {}
+
+Counter* TaskOperatorContext::counter(std::string_view name) {
+  return counters_.find_or_add(fmt::format("{}.{}", operator_name_, name));
+}
+
+void TaskOperatorContext::log(LogLevel level, std::string_view text) {
+  const auto threshold = level == LogLevel::debug  ? log::Level::debug
+                         : level == LogLevel::info ? log::Level::info
+                         : level == LogLevel::warn ? log::Level::warn
+                                                   : log::Level::error;
+  if (!log::enabled(threshold)) return;
+  log::write(threshold, fmt::format("{} - {}: {}", facts_.display_name(), operator_name_, text));
+}
+
+std::string_view TaskOperatorContext::setting(std::string_view key) const {
+  if (facts_.settings == nullptr) return {};
+  const auto found = facts_.settings->find(key);
+  return found == facts_.settings->end() ? std::string_view() : std::string_view(found->second);
+}
+
+}  // namespace weir::taskmanager

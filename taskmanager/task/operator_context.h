@@ -1,0 +1,63 @@
+// What an operator is told about where it runs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/weir/operator.h"
+#include "taskmanager/task/step_clock.h"
+#include "taskmanager/task/task_counters.h"
+#include "taskmanager/task/timers.h"
+
+namespace weir::taskmanager {
+
+/// What does not change while a task runs. Owned by the task.
+struct TaskFacts {
+  std::string job_name;
+  std::string task_name;  ///< the vertex's
+  std::uint32_t subtask = 0;
+  std::uint32_t parallelism = 1;
+  std::uint32_t max_parallelism = 1;
+  std::uint32_t attempt = 0;
+  std::uint32_t record_bytes_max = 16u << 20;
+  const std::map<std::string, std::string, std::less<>>* settings = nullptr;  ///< outlives the task
+
+  /// "name (2/4)#0", as people see the task.
+  std::string display_name() const;
+};
+
+/// Lives on: the slot's thread. Owned by the chain; outlives its operator.
+class TaskOperatorContext final : public OperatorContext {
+ public:
+  TaskOperatorContext(const TaskFacts& facts, std::string operator_name, std::uint32_t node, BlockPool& pool,
+                      const StepClock& clock, Timers& timers, CounterList& counters);
+
+  std::string_view job_name() const override { return facts_.job_name; }
+  std::string_view operator_name() const override { return operator_name_; }
+  std::uint32_t subtask_index() const override { return facts_.subtask; }
+  std::uint32_t parallelism() const override { return facts_.parallelism; }
+  std::uint32_t max_parallelism() const override { return facts_.max_parallelism; }
+  std::uint32_t attempt() const override { return facts_.attempt; }
+  BlockPool& pool() override { return pool_; }
+  std::int64_t now_ms() const override { return clock_.now_ms(); }
+  std::int64_t wall_ms() const override { return clock_.wall_ms(); }
+  Counter* counter(std::string_view name) override;
+  void log(LogLevel level, std::string_view text) override;
+  void wake_at(std::int64_t at_ms) override { timers_.add({at_ms, node_}); }
+  std::string_view setting(std::string_view key) const override;
+  std::uint32_t record_bytes_max() const override { return facts_.record_bytes_max; }
+
+ private:
+  const TaskFacts& facts_;
+  const std::string operator_name_;
+  const std::uint32_t node_;
+  BlockPool& pool_;
+  const StepClock& clock_;
+  Timers& timers_;
+  CounterList& counters_;
+};
+
+}  // namespace weir::taskmanager

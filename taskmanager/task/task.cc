@@ -1,0 +1,263 @@
+#include "taskmanager/task/task.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "common/base/ensure.h"
+#include "common/observe/log.h"
+
+namespace weir::taskmanager {
+
+namespace {
+
+/// Batches that a step handles at most: enough that a consumer keeps pace with several producers, few enough that the others in the
+/// slot wait for microseconds.
+constexpr int kBatchesPerStep = 4;
+
+/// Gives a block back unless somebody has taken it, also when user code throws.
+class BatchOfInput {
+ public:
+  explicit BatchOfInput(Block* block) : batch_(block), block_(block) {}
+  ~BatchOfInput() {
+    if (!batch_.taken()) block_->home->give(block_);
+  }
+  BatchOfInput(const BatchOfInput&) = delete;
+  BatchOfInput& operator=(const BatchOfInput&) = delete;
+  Batch& batch() { return batch_; }
+
+ private:
+  Batch batch_;
+  Block* const block_;
+};
+
+}  // namespace
+
+Task::Task(Parts parts, OperatorChain::Surroundings surroundings, TaskEvents& events)
+    : facts_(std::move(parts.facts)),
+      metrics_(std::move(parts.metrics)),
+      throw_place_(parts.throw_place),
+      clock_(surroundings.clock),
+      events_(events),
+      input_(std::move(parts.input)),
+      writers_(std::move(parts.writers)),
+      chain_(std::make_unique<OperatorChain>(std::move(parts.plan), writers_, facts_, surroundings, metrics_->user)) {}
+
+Task::~Task() { release(); }
+
+void Task::start() {
+  activity_ = Activity::busy;
+  metrics_->turn(activity_, clock_.now_us());
+  change(TaskStatus::initializing, nullptr);
+  try {
+    if (auto opened = chain_->open(); !opened.ok()) return fail(opened.error());
+  } catch (...) {
+    return fail(failure_of_exception(place(), throw_place_));
+  }
+  is_open_ = true;
+}
+
+StepOutcome Task::step() {
+  if (is_over()) return StepOutcome::over;
+  try {
+    return step_checked();
+  } catch (...) {
+    fail(failure_of_exception(place(), throw_place_));
+    return StepOutcome::over;
+  }
+}
+
+StepOutcome Task::step_checked() {
+  if (!is_open_) return StepOutcome::idle;
+  if (fail_if_broken()) return StepOutcome::over;
+  if (status_ == TaskStatus::initializing) {
+    if (input_ != nullptr && !input_->is_connected()) return StepOutcome::idle;
+    change(TaskStatus::running, nullptr);
+    return StepOutcome::worked;
+  }
+  bool has_worked = false;
+  for (auto& writer : writers_)
+    if (writer->partition().is_blocked()) has_worked |= writer->partition().retry();
+  if (is_output_blocked()) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
+  if (has_ended_) {
+    const bool is_done = std::all_of(writers_.begin(), writers_.end(), [](const auto& writer) { return writer->partition().is_done(); });
+    if (!is_done) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
+    finish();
+    return StepOutcome::over;
+  }
+  has_worked |= chain_->run_timers([this] { return is_output_blocked(); });
+  if (is_output_blocked()) return StepOutcome::worked;
+  if (chain_->is_blocked()) {
+    auto asked = chain_->ask_blocked();
+    if (!asked.ok()) {
+      fail(asked.error());
+      return StepOutcome::over;
+    }
+    has_worked |= *asked;
+    if (chain_->is_blocked()) return has_worked ? StepOutcome::worked : StepOutcome::waiting;
+  }
+  const StepOutcome outcome = is_ending_ ? step_ending() : input_ == nullptr ? step_source() : step_input();
+  return outcome == StepOutcome::idle && has_worked ? StepOutcome::worked : outcome;
+}
+
+StepOutcome Task::step_source() {
+  auto polled = chain_->poll_source();
+  if (polled.ok() && *polled) {
+    if (auto asked = chain_->ask_ready(); !asked.ok()) polled = asked.error();
+  }
+  if (!polled.ok()) {
+    fail(polled.error());
+    return StepOutcome::over;
+  }
+  if (chain_->is_source_finished()) begin_ending(0);
+  return *polled ? StepOutcome::worked : StepOutcome::idle;
+}
+
+StepOutcome Task::step_input() {
+  bool has_worked = false;
+  InputEvent event;
+  for (int batches = 0; batches < kBatchesPerStep && !is_ending_ && input_->next(event); ++batches) {
+    has_worked = true;
+    handle(event);
+    if (is_over()) return StepOutcome::over;
+    if (is_output_blocked() || chain_->is_blocked()) break;
+  }
+  return has_worked ? StepOutcome::worked : StepOutcome::idle;
+}
+
+void Task::handle(const InputEvent& event) {
+  switch (event.kind) {
+    case InputEvent::Kind::block: {
+      BatchOfInput input(event.block);
+      chain_->process(event.input, input.batch());
+      break;
+    }
+    case InputEvent::Kind::watermark: chain_->on_watermark(event.watermark_ms); break;
+    case InputEvent::Kind::end:
+      if (input_->is_at_end()) return begin_ending(event.input);
+      chain_->end_of_input(event.input);
+      break;
+  }
+  if (auto asked = chain_->ask_ready(); !asked.ok()) fail(asked.error());
+}
+
+void Task::begin_ending(std::uint32_t last_input) {
+  is_ending_ = true;
+  last_input_ = last_input;
+}
+
+StepOutcome Task::step_ending() {
+  auto ended = chain_->step_ending(last_input_);
+  if (!ended.ok()) {
+    fail(ended.error());
+    return StepOutcome::over;
+  }
+  if (!*ended) return StepOutcome::waiting;
+  for (auto& writer : writers_) writer->end();
+  has_ended_ = true;
+  return StepOutcome::worked;
+}
+
+bool Task::is_output_blocked() const {
+  for (const auto& writer : writers_)
+    if (writer->partition().is_blocked()) return true;
+  return false;
+}
+
+bool Task::fail_if_broken() {
+  const Error* error = input_ != nullptr ? input_->failure() : nullptr;
+  for (const auto& writer : writers_)
+    if (error == nullptr && writer->partition().failure()) error = &*writer->partition().failure();
+  if (error == nullptr) return false;
+  fail(Error(*error));
+  return true;
+}
+
+void Task::finish() {
+  publish(StepOutcome::over, clock_.now_us());
+  release();
+  change(TaskStatus::finished, nullptr);
+}
+
+void Task::cancel() {
+  if (is_over()) return;
+  release();
+  change(TaskStatus::canceled, nullptr);
+}
+
+std::string Task::place() const { return fmt::format("in operator '{}'", chain_->current_operator()); }
+
+void Task::fail(const Error& error) { fail(failure_of(error, place())); }
+
+void Task::fail(TaskFailure failure) {
+  if (is_over()) return;
+  publish(StepOutcome::over, clock_.now_us());
+  release();
+  LOG_WARN("{} failed: {}: {}", facts_.display_name(), failure.exception, failure.message);
+  change(TaskStatus::failed, &failure);
+}
+
+void Task::change(TaskStatus status, const TaskFailure* failure) {
+  status_ = status;
+  events_.status_changed(*this, status, failure);
+}
+
+void Task::release() noexcept {
+  if (chain_ != nullptr) chain_->close();
+  writers_.clear();
+  input_.reset();
+}
+
+bool Task::flush_idle() {
+  bool has_sent = false;
+  for (auto& writer : writers_)
+    if (!writer->partition().is_blocked()) has_sent |= writer->flush_idle(clock_.now_us());
+  return has_sent;
+}
+
+bool Task::flush_due() {
+  bool has_sent = false;
+  for (auto& writer : writers_)
+    if (!writer->partition().is_blocked()) has_sent |= writer->flush_due(clock_.now_us());
+  return has_sent;
+}
+
+std::int64_t Task::next_wake_us() const {
+  constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+  if (is_over()) return kNever;
+  std::int64_t next = kNever;
+  for (const auto& writer : writers_) {
+    if (writer->partition().is_blocked()) return kNever;  // its consumer wakes the loop, and nothing else helps
+    next = std::min(next, writer->next_flush_us(true));
+  }
+  if (const std::int64_t wake_ms = chain_->next_wake_ms(); wake_ms != Timers::kNever) next = std::min(next, wake_ms * 1000);
+  return next;
+}
+
+void Task::publish(StepOutcome outcome, std::int64_t began_us) {
+  if (input_ != nullptr) {
+    metrics_->records_in.set(input_->rows_in());
+    metrics_->bytes_in.set(input_->bytes_in());
+  }
+  if (!writers_.empty()) {
+    std::uint64_t rows = 0;
+    std::uint64_t bytes = 0;
+    for (const auto& writer : writers_) {
+      rows += writer->rows_out();
+      bytes += writer->bytes_out();
+    }
+    metrics_->records_out.set(rows);
+    metrics_->bytes_out.set(bytes);
+  }
+  // A step counts as busy from its beginning on; one that did nothing says how the time since the last step is spent from now on.
+  const Activity activity = outcome == StepOutcome::idle            ? Activity::idle
+                            : outcome == StepOutcome::backpressured ? Activity::backpressured
+                                                                    : Activity::busy;
+  if (activity == activity_) return;
+  activity_ = activity;
+  metrics_->turn(activity, began_us);
+}
+
+}  // namespace weir::taskmanager

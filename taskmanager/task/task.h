@@ -1,0 +1,113 @@
+// A task: one parallel instance of a chain, as a thing that can be stepped.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/weir/result.h"
+#include "taskmanager/exchange/output_writer.h"
+#include "taskmanager/input/input_reader.h"
+#include "taskmanager/task/operator_chain.h"
+#include "taskmanager/task/task_counters.h"
+#include "taskmanager/task/task_failure.h"
+
+namespace weir::taskmanager {
+
+enum class TaskStatus : std::uint8_t { initializing, running, finished, canceled, failed };
+
+class Task;
+
+/// Told about a task's life. Lives on: the slot's thread.
+class TaskEvents {
+ public:
+  virtual ~TaskEvents() = default;
+  /// @param failure  null unless `status` is failed
+  virtual void status_changed(const Task& task, TaskStatus status, const TaskFailure* failure) = 0;
+};
+
+/// What a step did.
+enum class StepOutcome : std::uint8_t {
+  worked,         ///< something; step again
+  idle,           ///< nothing: no input, or a source that waits
+  backpressured,  ///< nothing: an output is full
+  waiting,        ///< nothing: an operator wants no more until something comes
+  over,           ///< finished, canceled or failed
+};
+
+/// One chain with its inputs and outputs.
+/// Lives on: the slot's thread, after construction. Owned by the loop. Life cycle: start, step until over; cancel at any time between.
+/// Promises: a step handles a few batches at most; nothing is read while an output is blocked; an exception of user code ends in
+/// `failed` and goes no further; FINISHED is told after all consumers have taken the end of input.
+class Task {
+ public:
+  /// What a task is made of. `plan`'s link indices count `writers`.
+  struct Parts {
+    TaskFacts facts;
+    ChainPlan plan;
+    std::unique_ptr<InputReader> input;  ///< none for a source
+    std::vector<std::unique_ptr<OutputWriter>> writers;
+    std::shared_ptr<TaskMetrics> metrics;
+    ThrowPlace throw_place = nullptr;    ///< none: places are not known
+  };
+  Task(Parts parts, OperatorChain::Surroundings surroundings, TaskEvents& events);
+  ~Task();
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+
+  /// Makes and opens the operators.
+  void start();
+  StepOutcome step();
+  /// Stops between two batches. Nothing when it is over already.
+  void cancel();
+
+  /// The loop has nothing else to do: sends open blocks on. @return  whether anything went
+  bool flush_idle();
+  /// Sends blocks that have waited long enough. @return  whether anything went
+  bool flush_due();
+  /// When the task wants to be stepped or flushed though nothing comes, in microseconds of the loop's clock.
+  std::int64_t next_wake_us() const;
+
+  TaskStatus status() const { return status_; }
+  bool is_over() const { return status_ >= TaskStatus::finished; }
+  const TaskFacts& facts() const { return facts_; }
+  /// Makes counters visible, and notes how time is spent from `began_us`, when the step began, on.
+  void publish(StepOutcome outcome, std::int64_t began_us);
+
+ private:
+  StepOutcome step_checked();
+  StepOutcome step_source();
+  StepOutcome step_input();
+  StepOutcome step_ending();
+  void handle(const InputEvent& event);
+  bool is_output_blocked() const;
+  bool fail_if_broken();
+  void begin_ending(std::uint32_t last_input);
+  void finish();
+  void change(TaskStatus status, const TaskFailure* failure);
+  std::string place() const;
+  void fail(const Error& error);
+  void fail(TaskFailure failure);
+  void release() noexcept;
+
+  // Set once
+  const TaskFacts facts_;
+  const std::shared_ptr<TaskMetrics> metrics_;
+  const ThrowPlace throw_place_;
+  const StepClock& clock_;
+  TaskEvents& events_;
+  // The slot's thread only
+  std::unique_ptr<InputReader> input_;
+  std::vector<std::unique_ptr<OutputWriter>> writers_;
+  std::unique_ptr<OperatorChain> chain_;
+  TaskStatus status_ = TaskStatus::initializing;
+  bool is_open_ = false;
+  bool is_ending_ = false;
+  bool has_ended_ = false;  // the chain has; outputs may still be on their way
+  std::uint32_t last_input_ = 0;
+  Activity activity_ = Activity::idle;
+};
+
+}  // namespace weir::taskmanager

@@ -1,0 +1,76 @@
+// What a task counts: written by its slot, read by anybody.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "api/weir/operator.h"
+
+namespace weir::taskmanager {
+
+/// A number with one writer and any readers: adding costs no more than to a plain number.
+class OwnedCounter final : public Counter {
+ public:
+  void add(std::uint64_t amount) override {
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  void set(std::uint64_t value) { value_.store(value, std::memory_order_relaxed); }
+  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// Counters by name; none ever goes away, so that readers need no lock.
+/// Lives on: `find_or_add` the slot's thread, `each` any.
+class CounterList {
+ public:
+  CounterList() = default;
+  ~CounterList();
+  CounterList(const CounterList&) = delete;
+  CounterList& operator=(const CounterList&) = delete;
+
+  OwnedCounter* find_or_add(std::string_view name);
+  /// Calls visit(name, value) for every counter.
+  template <class Visit>
+  void each(Visit&& visit) const {
+    for (const Node* node = first_.load(std::memory_order_acquire); node != nullptr; node = node->next)
+      visit(node->name, node->counter.value());
+  }
+
+ private:
+  struct Node {
+    std::string name;
+    OwnedCounter counter;
+    Node* next = nullptr;
+  };
+  std::atomic<Node*> first_{nullptr};
+  std::map<std::string, Node*, std::less<>> by_name_;  // the slot's thread only
+};
+
+/// What a task does with its time, as Flink tells it.
+enum class Activity : std::uint8_t { idle = 0, busy = 1, backpressured = 2 };
+
+/// Lives on: `begin`, `end` and the counters' writing the slot's thread, reading any. Shared by the task and who reports about it.
+struct TaskMetrics {
+  OwnedCounter records_in;
+  OwnedCounter records_out;
+  OwnedCounter bytes_in;
+  OwnedCounter bytes_out;
+  CounterList user;  ///< by "<operator>.<name>"
+
+  /// From `now_us` on the task does `activity`. What lies before belongs to the last one.
+  void turn(Activity activity, std::int64_t now_us);
+  /// Microseconds spent on an activity up to `now_us` (of the same clock).
+  std::uint64_t spent_us(Activity activity, std::int64_t now_us) const;
+
+ private:
+  // Since when (microseconds, shifted left by 2) and what, in one word, so that a reader sees both together.
+  std::atomic<std::uint64_t> current_{0};
+  OwnedCounter spent_[3];
+};
+
+}  // namespace weir::taskmanager

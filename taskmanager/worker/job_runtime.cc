@@ -1,0 +1,222 @@
+#include "taskmanager/worker/job_runtime.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+#include "api/plan_builder.h"
+#include "common/base/try.h"
+#include "common/base/unique_fd.h"
+#include "common/config/duration.h"
+#include "common/observe/log.h"
+#include "common/plan/fingerprint.h"
+#include "common/plan/plan_codec.h"
+#include "proto/job_manager.pb.h"
+#include "proto/plan.pb.h"
+#include "proto/worker.pb.h"
+
+namespace weir::taskmanager {
+
+namespace {
+
+constexpr std::size_t kSlotsMax = 1024;
+constexpr std::uint64_t kRecordBytesMaxMax = std::uint64_t{1} << 30;
+constexpr std::string_view kBufferTimeout = "execution.buffer-timeout.interval";
+constexpr std::string_view kBufferTimeoutOld = "execution.buffer-timeout";
+constexpr std::string_view kBufferTimeoutEnabled = "execution.buffer-timeout.enabled";
+
+proto::TaskState state_of(TaskStatus status) {
+  switch (status) {
+    case TaskStatus::initializing: return proto::INITIALIZING;
+    case TaskStatus::running: return proto::RUNNING;
+    case TaskStatus::finished: return proto::FINISHED;
+    case TaskStatus::canceled: return proto::CANCELED;
+    case TaskStatus::failed: return proto::FAILED;
+  }
+  return proto::TASK_STATE_UNSPECIFIED;
+}
+
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+void write_counters(const TaskRecord& record, proto::TaskCounters& counters) {
+  const TaskMetrics& metrics = *record.metrics;
+  const std::int64_t now_us = monotonic_us();
+  counters.set_execution(record.execution.to_bytes());
+  counters.set_records_in(metrics.records_in.value());
+  counters.set_records_out(metrics.records_out.value());
+  counters.set_bytes_in(metrics.bytes_in.value());
+  counters.set_bytes_out(metrics.bytes_out.value());
+  counters.set_busy_ms(metrics.spent_us(Activity::busy, now_us) / 1000);
+  counters.set_idle_ms(metrics.spent_us(Activity::idle, now_us) / 1000);
+  counters.set_backpressured_ms(metrics.spent_us(Activity::backpressured, now_us) / 1000);
+  metrics.user.each([&](const std::string& name, std::uint64_t value) { (*counters.mutable_user())[name] = value; });
+}
+
+}  // namespace
+
+JobRuntime::JobRuntime(JobRuntimeSettings settings, TaskRuntimeEvents& events) : settings_(std::move(settings)), events_(events) {}
+
+JobRuntime::~JobRuntime() { stop(); }
+
+Result<void> JobRuntime::start(const proto::StartWorkerRequest& request) {
+  if (builder_ != nullptr) return Error::internal("the worker has been started already");
+  if (request.slots() == 0 || request.slots() > kSlotsMax) return Error::internal(fmt::format("{} slots", request.slots()));
+  TRY(const JobId job, JobId::from_bytes(request.job()));
+  TRY(job_graph_, plan::decode_job_graph(request.graph()));
+  TRY(graph_, settings_.open_graph(request));
+  TRY_VOID(check_graph(request));
+  for (const auto& [key, value] : graph_.configuration) job_settings_[key] = value;
+  for (const auto& [key, value] : request.configuration()) job_settings_[key] = value;
+  TRY(const FlushPolicy flush, flush_policy(request));
+
+  const std::uint64_t slot_pool_bytes = request.block_pool_bytes() / request.slots();
+  const WindowPlan window = plan_window(job_graph_, slot_pool_bytes);
+  if (!window.fits)
+    LOG_WARN("exchange buffers are too small for job {}: a slot has {} bytes and may use {}; set taskmanager.memory.network.min and .max higher",
+             job_graph_.job_name, slot_pool_bytes, window.blocks_needed * SlotBlockPool::kBlockBytes);
+  const auto record_bytes_max = static_cast<std::uint32_t>(
+      request.record_bytes_max() == 0 ? 16u << 20 : std::min(request.record_bytes_max(), kRecordBytesMaxMax));
+  loop_settings_.pool_bytes = slot_pool_bytes;
+  loop_settings_.spin_us = request.spin_us();
+  loop_settings_.throw_place = settings_.throw_place;
+  loop_settings_.connections.connection = {.job = job,
+                                           .secret = request.secret(),
+                                           .slot = 0,
+                                           .task_manager_id = request.task_manager_id(),
+                                           .rows_and_text_bytes_max = record_bytes_max + kBlockCapacity};
+  loop_settings_.connections.connect_timeout_us = settings_.connect_timeout_us;
+  loops_.resize(request.slots());
+  builder_ = std::make_unique<TaskBuilder>(graph_, job_graph_,
+                                           TaskBuilder::Settings{.task_manager_id = request.task_manager_id(),
+                                                                 .slots = request.slots(),
+                                                                 .window = window.window,
+                                                                 .record_bytes_max = record_bytes_max,
+                                                                 .flush = flush,
+                                                                 .job_settings = &job_settings_},
+                                           registry_, [this](std::uint32_t slot) -> Waker& { return loop(slot).waker(); });
+  return {};
+}
+
+Result<void> JobRuntime::check_graph(const proto::StartWorkerRequest& request) {
+  proto::Plan message;
+  TRY_VOID(build_plan(graph_, message));
+  TRY(const plan::Plan made, plan::decode_plan(message));
+  if (plan::fingerprint(made, request.artefact().blob_key()) == job_graph_.fingerprint) return {};
+  const auto difference = plan::first_difference(job_graph_.operator_digests, made);
+  return Error::user(ErrorCode::failed_precondition,
+                     fmt::format("the build function made another graph here than when the job was submitted: {}; a build function "
+                                 "must make the same graph from the same arguments every time",
+                                 difference.value_or("its operators are the same, the job's name or parallelism is not")));
+}
+
+Result<FlushPolicy> JobRuntime::flush_policy(const proto::StartWorkerRequest& request) const {
+  FlushPolicy policy;
+  const auto& settings = request.configuration();
+  if (const auto enabled = settings.find(std::string(kBufferTimeoutEnabled)); enabled != settings.end() && enabled->second == "false") {
+    policy.timeout_us = FlushPolicy::kOnlyWhenFull;
+    return policy;
+  }
+  auto found = settings.find(std::string(kBufferTimeout));
+  if (found == settings.end()) found = settings.find(std::string(kBufferTimeoutOld));
+  if (found == settings.end()) return policy;
+  if (found->second == "-1") {
+    policy.timeout_us = FlushPolicy::kOnlyWhenFull;
+    return policy;
+  }
+  const auto span = config::parse_duration(found->second);
+  if (!span || span->count() < 0)
+    return Error::user(ErrorCode::invalid_argument, fmt::format("{}: \"{}\" is no span of time such as \"1 ms\"", found->first, found->second));
+  policy.timeout_us = std::chrono::duration_cast<std::chrono::microseconds>(*span).count();
+  policy.idle_spacing_us = std::min(policy.idle_spacing_us, policy.timeout_us);
+  return policy;
+}
+
+SlotLoop& JobRuntime::loop(std::uint32_t slot) {
+  auto& loop = loops_[slot];
+  if (loop == nullptr) {
+    SlotLoop::Settings settings = loop_settings_;
+    settings.slot = slot;
+    settings.connections.connection.slot = slot;
+    loop = std::make_unique<SlotLoop>(std::move(settings), resolver_, static_cast<SlotEvents&>(*this));
+    loop->start();
+  }
+  return *loop;
+}
+
+Result<void> JobRuntime::deploy(const proto::DeployTasksRequest& request) {
+  if (builder_ == nullptr || is_stopped_) return Error::internal("the worker has not been started");
+  std::erase_if(tasks_, [](const auto& entry) { return entry.second->is_over.load(std::memory_order_acquire); });
+  registry_.purge();
+  std::vector<std::unique_ptr<TaskSpec>> specs;
+  for (const auto& descriptor : request.tasks()) {
+    TRY(auto spec, builder_->build(descriptor));
+    const ExecutionId execution = spec->record->execution;
+    const bool is_double =
+        tasks_.contains(execution) ||
+        std::any_of(specs.begin(), specs.end(), [&](const auto& other) { return other->record->execution == execution; });
+    if (is_double) return Error::internal(fmt::format("execution {} is deployed a second time", execution.to_hex()));
+    specs.push_back(std::move(spec));
+  }
+  for (auto& spec : specs) {
+    tasks_[spec->record->execution] = spec->record;
+    SlotLoop& target = loop(spec->slot);
+    target.deploy(std::move(spec));
+  }
+  return {};
+}
+
+void JobRuntime::cancel(const std::vector<std::string>& executions) {
+  for (const auto& bytes : executions) {
+    const auto execution = ExecutionId::from_bytes(bytes);
+    if (!execution.ok()) continue;
+    if (const auto found = tasks_.find(*execution); found != tasks_.end()) loop(found->second->slot).cancel(*execution);
+  }
+}
+
+void JobRuntime::accept_connection(UniqueFd socket, std::uint32_t slot) {
+  if (builder_ == nullptr || is_stopped_ || slot >= loops_.size()) {
+    LOG_WARN("data connection closed: it is for slot {} of {}", slot, loops_.size());
+    return;
+  }
+  loop(slot).accept(std::move(socket));
+}
+
+void JobRuntime::collect_counters(proto::CollectCountersReply& reply) {
+  for (const auto& [execution, record] : tasks_)
+    if (!record->is_over.load(std::memory_order_acquire)) write_counters(*record, *reply.add_counters());
+}
+
+void JobRuntime::stop() {
+  if (std::exchange(is_stopped_, true)) return;
+  for (auto& loop : loops_)
+    if (loop != nullptr) loop->ask_to_stop();
+  for (auto& loop : loops_)
+    if (loop != nullptr) loop->join();
+}
+
+PoolUsage JobRuntime::pool_usage(std::uint32_t slot) const {
+  return slot < loops_.size() && loops_[slot] != nullptr ? loops_[slot]->pool_usage() : PoolUsage{};
+}
+
+void JobRuntime::task_changed(const TaskRecord& record, TaskStatus status, const TaskFailure* failure) {
+  proto::TaskStatus message;
+  message.mutable_address()->ParseFromString(record.address);
+  message.set_state(state_of(status));
+  write_counters(record, *message.mutable_counters());
+  if (failure != nullptr) {
+    auto& reason = *message.mutable_failure();
+    reason.set_exception(failure->exception);
+    reason.set_message(failure->message);
+    reason.set_stack_trace(failure->stack_trace);
+    reason.set_user_code(failure->user_code);
+    reason.set_timestamp_ms(wall_ms());
+  }
+  events_.status(std::move(message));
+}
+
+}  // namespace weir::taskmanager

@@ -1,0 +1,72 @@
+// The engine of a job worker: slot loops, the tasks in them, and what the control thread knows of each.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/weir/result.h"
+#include "api/weir/stream_graph.h"
+#include "common/plan/job_graph.h"
+#include "taskmanager/exchange/buffer_pool.h"
+#include "taskmanager/exchange/host_resolver.h"
+#include "taskmanager/task/task_failure.h"
+#include "taskmanager/worker/exchange_registry.h"
+#include "taskmanager/worker/slot_loop.h"
+#include "taskmanager/worker/task_builder.h"
+#include "taskmanager/worker/task_runtime.h"
+
+namespace weir::taskmanager {
+
+/// Opens a job's library and runs its build function. Errors: sentences for the user.
+using OpenGraph = std::function<Result<StreamGraph>(const proto::StartWorkerRequest&)>;
+
+/// What differs between a worker process and a test.
+struct JobRuntimeSettings {
+  OpenGraph open_graph;
+  ThrowPlace throw_place = nullptr;            ///< none: places are not known
+  std::int64_t connect_timeout_us = 30'000'000;
+};
+
+/// Lives on: the worker's control thread, as TaskRuntime says; slots tell it of tasks on theirs.
+class JobRuntime final : public TaskRuntime, private SlotEvents {
+ public:
+  JobRuntime(JobRuntimeSettings settings, TaskRuntimeEvents& events);
+  ~JobRuntime() override;
+
+  Result<void> start(const proto::StartWorkerRequest& request) override;
+  Result<void> deploy(const proto::DeployTasksRequest& request) override;
+  void cancel(const std::vector<std::string>& executions) override;
+  void accept_connection(UniqueFd socket, std::uint32_t slot) override;
+  void collect_counters(proto::CollectCountersReply& reply) override;
+  void stop() override;
+
+  /// Exchange buffers of a slot; all zeros when it has never been used.
+  PoolUsage pool_usage(std::uint32_t slot) const;
+
+ private:
+  Result<void> check_graph(const proto::StartWorkerRequest& request);
+  Result<FlushPolicy> flush_policy(const proto::StartWorkerRequest& request) const;
+  SlotLoop& loop(std::uint32_t slot);
+  void task_changed(const TaskRecord& record, TaskStatus status, const TaskFailure* failure) override;
+
+  // Set once
+  const JobRuntimeSettings settings_;
+  TaskRuntimeEvents& events_;
+  // Set by start
+  StreamGraph graph_;
+  plan::JobGraph job_graph_;
+  std::map<std::string, std::string, std::less<>> job_settings_;
+  SlotLoop::Settings loop_settings_;
+  // Control thread only. In this order: channels go before the loops whose blocks are in them.
+  HostResolver resolver_;
+  std::vector<std::unique_ptr<SlotLoop>> loops_;  // by slot; null: never used
+  ExchangeRegistry registry_;
+  std::unique_ptr<TaskBuilder> builder_;
+  std::map<ExecutionId, std::shared_ptr<TaskRecord>> tasks_;
+  bool is_stopped_ = false;
+};
+
+}  // namespace weir::taskmanager

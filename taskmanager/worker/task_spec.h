@@ -1,0 +1,75 @@
+// Everything that a slot needs to build one task: made on the control thread, used once on the slot's.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/weir/stream_graph.h"
+#include "common/base/ids.h"
+#include "taskmanager/exchange/local_channel.h"
+#include "taskmanager/exchange/output_writer.h"
+#include "taskmanager/exchange/partitioner.h"
+#include "taskmanager/task/operator_chain.h"
+#include "taskmanager/task/task_counters.h"
+
+namespace weir::taskmanager {
+
+/// Where the task at the other end of a channel runs. A value.
+struct PeerPlace {
+  std::string task_manager_id;
+  std::string host;
+  std::uint16_t data_port = 0;
+  std::uint32_t slot = 0;
+};
+
+/// The other end of one channel.
+struct Peer {
+  ExecutionId execution;
+  std::string name;                     ///< "Map (2/4)", for sentences
+  std::shared_ptr<LocalChannel> local;  ///< null: the task is in another process
+  PeerPlace place;                      ///< for those
+};
+
+struct InputSpec {
+  std::uint32_t edge = 0;
+  std::uint32_t input = 0;   ///< of the head operator
+  RowLayout layout;
+  std::uint32_t window = 1;  ///< blocks on their way per channel
+  std::vector<Peer> producers;
+  std::shared_ptr<GateSignals> signals;
+};
+
+struct OutputSpec {
+  std::uint32_t edge = 0;
+  RowLayout layout;
+  Partitioner::Settings partitioner;
+  const EdgeNode* plan = nullptr;  ///< outlives the task
+  std::vector<Peer> consumers;
+};
+
+/// What is known of a task on every thread, from its deployment until all have forgotten it.
+struct TaskRecord {
+  // Set once
+  ExecutionId execution;
+  std::uint32_t slot = 0;
+  std::string address;                   ///< as it came in the descriptor, for statuses
+  std::shared_ptr<TaskMetrics> metrics;
+  // Written by the slot's thread, read by any
+  std::atomic<bool> is_over{false};
+};
+
+struct TaskSpec {
+  std::shared_ptr<TaskRecord> record;
+  std::uint32_t slot = 0;
+  std::uint32_t depth = 0;  ///< of the vertex: downstream is larger, and is stepped first
+  TaskFacts facts;
+  ChainPlan chain;
+  std::vector<InputSpec> inputs;
+  std::vector<OutputSpec> outputs;
+  FlushPolicy flush;
+};
+
+}  // namespace weir::taskmanager

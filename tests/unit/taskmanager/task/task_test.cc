@@ -1,0 +1,224 @@
+#include "taskmanager/task/task.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/engine_operators.h"
+#include "taskmanager/exchange/buffer_pool.h"
+#include "taskmanager/exchange/local_channel.h"
+
+using namespace weir;               // NOLINT
+using namespace weir::test;         // NOLINT
+using namespace weir::taskmanager;  // NOLINT
+
+namespace {
+
+/// A task with one output to a ring that the test reads, stepped by hand.
+struct SteppedTask final : TaskEvents {
+  explicit SteppedTask(RowGraph& rows, std::uint32_t window = 4)
+      : pool(64u << 20), graph(rows.graph()), channel(std::make_shared<LocalChannel>(window, waker, waker)) {
+    Task::Parts parts;
+    parts.facts.task_name = "stepped";
+    parts.metrics = std::make_shared<TaskMetrics>();
+    metrics = parts.metrics;
+    for (std::uint32_t index = 0; index < graph.operators.size(); ++index) {
+      parts.plan.nodes.push_back({&graph.operators[index], {}});
+      if (index > 0) parts.plan.nodes[index - 1].links.push_back({.index = index});
+    }
+    parts.plan.nodes.back().links.push_back({.is_writer = true});
+    std::vector<std::unique_ptr<OutputChannel>> channels;
+    channels.push_back(std::make_unique<LocalOutput>(channel));
+    parts.writers.push_back(std::make_unique<OutputWriter>(row_layout(), std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr),
+                                                           std::make_unique<OutputPartition>(std::move(channels)), pool, FlushPolicy{}));
+    task = std::make_unique<Task>(std::move(parts), OperatorChain::Surroundings{pool, clock, poller}, *this);
+    task->start();
+  }
+  void status_changed(const Task&, TaskStatus status, const TaskFailure* reason) override {
+    statuses.push_back(status);
+    if (reason != nullptr) failure = *reason;
+  }
+  /// Takes what is in the ring. @return  rows; sets has_end
+  std::uint64_t drain() {
+    std::uint64_t rows_seen = 0;
+    for (Element element; channel->pop(element); drop(element)) {
+      if (element.kind == ElementKind::block) rows_seen += element.block->rows;
+      has_end |= element.kind == ElementKind::end_of_input;
+    }
+    return rows_seen;
+  }
+
+  SlotBlockPool pool;
+  Waker waker;
+  StepClock clock;
+  Poller poller;
+  const StreamGraph graph;
+  std::shared_ptr<LocalChannel> channel;
+  std::shared_ptr<TaskMetrics> metrics;
+  std::vector<TaskStatus> statuses;
+  TaskFailure failure;
+  bool has_end = false;
+  std::unique_ptr<Task> task;
+};
+
+Row plain(std::uint32_t, std::uint64_t number) { return {number % 10, number, 0}; }
+
+}  // namespace
+
+TEST_CASE("task: goes from initializing over running to finished, the last one after its consumer has taken the end") {
+  RowGraph rows;
+  rows.source(1, [] { return std::make_unique<RowSource>(2500, 1000, plain); });
+  SteppedTask stepped(rows, 16);
+  for (int step = 0; step < 50; ++step) stepped.task->step();
+  CHECK(stepped.statuses == std::vector{TaskStatus::initializing, TaskStatus::running});
+  CHECK(stepped.drain() == 2500);
+  CHECK(stepped.has_end);
+  CHECK(stepped.task->step() == StepOutcome::over);
+  CHECK(stepped.statuses.back() == TaskStatus::finished);
+  CHECK(stepped.pool.usage().used == 0);
+}
+
+TEST_CASE("task: a full output stops the source, and a taken block starts it again") {
+  RowGraph rows;
+  std::uint64_t made = 0;
+  rows.source(1, [&] {
+    return std::make_unique<RowSource>(0, 1024, [&](std::uint32_t subtask, std::uint64_t number) {
+      ++made;
+      return plain(subtask, number);
+    });
+  });
+  SteppedTask stepped(rows, 4);
+  while (stepped.task->step() == StepOutcome::worked) {}
+  CHECK(stepped.task->step() == StepOutcome::backpressured);
+  const std::uint64_t made_until_full = made;
+  CHECK(made_until_full == 5 * 1024);  // four in the ring, one that waits
+  CHECK(stepped.task->step() == StepOutcome::backpressured);
+  CHECK(made == made_until_full);
+  Element element;
+  REQUIRE(stepped.channel->pop(element));
+  drop(element);
+  CHECK(stepped.task->step() == StepOutcome::worked);
+  CHECK(stepped.task->step() == StepOutcome::backpressured);
+  CHECK(made == made_until_full + 1024);
+  stepped.task->cancel();
+  CHECK(stepped.statuses.back() == TaskStatus::canceled);
+  CHECK(stepped.task->step() == StepOutcome::over);
+}
+
+TEST_CASE("task: a batch that becomes many is finished as an overdraft, and nothing more is read meanwhile") {
+  /// Emits fifty blocks for each that it gets.
+  class Multiply final : public Operator {
+   public:
+    Result<void> open(OperatorContext& context) override {
+      writer_ = std::make_unique<RowWriter>(context.pool());
+      return {};
+    }
+    void process(std::uint32_t, Batch& batch, Output& output) override {
+      for (int copy = 0; copy < 50; ++copy)
+        batch.for_each_row([&](std::uint32_t index) { writer_->add(rows_of(batch.block())[index], output); });
+      writer_->flush(output);
+    }
+
+   private:
+    std::unique_ptr<RowWriter> writer_;
+  };
+  RowGraph rows;
+  const auto source = rows.source(1, [] { return std::make_unique<RowSource>(2048, 1024, plain); });
+  rows.transform(1, source, PartitionerKind::forward, [] { return std::make_unique<Multiply>(); });
+  SteppedTask stepped(rows, 2);
+  while (stepped.task->step() == StepOutcome::worked) {}
+  std::uint64_t seen = 0;
+  for (int round = 0; round < 1000 && !stepped.task->is_over(); ++round) {
+    seen += stepped.drain();
+    stepped.task->step();
+    stepped.task->flush_idle();
+  }
+  CHECK(seen == 2048 * 50);
+  CHECK(stepped.statuses.back() == TaskStatus::finished);
+}
+
+TEST_CASE("task: at its end every operator is told the last watermark, then the end, in the chain's order") {
+  struct Recorder final : Operator {
+    explicit Recorder(std::string name, std::vector<std::string>& lines) : name_(std::move(name)), lines_(lines) {}
+    void process(std::uint32_t, Batch& batch, Output& output) override { output.emit(batch); }
+    void on_watermark(EventTime watermark, Output& output) override {
+      lines_.push_back(name_ + (watermark == kEndOfTime ? " last watermark" : " watermark"));
+      output.emit_watermark(watermark);
+    }
+    void end_of_input(std::uint32_t, Output&) override { lines_.push_back(name_ + " end"); }
+    void close() noexcept override { lines_.push_back(name_ + " close"); }
+    const std::string name_;
+    std::vector<std::string>& lines_;
+  };
+  std::vector<std::string> lines;
+  RowGraph rows;
+  const auto source = rows.source(1, [] { return std::make_unique<RowSource>(1, 1, plain); });
+  const auto first = rows.transform(1, source, PartitionerKind::forward, [&] { return std::make_unique<Recorder>("a", lines); });
+  rows.transform(1, first, PartitionerKind::forward, [&] { return std::make_unique<Recorder>("b", lines); });
+  SteppedTask stepped(rows, 16);
+  for (int step = 0; step < 20; ++step) stepped.task->step();
+  stepped.drain();
+  stepped.task->step();
+  CHECK(lines == std::vector<std::string>{"a last watermark", "a end", "b last watermark", "b end", "a close", "b close"});
+}
+
+TEST_CASE("task: timers call their operator once, in order, and not before their time") {
+  struct Timed final : Operator {
+    explicit Timed(std::vector<std::int64_t>& calls) : calls_(calls) {}
+    Result<void> open(OperatorContext& context) override {
+      const std::int64_t now = context.now_ms();
+      context.wake_at(now);
+      context.wake_at(now - 5);
+      context.wake_at(now);
+      context.wake_at(now + 1'000'000);
+      return {};
+    }
+    void process(std::uint32_t, Batch&, Output&) override {}
+    void on_timer(std::int64_t at_ms, Output&) override { calls_.push_back(at_ms); }
+    std::vector<std::int64_t>& calls_;
+  };
+  std::vector<std::int64_t> calls;
+  RowGraph rows;
+  const auto source = rows.source(1, [] { return std::make_unique<RowSource>(0, 1, plain, 1'000'000); });
+  rows.transform(1, source, PartitionerKind::forward, [&] { return std::make_unique<Timed>(calls); });
+  SteppedTask stepped(rows, 16);
+  for (int step = 0; step < 10; ++step) stepped.task->step();
+  REQUIRE(calls.size() == 2);
+  CHECK(calls[0] == calls[1] - 5);
+  CHECK(stepped.task->next_wake_us() <= (calls[1] + 1'000'000) * 1000);
+  CHECK(stepped.task->next_wake_us() > stepped.clock.now_us());
+}
+
+TEST_CASE("task: an operator that is blocked is given nothing more until what it named has come") {
+  struct Blocking final : Operator {
+    explicit Blocking(bool& is_blocked, int& batches) : is_blocked_(is_blocked), batches_(batches) {}
+    void process(std::uint32_t, Batch&, Output&) override { ++batches_; }
+    Result<Progress> ready(Output&) override { return is_blocked_ ? Progress::blocked_until(0) : Progress::more(); }
+    bool& is_blocked_;
+    int& batches_;
+  };
+  bool is_blocked = true;
+  int batches = 0;
+  RowGraph rows;
+  const auto source = rows.source(1, [] { return std::make_unique<RowSource>(5000, 1000, plain); });
+  rows.transform(1, source, PartitionerKind::forward, [&] { return std::make_unique<Blocking>(is_blocked, batches); });
+  SteppedTask stepped(rows, 16);
+  for (int step = 0; step < 20; ++step) stepped.task->step();
+  CHECK(batches == 1);
+  CHECK(stepped.statuses.back() == TaskStatus::running);
+  is_blocked = false;
+  for (int step = 0; step < 20; ++step) stepped.task->step();
+  stepped.drain();
+  stepped.task->step();
+  CHECK(batches == 5);
+  CHECK(stepped.statuses.back() == TaskStatus::finished);
+}
+
+TEST_CASE("task_counters: time belongs to what was done in it") {
+  TaskMetrics metrics;
+  metrics.turn(Activity::busy, 1000);
+  metrics.turn(Activity::idle, 1500);
+  metrics.turn(Activity::busy, 1600);
+  CHECK(metrics.spent_us(Activity::busy, 1700) == 600);
+  CHECK(metrics.spent_us(Activity::idle, 1700) == 100);
+  CHECK(metrics.spent_us(Activity::backpressured, 1700) == 0);
+  CHECK(metrics.user.find_or_add("a") == metrics.user.find_or_add("a"));
+}
