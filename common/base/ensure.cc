@@ -5,9 +5,8 @@
 
 namespace weir {
 
-void ensure_failed(const char* condition, const std::string& message, const std::source_location& where) {
-  std::fprintf(stderr, "broken promise at %s:%u: %s: %s\n", where.file_name(), static_cast<unsigned>(where.line()),
-               condition, message.c_str());
+void ensure_failed(const char* condition, const std::string& message, const char* file, int line) {
+  std::fprintf(stderr, "broken promise at %s:%d: %s: %s\n", file, line, condition, message.c_str());
   std::abort();
 }
 

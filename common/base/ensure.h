@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <source_location>
 #include <string>
 
 namespace weir {
 
 /// Ends the process after writing what promise of ours was broken and where.
-[[noreturn]] void ensure_failed(const char* condition, const std::string& message, const std::source_location& where);
+[[noreturn]] void ensure_failed(const char* condition, const std::string& message, const char* file, int line);
 
 }  // namespace weir
 
@@ -17,5 +16,5 @@ namespace weir {
 #define ENSURE(condition, ...)                                                                       \
   do {                                                                                               \
     if (!(condition)) [[unlikely]]                                                                   \
-      ::weir::ensure_failed(#condition, ::fmt::format(__VA_ARGS__), std::source_location::current()); \
+      ::weir::ensure_failed(#condition, ::fmt::format(__VA_ARGS__), __FILE__, __LINE__); \
   } while (false)

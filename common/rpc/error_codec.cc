@@ -1,6 +1,5 @@
 #include "common/rpc/error_codec.h"
 
-#include "common/rpc/typed_call.h"
 #include "proto/rpc.pb.h"
 
 namespace weir::rpc {
@@ -70,11 +69,4 @@ Error decode_error(std::string_view bytes) {
   return error;
 }
 
-namespace detail {
-
-Error unreadable_message(std::string_view type_name) {
-  return Error{ErrorCode::corrupt, Blame::internal, "the payload of a call is no " + std::string(type_name)};
-}
-
-}  // namespace detail
 }  // namespace weir::rpc

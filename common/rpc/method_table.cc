@@ -1,6 +1,7 @@
 #include "common/rpc/method_table.h"
 
 #include "common/base/ensure.h"
+#include "common/rpc/typed_call.h"
 
 namespace weir::rpc {
 
@@ -19,4 +20,11 @@ Result<void> MethodTable::admit(const Entry& entry, std::uint64_t leader_epoch) 
   return fence_->admit(leader_epoch);
 }
 
+namespace detail {
+
+Error unreadable_message(std::string_view type_name) {
+  return Error{ErrorCode::corrupt, Blame::internal, "the payload of a call is no " + std::string(type_name)};
+}
+
+}  // namespace detail
 }  // namespace weir::rpc
