@@ -88,7 +88,10 @@ Result<int> cancel(const CancelVerb& verb, const ClientSettings& settings, Conso
   }
   console.print(fmt::format("Cancelling job {}.", verb.job_id));
   Result<void> cancelled = RestClient(settings.address, settings.http).cancel(verb.job_id);
-  if (!cancelled.ok()) return cancelled.error().within(fmt::format("could not cancel job {}", verb.job_id));
+  if (!cancelled.ok()) {
+    bool names_it = cancelled.error().message.find(verb.job_id) != std::string::npos;
+    return names_it ? cancelled.error() : cancelled.error().within(fmt::format("could not cancel job {}", verb.job_id));
+  }
   console.print(fmt::format("Cancelled job {}.", verb.job_id));
   return 0;
 }

@@ -79,7 +79,7 @@ Result<std::string> plan_text(const Program& program, const std::string& executa
   TRY_VOID(check_library(program.library));
   TRY_VOID(check_arguments(program.arguments));
   TRY(config::Loaded job, config::job_configuration(configuration, submitted));
-  for (const std::string& warning : job.warnings) console.note(warning);
+  for (const std::string& warning : job.warnings) console.complain("warning: " + warning);
   TRY(Library library, find_library(program));
 
   PlannerStart start;
@@ -91,7 +91,7 @@ Result<std::string> plan_text(const Program& program, const std::string& executa
   start.arguments = program.arguments;
   for (const auto& [key, setting] : job.configuration.settings()) start.configuration[key] = setting.value;
   TRY(plan::Plan plan, run_planner_child(start));
-  for (const std::string& warning : plan.warnings) console.note(warning);
+  for (const std::string& warning : plan.warnings) console.complain("warning: " + warning);
   TRY(plan::GraphSettings settings, graph_settings(program, job.configuration));
   TRY(plan::JobGraph graph, plan::make_job_graph(plan, settings));
   return plan::plan_json(graph, plan, JobId::random().to_hex());

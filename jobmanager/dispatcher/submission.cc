@@ -65,6 +65,7 @@ Async<JobSubmission> Submission::plan(rest::RunRequest request) {
   command.executable = options_.planner;
   command.home = options_.home;
   command.library = library;
+  command.shown_name = jar.name;
   command.entry = entry;
   command.arguments = request.arguments;
   command.configuration = values_of(configuration);

@@ -81,6 +81,7 @@ Result<UniqueFd> configuration_file(const std::map<std::string, std::string>& co
 std::vector<std::string> command_line(const PlannerCommand& command) {
   std::vector<std::string> line{command.executable, "plan", "--frame-fd", "3", "--configuration-fd", "4"};
   if (!command.entry.empty()) line.insert(line.end(), {"--entry", command.entry});
+  if (!command.shown_name.empty()) line.insert(line.end(), {"--shown-name", command.shown_name});
   line.insert(line.end(), {command.library, "--"});
   line.insert(line.end(), command.arguments.begin(), command.arguments.end());
   return line;

@@ -25,13 +25,14 @@ struct PlannerCommand {
   std::string executable;                ///< path of `weir`
   std::string home;                      ///< WEIR_HOME: its lib and usrlib are where shared libraries are looked for
   std::string library;                   ///< path of the job library
+  std::string shown_name;                ///< what the planner calls it in sentences; empty: its file's name
   std::string entry;                     ///< empty: the library's only job
   std::vector<std::string> arguments;    ///< verbatim
   std::map<std::string, std::string> configuration;  ///< job keys, after layering
   std::map<std::string, std::string> environment;    ///< containerized.master.env.*
 };
 
-/// Runs `weir plan --frame-fd N --configuration-fd M [--entry E] LIBRARY -- ARGUMENTS` and takes its plan.
+/// Runs `weir plan --frame-fd N --configuration-fd M [--entry E] [--shown-name NAME] LIBRARY -- ARGUMENTS` and takes its plan.
 /// Blocks for as long as the child runs, at most the time-out: for the blocking pool. Its whole session is dead when this returns.
 /// The child has a session of its own, limits, a cleared environment (TZ=UTC, LANG=C.UTF-8, LD_LIBRARY_PATH, WEIR_HOME, what the command
 /// adds), /dev/null as standard input, and its output is read and thrown away but for the last lines.

@@ -177,7 +177,7 @@ std::string logs_view(const std::vector<LogFile>& files) {
   return json::serialize(answer);
 }
 
-std::string jars_view(const std::vector<JarEntry>& jars, const RestSettings& settings) {
+std::string jars_view(const std::vector<JarEntry>& jars, const std::string& address) {
   json::array files;
   for (const JarEntry& jar : jars) {
     json::array entries;
@@ -195,7 +195,7 @@ std::string jars_view(const std::vector<JarEntry>& jars, const RestSettings& set
     files.push_back(std::move(file));
   }
   json::object answer;
-  answer["address"] = text(settings.address);
+  answer["address"] = text(address);
   answer["files"] = std::move(files);
   return json::serialize(answer);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "common/http/multipart.h"
 #include "jobmanager/rest/reply.h"
@@ -20,9 +21,11 @@ bool has_known_ending(std::string_view name) {
 }  // namespace
 
 void get_jars(Call call, http::Responder responder) {
-  const RestSettings& settings = call.services.settings;
+  // Clients put paths behind this address, so the one that they reached us by is the best.
+  std::optional<std::string_view> host = call.request.header("Host");
+  std::string address = host ? fmt::format("http://{}", *host) : call.services.settings.address;
   call.services.jars.jars(reply_json<std::vector<JarEntry>>(
-      std::move(responder), [&settings](const std::vector<JarEntry>& jars) { return jars_view(jars, settings); }));
+      std::move(responder), [address](const std::vector<JarEntry>& jars) { return jars_view(jars, address); }));
 }
 
 void upload_jar(Call call, http::Responder responder) {

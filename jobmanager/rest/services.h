@@ -19,7 +19,7 @@ struct RestSettings {
   std::uint64_t upload_bytes_max = 104'857'600;  ///< rest.server.max-content-length
   bool submit_enabled = true;                ///< web.submit.enable
   bool cancel_enabled = true;                ///< web.cancel.enable
-  std::string address;                       ///< "http://host:port", shown by GET /jars
+  std::string address;                       ///< "http://host:port", shown by GET /jars to a client that names no host
   std::string upload_directory;              ///< web.upload.dir; only its name is shown
   std::vector<std::pair<std::string, std::string>> configuration;  ///< of the JobManager, secrets redacted
   std::string log_directory;                 ///< may be empty: no log files

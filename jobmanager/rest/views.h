@@ -41,7 +41,8 @@ std::string configuration_view(const std::vector<std::pair<std::string, std::str
 std::string environment_view(const RestSettings& settings);
 std::string logs_view(const std::vector<LogFile>& files);
 
-std::string jars_view(const std::vector<JarEntry>& jars, const RestSettings& settings);
+/// @param address  "http://host:port" of this server, as the client reaches it
+std::string jars_view(const std::vector<JarEntry>& jars, const std::string& address);
 /// @param path  ends in the jar id
 std::string uploaded_view(const std::string& path);
 

@@ -59,12 +59,13 @@ TEST_CASE("plan_process: the child gets arguments and configuration verbatim and
   ::setenv("WEIR_TEST_LEAK", "1", 1);
   Script script("printf '%s\\n' \"$@\" >$here/arguments; env | sort >$here/environment; cat <&4 >$here/configuration; ls -l /proc/self/fd >$here/fds; cat $here/good >&3");
   script.command.entry = "words";
+  script.command.shown_name = "my job.so";
   script.command.arguments = {"--input", "a b", "", "$HOME"};
   script.command.configuration = {{"pipeline.name", "n"}};
   script.command.environment = {{"CUSTOM", "x y"}, {"TZ", "Mars"}};
   REQUIRE(script.run().ok());
   CHECK(test::read_text(script.directory.path() / "arguments") ==
-        "plan\n--frame-fd\n3\n--configuration-fd\n4\n--entry\nwords\n/jobs/job.so\n--\n--input\na b\n\n$HOME\n");
+        "plan\n--frame-fd\n3\n--configuration-fd\n4\n--entry\nwords\n--shown-name\nmy job.so\n/jobs/job.so\n--\n--input\na b\n\n$HOME\n");
   const std::string environment = test::read_text(script.directory.path() / "environment");
   for (const char* line : {"CUSTOM=x y\n", "LANG=C.UTF-8\n", "LD_LIBRARY_PATH=/home-of-weir/lib:/home-of-weir/usrlib\n", "TZ=UTC\n",
                            "WEIR_HOME=/home-of-weir\n"}) {
