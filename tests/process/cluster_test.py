@@ -38,12 +38,12 @@ class ClusterTest(unittest.TestCase):
         with Cluster(task_managers=1, slots=1, options={"heartbeat.interval": 200, "heartbeat.timeout": 1000}) as cluster:
             job = cluster.submit(JOBS, "endless")
             cluster.wait_for_running_tasks(job)
-            cluster.task_managers[0].signal(signal.SIGSTOP)
+            cluster.task_managers[0].send(signal.SIGSTOP)
             try:
                 cluster.wait_for_state(job, "FAILED", deadline=8)
                 self.assertIn("heartbeat", cluster.root_exception(job).lower())
             finally:
-                cluster.task_managers[0].signal(signal.SIGCONT)
+                cluster.task_managers[0].send(signal.SIGCONT)
             # It comes back as a new peer, and the worker of the dead job is ended.
             cluster.wait_for_slots(1, available=1)
             wait_for(lambda: not cluster.task_managers[0].children(), "the old worker to be ended")

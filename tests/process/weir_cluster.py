@@ -86,7 +86,7 @@ class Daemon:
         except FileNotFoundError:
             return ""
 
-    def signal(self, number):
+    def send(self, number):
         self.process.send_signal(number)
 
     def end(self, number=signal.SIGTERM, deadline=10):

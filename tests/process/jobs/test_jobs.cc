@@ -132,7 +132,7 @@ class Gated final : public weir::Sink<Number> {
   char frame[4096];
   frame[depth % 4096] = 1;
   asm volatile("" : : "r"(frame) : "memory");
-  return deeper(depth + 1) + frame[0];
+  return depth < 0 ? 0 : deeper(depth + 1) + frame[0];
 }
 
 /// Runs `act` on the hundredth number.
