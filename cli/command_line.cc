@@ -14,7 +14,7 @@ namespace weir::cli {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> kVerbs = {"run", "list", "info", "plan", "cancel"};
+constexpr std::array<std::string_view, 6> kVerbs = {"run", "list", "info", "plan", "cancel", "new"};
 
 /// The words of one verb: options in the form that CLI11 reads, and what follows them.
 struct Words {
@@ -226,6 +226,18 @@ Result<Command> parse_cancel(const std::vector<std::string>& words) {
   return command;
 }
 
+Result<Command> parse_new(const std::vector<std::string>& words) {
+  Command command;
+  CLI::App app("Writes a new job to begin with: sources, a test, meson and CMake files", "weir new FOLDER");
+  app.set_help_flag("-h,--help", "Show this text");
+  TRY(Words parted, part(app, "new", words, false));
+  TRY(std::string text, read_options(app, "new", parted));
+  if (!text.empty()) return help(std::move(text));
+  if (parted.rest.size() != 1) return wrong_use("new", "new needs one folder, whose name becomes the job's: weir new my-job");
+  command.verb = NewVerb{std::move(parted.rest.front())};
+  return command;
+}
+
 }  // namespace
 
 std::string usage() {
@@ -236,6 +248,7 @@ std::string usage() {
          "  plan    Print the plan of a job as JSON\n"
          "  list    List jobs\n"
          "  cancel  Cancel a job\n"
+         "  new     Write a new job to begin with\n"
          "\n"
          "weir VERB --help lists the options of a verb; weir --version shows the version.\n";
 }
@@ -255,6 +268,7 @@ Result<Command> parse_command_line(const std::vector<std::string>& words) {
   if (verb == "plan") return parse_plan(rest);
   if (verb == "list") return parse_list(rest);
   if (verb == "cancel") return parse_cancel(rest);
+  if (verb == "new") return parse_new(rest);
   std::string_view near = nearest(verb, kVerbs);
   return Error::user(ErrorCode::invalid_argument,
                      fmt::format("weir knows no verb {}{}", printable(verb, 60),

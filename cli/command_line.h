@@ -38,6 +38,9 @@ struct ListVerb {
 struct CancelVerb {
   std::string job_id;
 };
+struct NewVerb {
+  std::string directory;  ///< of the new job; its last part is the name
+};
 struct HelpVerb {
   std::string text;
 };
@@ -45,7 +48,7 @@ struct VersionVerb {};
 
 /// A command line, taken apart. Lives on: any thread (a value).
 struct Command {
-  std::variant<RunVerb, InfoVerb, PlanVerb, ListVerb, CancelVerb, HelpVerb, VersionVerb> verb;
+  std::variant<RunVerb, InfoVerb, PlanVerb, ListVerb, CancelVerb, NewVerb, HelpVerb, VersionVerb> verb;
   std::string address;                ///< -m; empty when not given
   std::vector<std::string> settings;  ///< the key=value of each -D, in order
 };

@@ -6,6 +6,7 @@
 #include "cli/client_settings.h"
 #include "cli/command_line.h"
 #include "cli/jobs.h"
+#include "cli/new_job.h"
 #include "cli/plan.h"
 #include "cli/planner.h"
 #include "cli/run.h"
@@ -31,6 +32,12 @@ struct Execution {
   }
   Result<int> operator()(const ListVerb& verb) const { return list(verb, settings, console); }
   Result<int> operator()(const CancelVerb& verb) const { return cancel(verb, settings, console); }
+  Result<int> operator()(const NewVerb& verb) const {
+    TRY(std::vector<std::string> files, make_new_job(verb.directory));
+    for (const std::string& file : files) console.print(fmt::format("  {}/{}", verb.directory, file));
+    console.print(fmt::format("A job to begin with; {}/README.md says how to build, test and run it.", verb.directory));
+    return 0;
+  }
   Result<int> operator()(const HelpVerb& verb) const {
     console.print(verb.text.substr(0, verb.text.find_last_not_of('\n') + 1));
     return 0;
@@ -49,7 +56,7 @@ Result<int> try_to(const std::string& program, const std::vector<std::string>& w
   std::map<std::string, std::string> job_configuration;
   const PlanVerb* plan = std::get_if<PlanVerb>(&command.verb);
   bool is_planner = plan != nullptr && plan->frame_descriptor >= 0;  // which is told everything, and reads no file
-  bool only_talks = std::holds_alternative<HelpVerb>(command.verb) || std::holds_alternative<VersionVerb>(command.verb);
+  bool only_talks = std::holds_alternative<HelpVerb>(command.verb) || std::holds_alternative<NewVerb>(command.verb) || std::holds_alternative<VersionVerb>(command.verb);
   if (!is_planner && !only_talks) {
     TRY(job_configuration, job_settings(command.settings));
     TRY(configuration, client_configuration(program, environment, command.settings));

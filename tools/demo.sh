@@ -100,12 +100,12 @@ if [[ $kafka ]]; then
 else
   echo
   echo "Running the slow-query job: file -> files"
-  weir run -m "$rest" -p 2 "$job" --input "file:$sample" --output "file:$work/results" --bad-records "file:$work/bad"
+  weir run -m "$rest" -p 4 "$job" --input "file:$sample" --output "file:$work/results" --bad-records "file:$work/bad"
   show_result "$work/results"
   "$fold" --compare "$sample" "$work/results"
   echo
   echo "Running it again, to the console of the TaskManagers:"
-  weir run -m "$rest" -p 2 "$job" --input "file:$sample" --output console
+  weir run -m "$rest" -p 4 "$job" --input "file:$sample" --output console
   for manager in $(curl -sf "http://$rest/taskmanagers" | grep -o '"id":"[^"]*"' | cut -d '"' -f 4); do
     echo "  http://$rest/taskmanagers/$manager/stdout ends with"
     curl -sf "http://$rest/taskmanagers/$manager/stdout" | tail -n 2 | cut -c 1-150 | sed 's/^/    /'

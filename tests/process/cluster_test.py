@@ -74,7 +74,7 @@ class ClusterTest(unittest.TestCase):
                                   "-D", "taskmanager.registration.timeout=500 ms"], capture_output=True, text=True, timeout=20,
                                  env=cluster.environment, check=False)
             self.assertEqual(run.returncode, 1)
-            self.assertIn("127.0.0.1:1", run.stdout + run.stderr)
+            self.assertIn("localhost:1", run.stdout + run.stderr)
 
 
 class StartTest(unittest.TestCase):

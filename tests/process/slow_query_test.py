@@ -39,7 +39,7 @@ class SlowQueryTest(unittest.TestCase):
                     compare(sample, self.run_job(cluster, os.path.basename(sample), sample))
 
     def test_broken_records_are_set_aside_and_stop_nothing(self):
-        with Cluster(task_managers=1, slots=1) as cluster:
+        with Cluster(task_managers=1, slots=2) as cluster:
             source = os.path.join(cluster.directory, "mixed.log")
             with open(SAMPLE, "rb") as sample, open(source, "wb") as mixed:
                 mixed.write(sample.read())

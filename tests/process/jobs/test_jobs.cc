@@ -149,7 +149,8 @@ void on_hundredth(weir::StreamExecutionEnvironment& env, const char* name, Act a
 
 }  // namespace
 
-WEIR_JOB(endless) { env.from_source(Numbers(-1, 5'000)).sink_to(Nowhere<Number>()); }
+// Two vertices, so that records are counted between them.
+WEIR_JOB(endless) { env.from_source(Numbers(-1, 5'000)).rebalance().sink_to(Nowhere<Number>()); }
 
 WEIR_JOB(counted) {
   const std::int64_t keys = args.get_or<std::int64_t>("keys", 10);

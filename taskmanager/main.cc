@@ -1,0 +1,34 @@
+// Wiring only: the program with the engine that its workers run. Exit codes: docs/operations.md.
+#include <memory>
+#include <vector>
+
+#include "api/job_library.h"
+#include "api/weir/arguments.h"
+#include "common/base/try.h"
+#include "proto/worker.pb.h"
+#include "taskmanager/control/taskmanager_main.h"
+#include "taskmanager/crash/throw_place.h"
+#include "taskmanager/worker/job_runtime.h"
+
+namespace {
+
+using namespace weir;
+using namespace weir::taskmanager;
+
+Result<StreamGraph> open_graph(const proto::StartWorkerRequest& request) {
+  const proto::JobArtefact& artefact = request.artefact();
+  TRY(JobLibrary library, JobLibrary::open(request.library(), artefact.file_name()));
+  const Arguments arguments(std::vector<std::string>(artefact.arguments().begin(), artefact.arguments().end()));
+  return library.build(artefact.entry(), arguments, {request.configuration().begin(), request.configuration().end()});
+}
+
+std::unique_ptr<TaskRuntime> make_runtime(TaskRuntimeEvents& events) {
+  JobRuntimeSettings settings;
+  settings.open_graph = open_graph;
+  settings.throw_place = last_throw_stack;
+  return std::make_unique<JobRuntime>(std::move(settings), events);
+}
+
+}  // namespace
+
+int main(int argument_count, char** arguments) { return run_taskmanager(argument_count, arguments, make_runtime); }
