@@ -101,9 +101,6 @@ std::uint32_t KeyedStates::declare(StateDeclaration state) {
 }
 
 void throw_unopened_state() { throw std::logic_error("a ValueState was used that never came from context.value_state(); ask for it in open()"); }
-void throw_foreign_key() {
-  throw std::logic_error("a record came to a subtask that does not own its key: the function given to key_by() must answer the same key whenever it is asked");
-}
 void throw_not_keyed(std::string_view state) {
   throw std::logic_error("state \"" + std::string(state) + "\" needs a key: call key_by() before the function that uses it");
 }

@@ -27,7 +27,7 @@ class Batch {
 
   /// Calls visit(row index) for each row, in order. Inlined: write the loop's body as a lambda.
   template <class Visit>
-  void for_each_row(Visit&& visit) const {
+  [[gnu::always_inline]] void for_each_row(Visit&& visit) const {
     if (selection_ == nullptr) {
       for (std::uint32_t row = 0; row < count_; ++row) visit(row);
     } else {

@@ -130,7 +130,7 @@ inline constexpr std::size_t kFieldCount = field_count<T>();
 
 /// Field I of a record, as an lvalue of the object's constness.
 template <std::size_t I, class T>
-constexpr auto& field(T& object) {
+[[gnu::always_inline]] constexpr auto& field(T& object) {
   using Record = std::remove_const_t<T>;
   if constexpr (HasSchema<Record>) {
     return object.*(std::get<I>(Schema<Record>::fields).member);

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "weir/block.h"
 #include "weir/reflect.h"
@@ -132,9 +133,18 @@ constexpr std::size_t slot_size() {
   }
 }
 
+// The three below run for every row and are always inlined, down to the last field: only then are fields that the caller's code does not
+// use left out. Without, the inliner gives up at some record size, and the whole record is read through memory.
+
 /// Bytes that a value takes in the text area.
 template <class T>
-inline std::size_t slot_text_bytes(const T& value) {
+[[gnu::always_inline]] inline std::size_t slot_text_bytes(const T& value);
+template <class T, std::size_t... I>
+[[gnu::always_inline]] inline std::size_t fields_text_bytes(const T& value, std::index_sequence<I...>) {
+  return (slot_text_bytes<FieldType<T, I>>(field<I>(value)) + ... + 0);
+}
+template <class T>
+[[gnu::always_inline]] inline std::size_t slot_text_bytes(const T& value) {
   if constexpr (is_plain<T>()) {
     return 0;
   } else if constexpr (std::is_same_v<T, Text> || std::is_same_v<T, std::string>) {
@@ -142,16 +152,20 @@ inline std::size_t slot_text_bytes(const T& value) {
   } else if constexpr (kIsOptional<T>) {
     return value ? slot_text_bytes(*value) : 0;
   } else if constexpr (kIsRecord<T>) {
-    std::size_t bytes = 0;
-    for_each_index<T>([&](auto index) { bytes += slot_text_bytes(field<index>(value)); });
-    return bytes;
+    return fields_text_bytes(value, std::make_index_sequence<kFieldCount<T>>{});
   } else {
     return encoded_size(value);
   }
 }
 
 template <class T>
-inline void write_slot(const T& value, std::uint8_t* at, TextArea& texts) {
+[[gnu::always_inline]] inline void write_slot(const T& value, std::uint8_t* at, TextArea& texts);
+template <class T, std::size_t... I>
+[[gnu::always_inline]] inline void write_fields(const T& value, std::uint8_t* at, TextArea& texts, std::index_sequence<I...>) {
+  (write_slot<FieldType<T, I>>(field<I>(value), at + slot_offset<T, I>(), texts), ...);
+}
+template <class T>
+[[gnu::always_inline]] inline void write_slot(const T& value, std::uint8_t* at, TextArea& texts) {
   if constexpr (is_plain<T>()) {
     std::memcpy(at, &value, sizeof(T));
   } else if constexpr (std::is_same_v<T, Text> || std::is_same_v<T, std::string>) {
@@ -167,7 +181,7 @@ inline void write_slot(const T& value, std::uint8_t* at, TextArea& texts) {
       std::memset(at + slot_align<V>(), 0, slot_size<V>());
     }
   } else if constexpr (kIsRecord<T>) {
-    for_each_index<T>([&](auto index) { write_slot(field<index>(value), at + slot_offset<T, index>(), texts); });
+    write_fields(value, at, texts, std::make_index_sequence<kFieldCount<T>>{});
   } else {
     const TextRef ref = texts.take(encoded_size(value));
     std::memcpy(at, &ref, sizeof ref);
@@ -177,7 +191,13 @@ inline void write_slot(const T& value, std::uint8_t* at, TextArea& texts) {
 }
 
 template <class T>
-inline void read_slot(const std::uint8_t* at, const std::uint8_t* block_end, T& value) {
+[[gnu::always_inline]] inline void read_slot(const std::uint8_t* at, const std::uint8_t* block_end, T& value);
+template <class T, std::size_t... I>
+[[gnu::always_inline]] inline void read_fields(const std::uint8_t* at, const std::uint8_t* block_end, T& value, std::index_sequence<I...>) {
+  (read_slot<FieldType<T, I>>(at + slot_offset<T, I>(), block_end, field<I>(value)), ...);
+}
+template <class T>
+[[gnu::always_inline]] inline void read_slot(const std::uint8_t* at, const std::uint8_t* block_end, T& value) {
   if constexpr (is_plain<T>()) {
     std::memcpy(&value, at, sizeof(T));
   } else if constexpr (std::is_same_v<T, Text> || std::is_same_v<T, std::string>) {
@@ -198,7 +218,7 @@ inline void read_slot(const std::uint8_t* at, const std::uint8_t* block_end, T& 
       read_slot(at + slot_align<V>(), block_end, *value);
     }
   } else if constexpr (kIsRecord<T>) {
-    for_each_index<T>([&](auto index) { read_slot(at + slot_offset<T, index>(), block_end, field<index>(value)); });
+    read_fields(at, block_end, value, std::make_index_sequence<kFieldCount<T>>{});
   } else {
     TextRef ref;
     std::memcpy(&ref, at, sizeof ref);
@@ -260,15 +280,15 @@ struct RowCodec {
   }
 
   /// Bytes of text that a row of this value takes, beside its kStride bytes.
-  static std::size_t text_bytes(const T& value) { return detail::slot_text_bytes(value); }
+  [[gnu::always_inline]] static std::size_t text_bytes(const T& value) { return detail::slot_text_bytes(value); }
 
   /// The row's value: in place for a plain type, else in `scratch`, whose Texts are then views into the block. What the caller does not use is
   /// not read. Owning members of `scratch` keep their capacity from row to row.
   /// Errors: CorruptRow when a list, map or variant of the row cannot be decoded.
-  static const T& read(const Block& block, std::uint32_t row, T& scratch) {
+  [[gnu::always_inline]] static const T& read(const Block& block, std::uint32_t row, T& scratch) {
     return read_at(block.fixed() + std::size_t{row} * kStride, block.end(), scratch);
   }
-  static const T& read_at(const std::uint8_t* at, const std::uint8_t* block_end, T& scratch) {
+  [[gnu::always_inline]] static const T& read_at(const std::uint8_t* at, const std::uint8_t* block_end, T& scratch) {
     if constexpr (kPlain) {
       return *std::launder(reinterpret_cast<const T*>(at));
     } else {
@@ -285,7 +305,7 @@ struct RowCodec {
   }
 
   /// Writes at a place that is known to have room: kStride bytes, and text_bytes(value) in the text area.
-  static void write_at(const T& value, std::uint8_t* at, detail::TextArea& texts) { detail::write_slot(value, at, texts); }
+  [[gnu::always_inline]] static void write_at(const T& value, std::uint8_t* at, detail::TextArea& texts) { detail::write_slot(value, at, texts); }
 
   /// Appends a row. The block was reset with layout(). Prefix values (time, kind) are the caller's.
   /// @return  false, and nothing is written, when the block has no room for it

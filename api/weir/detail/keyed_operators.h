@@ -12,8 +12,9 @@
 
 namespace weir::detail {
 
-/// Rows ahead of the current one whose state is fetched into the caches.
-inline constexpr std::uint32_t kPrefetchDistance = 8;
+/// Rows ahead of the current one whose state is fetched into the caches: first where it is, then itself.
+inline constexpr std::uint32_t kControlDistance = 24;
+inline constexpr std::uint32_t kEntryDistance = 12;
 
 /// Calls body(row, hash, key) for each row, with the state of rows to come on its way when the table is large.
 template <class K, class Selector, class Body>
@@ -29,9 +30,11 @@ void for_each_key(const Batch& batch, Selector& selector, const StateTable<K>& t
     return;
   }
   for (std::uint32_t i = 0; i < count; ++i) hashes[i] = key_hash(selector.of_row(block, batch.row_at(i)));
-  for (std::uint32_t i = 0; i < count && i < kPrefetchDistance; ++i) table.prefetch(hashes[i]);
+  for (std::uint32_t i = 0; i < count && i < kControlDistance; ++i) table.prefetch_control(hashes[i]);
+  for (std::uint32_t i = 0; i < count && i < kEntryDistance; ++i) table.prefetch_entry(hashes[i]);
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (i + kPrefetchDistance < count) table.prefetch(hashes[i + kPrefetchDistance]);
+    if (i + kControlDistance < count) table.prefetch_control(hashes[i + kControlDistance]);
+    if (i + kEntryDistance < count) table.prefetch_entry(hashes[i + kEntryDistance]);
     const std::uint32_t row = batch.row_at(i);
     const KeyView<K> key = selector.of_row(block, row);
     body(row, hashes[i], key);

@@ -59,18 +59,12 @@ class CollectingOperator : public FunctionOperator<F> {
     Collector<R>& collector = *collector_;
     collector.begin(batch, output);
     this->context_.begin(batch, output);
-    if (collector.inherits()) {
-      reader.for_each(batch, [&](const T& record, std::uint32_t row) {
-        collector.inherit(batch.block(), row);
-        this->context_.set_row(row);
-        body(record);
-      });
-    } else {
-      reader.for_each(batch, [&](const T& record, std::uint32_t row) {
-        this->context_.set_row(row);
-        body(record);
-      });
-    }
+    const bool inherits = collector.inherits();
+    reader.for_each(batch, [&](const T& record, std::uint32_t row) __attribute__((always_inline)) {
+      if (inherits) [[unlikely]] collector.inherit(batch.block(), row);
+      this->context_.set_row(row);
+      body(record);
+    });
     collector.flush();
     this->context_.end();
   }
@@ -83,7 +77,7 @@ class MapOperator final : public CollectingOperator<F, R> {
  public:
   using CollectingOperator<F, R>::CollectingOperator;
   void process(std::uint32_t, Batch& batch, Output& output) override {
-    this->run(reader_, batch, output, [&](const T& record) {
+    this->run(reader_, batch, output, [&](const T& record) __attribute__((always_inline)) {
       if constexpr (std::is_invocable_v<F&, const T&>) {
         this->collector_->collect(std::invoke(this->function_, record));
       } else {
@@ -101,7 +95,7 @@ class FlatMapOperator final : public CollectingOperator<F, R> {
  public:
   using CollectingOperator<F, R>::CollectingOperator;
   void process(std::uint32_t, Batch& batch, Output& output) override {
-    this->run(reader_, batch, output, [&](const T& record) {
+    this->run(reader_, batch, output, [&](const T& record) __attribute__((always_inline)) {
       if constexpr (std::is_invocable_v<F&, const T&, Collector<R>&>) {
         std::invoke(this->function_, record, *this->collector_);
       } else {
@@ -119,7 +113,7 @@ class ProcessOperator final : public CollectingOperator<F, R> {
  public:
   using CollectingOperator<F, R>::CollectingOperator;
   void process(std::uint32_t, Batch& batch, Output& output) override {
-    this->run(reader_, batch, output, [&](const T& record) {
+    this->run(reader_, batch, output, [&](const T& record) __attribute__((always_inline)) {
       if constexpr (std::is_invocable_v<F&, const T&, RuntimeContext&, Collector<R>&>) {
         std::invoke(this->function_, record, this->context_, *this->collector_);
       } else {
@@ -140,7 +134,7 @@ class FilterOperator final : public FunctionOperator<F> {
   void process(std::uint32_t, Batch& batch, Output& output) override {
     this->context_.begin(batch, output);
     std::uint32_t kept = 0;
-    reader_.for_each(batch, [&](const T& record, std::uint32_t row) {
+    reader_.for_each(batch, [&](const T& record, std::uint32_t row) __attribute__((always_inline)) {
       bool keep = false;
       if constexpr (std::is_invocable_v<F&, const T&>) {
         keep = static_cast<bool>(std::invoke(this->function_, record));

@@ -20,7 +20,7 @@ class RowReader {
     const Block& block = batch.block();
     const std::uint8_t* first = block.fixed();
     const std::uint8_t* end = block.end();
-    batch.for_each_row([&](std::uint32_t row) {
+    batch.for_each_row([&](std::uint32_t row) __attribute__((always_inline)) {
       const std::uint8_t* at = first + std::size_t{row} * RowCodec<T>::kStride;
       if constexpr (kRecycled) {
         body(RowCodec<T>::read_at(at, end, scratch_), row);

@@ -19,6 +19,9 @@
 namespace weir::detail {
 
 [[noreturn]] void throw_foreign_key();
+/// Memory for a shard's entries, on huge pages where it is large: random look-ups in gigabytes wait for the page tables otherwise. Null when there is none;
+/// freed with std::free.
+std::uint8_t* allocate_entries(std::size_t bytes);
 
 /// What the table needs to know of one state's value type.
 struct ValueKind {
@@ -233,12 +236,20 @@ class StateTable {
     --size_;
   }
 
-  void prefetch(std::uint64_t hash) const {
+  /// Asks for the control bytes of a hash that will be looked up a while later.
+  void prefetch_control(std::uint64_t hash) const {
+    const Shard& shard = shard_of(hash);
+    if (shard.used != 0) __builtin_prefetch(shard.control + (start_of(hash) & shard.mask));
+  }
+  /// Then, when those have come, for the entry that they point to.
+  void prefetch_entry(std::uint64_t hash) const {
     const Shard& shard = shard_of(hash);
     if (shard.used == 0) return;
     const std::uint32_t at = start_of(hash) & shard.mask;
-    __builtin_prefetch(shard.control + at);
-    __builtin_prefetch(entry_at(shard, at));
+    const std::uint64_t group = load_group(shard, at);
+    const std::uint64_t match = zero_bytes(group ^ (kOnes * (hash & 0x7f)));
+    const std::uint32_t first = match != 0 ? byte_index(match) : 0;
+    __builtin_prefetch(entry_at(shard, (at + first) & shard.mask));
   }
 
   static const View& key(const std::uint8_t* entry) { return reinterpret_cast<const Head*>(entry)->key(); }
@@ -355,7 +366,7 @@ class StateTable {
     grown.mask = capacity - 1;
     grown.room = capacity / 8 * 7;
     grown.control = static_cast<std::uint8_t*>(std::malloc(capacity + kGroup));
-    grown.entries = static_cast<std::uint8_t*>(std::aligned_alloc(64, (std::size_t{capacity} * layout_.stride() + 63) / 64 * 64));
+    grown.entries = allocate_entries(std::size_t{capacity} * layout_.stride());
     if (grown.control == nullptr || grown.entries == nullptr) {
       std::free(grown.control);
       std::free(grown.entries);

@@ -285,7 +285,8 @@ TEST_CASE("state_table: numbers, many of them, with and without prefetch") {
   for (std::int64_t key = 0; key < 200'000; ++key) {
     const std::uint64_t hash = key_hash(key);
     if (subtask_of_key_group(key_group_of(hash, 128), 2, 128) != 1) continue;
-    table.prefetch(hash);
+    table.prefetch_control(hash);
+    table.prefetch_entry(hash);
     std::uint8_t* entry = table.find(hash, key);
     if (entry == nullptr || *static_cast<std::int64_t*>(table.layout().value(entry, 0)) != key * 2) FAIL("key " << key);
   }
