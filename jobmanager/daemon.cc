@@ -64,9 +64,10 @@ Result<void> Daemon::start() {
   dispatcher_->start();
   task_managers_.start(*dispatcher_);
   gate_.start("wait for signals", wait_for_signals());
+  TRY_VOID(write_ports());
   LOG_INFO("JobManager {} is ready: RPC {}, blobs {}, REST {}", incarnation_, advertised(options_.rpc, rpc_port()),
            advertised(options_.blob, blob_port()), advertised(options_.rest, rest_port()));
-  return write_ports();
+  return {};
 }
 
 Result<void> Daemon::open_store() {
@@ -143,21 +144,26 @@ Async<void> Daemon::wait_for_signals() {
   ::_exit(kExitedByForce);
 }
 
-Async<void> Daemon::serve() {
-  co_await stop_.wait();
+Async<Result<void>> Daemon::run() {
+  const Result<void> started = start();
+  if (started.ok()) co_await stop_.wait();
   co_await drain();
-  LOG_INFO("the JobManager has ended");
+  if (started.ok()) LOG_INFO("the JobManager has ended");
+  co_return started;
 }
 
+/// Of what has been started, which may be a part when something could not be.
 Async<void> Daemon::drain() {
-  auto stop_rest = [this] { http_->stop(kRestGrace); };
-  co_await run_blocking(pool_, std::move(stop_rest));
-  co_await rest_backend_->close();
-  co_await dispatcher_->close();
+  if (http_ != nullptr) {
+    auto stop_rest = [this] { http_->stop(kRestGrace); };
+    co_await run_blocking(pool_, std::move(stop_rest));
+  }
+  if (rest_backend_ != nullptr) co_await rest_backend_->close();
+  if (dispatcher_ != nullptr) co_await dispatcher_->close();
   const SteadyTime deadline = clock_.now() + options_.shutdown_timeout;
   co_await task_managers_.close(deadline);
-  co_await rpc_server_->close();
-  co_await blob_server_->close();
+  if (rpc_server_ != nullptr) co_await rpc_server_->close();
+  if (blob_server_ != nullptr) co_await blob_server_->close();
   co_await gate_.close();
 }
 

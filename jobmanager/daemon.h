@@ -33,7 +33,7 @@
 namespace weir::jobmanager {
 
 /// Wires the parts; has no logic of its own.
-/// Lives on: the control thread. Owned by main. start() before the control thread runs, then serve() on it.
+/// Lives on: the control thread. Owned by main. Made before the control thread runs, then run() on it, once.
 class Daemon {
  public:
   /// @param control       not running yet
@@ -41,11 +41,10 @@ class Daemon {
   Daemon(ControlThread& control, DaemonOptions options, LibraryReader read_library);
   ~Daemon();
 
-  /// Binds all listeners, opens the store, begins to serve, writes the ports file.
-  /// Errors: a sentence that names the option or the path at fault; nothing is left behind.
-  Result<void> start();
-  /// Until stop() or a signal (SIGTERM, SIGINT): then ends jobs and connections in order. A second signal ends the process at once.
-  Async<void> serve();
+  /// Binds all listeners, opens the store, writes the ports file; serves until stop() or a signal (SIGTERM, SIGINT); then ends jobs and
+  /// connections in order. A second signal ends the process at once.
+  /// Errors: why it did not start: a sentence that names the option or the path at fault. Nothing is left behind.
+  Async<Result<void>> run();
   void stop();
 
   std::uint16_t rest_port() const { return http_->port(); }
@@ -53,6 +52,7 @@ class Daemon {
   std::uint16_t blob_port() const { return blob_server_->port(); }
 
  private:
+  Result<void> start();
   Result<void> open_store();
   Result<void> listen();
   Result<void> start_rest();

@@ -102,10 +102,8 @@ int run(const StartCommand& command, int argc, char** argv) {
 
   ControlThread control("control");
   Daemon daemon(control, std::move(options).value(), read_library_notes);
-  auto started = daemon.start();
-  if (!started.ok()) return failed(started.error(), !command.log_file.empty());
-  control.run_to_end(daemon.serve());
-  return 0;
+  const Result<void> ended = control.run_to_end(daemon.run());
+  return ended.ok() ? 0 : failed(ended.error(), !command.log_file.empty());
 }
 
 }  // namespace
