@@ -60,7 +60,7 @@ class DistTest(unittest.TestCase):
         for command in (["meson", "setup", "build"], ["meson", "compile", "-C", "build"], ["meson", "test", "-C", "build"]):
             run = self.call(*command, cwd=project)
             self.assertEqual(run.returncode, 0, run.stdout[-2000:] + run.stderr[-2000:])
-        planned = self.call(weir, "plan", os.path.join(project, "build", "my-job.so"))
+        planned = self.call(weir, "plan", os.path.join(project, "build", "my-job.so"), "--input", "file:" + os.path.join(project, "README.md"))
         self.assertEqual(planned.returncode, 0, planned.stderr)
         again = self.call(weir, "new", "my-job", cwd=self.directory)
         self.assertNotEqual(again.returncode, 0)

@@ -162,7 +162,7 @@ class CancelTest(unittest.TestCase):
             cluster.wait_for_state(job, "FINISHED")
             status, _, body = cluster.request("PATCH", f"/jobs/{job}?mode=cancel")
             self.assertEqual(status, 409)
-            self.assertIn("already reached another terminal state", body["errors"][0])
+            self.assertIn("FINISHED", body["errors"][0])
 
 
 class SlotTest(unittest.TestCase):
