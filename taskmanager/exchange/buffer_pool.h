@@ -36,6 +36,8 @@ class SlotBlockPool final : public BlockPool {
 
   Block* take(std::uint32_t capacity) override;
   void give(Block* block) noexcept override;
+  /// Takes in what other threads have given: `used` counts it until then. `take` does so when it needs to.
+  void collect_returned() noexcept;
 
   PoolUsage usage() const noexcept;
 
@@ -45,7 +47,6 @@ class SlotBlockPool final : public BlockPool {
   static constexpr std::uint64_t kSlabBytes = std::uint64_t{2} << 20;
 
  private:
-  void collect_returned() noexcept;
   bool map_slab();
   Block* map_single(std::uint32_t capacity);
   void put_back(Block* block) noexcept;

@@ -66,6 +66,7 @@ class Connection final : public PollWatcher, private FrameSink {
   /// Ends it with a reason, telling the events. Nothing when it has ended.
   void end(const Error& reason);
 
+  bool is_connecting() const { return state_ == State::connecting; }
   bool is_proven() const { return state_ == State::proven; }
   bool has_ended() const { return state_ == State::ended; }
   bool has_unsent() const { return !queue_.empty(); }

@@ -21,6 +21,8 @@ constexpr std::int64_t kBackoffFirstUs = 10'000;
 constexpr std::int64_t kBackoffMaxUs = 500'000;
 /// How often a name that is being resolved is looked at; its answer also wakes the loop.
 constexpr std::int64_t kLookAgainUs = 5'000;
+/// A loop that was away longer than this was held up by user code.
+constexpr std::int64_t kAwayUs = 1'000'000;
 /// Channels that a consuming slot may have opened before their producers are here.
 constexpr std::size_t kPendingMax = 65'536;
 
@@ -375,8 +377,17 @@ void SlotConnections::close_if_unused(Link& link) {
   link.is_dead = true;  // the socket closes with it; the producer's end has no channel left that would mind
 }
 
+void SlotConnections::put_off_deadlines(std::int64_t by_us) {
+  for (auto& link : links_) {
+    link->prove_by_us += by_us;
+    for (const auto& [channel, input] : link->inputs) input->deadline_us_ += by_us;
+  }
+}
+
 bool SlotConnections::on_time(std::int64_t now_us) {
   now_us_ = now_us;
+  if (last_seen_us_ != 0 && now_us - last_seen_us_ > kAwayUs) put_off_deadlines(now_us - last_seen_us_);
+  last_seen_us_ = now_us;
   bool has_worked = false;
   for (auto& entry : links_) {
     Link& link = *entry;
@@ -392,6 +403,8 @@ bool SlotConnections::on_time(std::int64_t now_us) {
       dial(link);
       has_worked |= link.connection != nullptr;
     }
+    // Once there is a connection the producer's worker is there, and its task will come or the JobManager will end this one.
+    if (link.connection != nullptr && !link.connection->is_connecting()) continue;
     for (auto at = link.inputs.begin(); at != link.inputs.end();) {
       RemoteInput& input = *at->second;
       if (input.is_connected_ || input.deadline_us_ > now_us) {
@@ -419,6 +432,7 @@ std::int64_t SlotConnections::next_time_us() const {
     }
     if (link->connection == nullptr && !link->inputs.empty())
       next = std::min(next, link->lookup != nullptr ? now_us_ + kLookAgainUs : link->dial_at_us);
+    if (link->connection != nullptr && !link->connection->is_connecting()) continue;
     for (const auto& [channel, input] : link->inputs)
       if (!input->is_connected_) next = std::min(next, input->deadline_us_);
   }

@@ -47,9 +47,9 @@ class SlotConnections final : private ConnectionEvents {
  public:
   struct Settings {
     Connection::Settings connection;
-    std::int64_t connect_timeout_us = 30'000'000;  ///< for a channel, from the consumer's deployment to the producer's answer
+    std::int64_t connect_timeout_us = 30'000'000;  ///< for a consumer, from its deployment to a connection with the producer's worker
     std::int64_t prove_timeout_us = 10'000'000;    ///< for an accepted connection
-    std::size_t unproven_max = 64;                 ///< accepted connections that have not proved themselves
+    std::size_t unproven_max = 256;                ///< accepted connections that have not proved themselves
   };
   SlotConnections(Settings settings, Poller& poller, BlockPool& pool, Waker& waker, HostResolver& resolver);
   ~SlotConnections() override;
@@ -69,6 +69,9 @@ class SlotConnections final : private ConnectionEvents {
   bool flush();
   /// Dials, gives up, drops. @return  whether anything was done
   bool on_time(std::int64_t now_us);
+  /// The loop has slept until now. Time that it neither slept nor came here was user code's, and counts for no deadline: what the
+  /// peers have answered meanwhile waits in the sockets.
+  void awake(std::int64_t now_us) { last_seen_us_ = now_us; }
   /// When on_time has something to do, if nothing happens before; INT64_MAX: never.
   std::int64_t next_time_us() const;
   bool is_empty() const { return links_.empty(); }
@@ -85,6 +88,7 @@ class SlotConnections final : private ConnectionEvents {
   Result<void> on_producer_frame(Link& link, const FrameHeader& header, std::string_view payload);
   Result<void> open_channel(Link& link, const FrameHeader& header, std::string_view payload);
   void close_if_unused(Link& link);
+  void put_off_deadlines(std::int64_t by_us);
 
   void on_proven(Connection& connection) override;
   BlockTarget block_target(Connection& connection, std::uint32_t channel) override;
@@ -102,6 +106,7 @@ class SlotConnections final : private ConnectionEvents {
   std::vector<std::unique_ptr<Link>> links_;
   std::map<ChannelKey, RemoteOutput*> offered_;  // not opened by their consumers yet
   std::int64_t now_us_ = 0;
+  std::int64_t last_seen_us_ = 0;  // when on_time or awake was called last; 0: never
 };
 
 }  // namespace weir::taskmanager

@@ -72,7 +72,10 @@ void SlotLoop::cancel(const ExecutionId& execution) { post(Cancel{execution}); }
 void SlotLoop::accept(UniqueFd socket) { post(Accept{std::move(socket)}); }
 void SlotLoop::ask_to_stop() { post(Stop{}); }
 void SlotLoop::join() {
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable()) {
+    thread_.join();
+    pool_.adopt();
+  }
   const std::lock_guard lock(mutex_);
   mail_.clear();  // its channels hold blocks of other slots, whose pools are still there
 }
@@ -222,8 +225,8 @@ bool SlotLoop::step(Running& running) {
 
 bool SlotLoop::poll_sockets() {
   rounds_since_poll_ = 0;
-  const bool has_worked = connections_->on_time(clock_.now_us());
-  return poller_.wait(0) > 0 || has_worked;
+  const bool has_worked = poller_.wait(0) > 0;
+  return connections_->on_time(clock_.now_us()) || has_worked;
 }
 
 void SlotLoop::remove_over() {
@@ -253,11 +256,14 @@ void SlotLoop::rest() {
     idle_since_us_ = 0;
     return;
   }
+  pool_.collect_returned();
   const std::int64_t wake_us = next_wake_us();
   const std::int64_t timeout_us = wake_us == kNever ? -1 : std::max<std::int64_t>(wake_us - clock_.now_us(), 0);
   poller_.wait(timeout_us == 0 ? 1 : timeout_us);
   waker_.unpark();
   idle_since_us_ = 0;
+  clock_.read();
+  connections_->awake(clock_.now_us());
 }
 
 }  // namespace weir::taskmanager

@@ -427,3 +427,34 @@ TEST_CASE("job_runtime: a build function that makes another graph is refused wit
   CHECK(started.error().message.find("another") != std::string::npos);
   CHECK(started.error().message.find("every time") != std::string::npos);
 }
+
+TEST_CASE("job_runtime: 64 by 64 subtasks on 64 slots exchange by key within their buffers") {
+  const auto seen = std::make_shared<Seen>();
+  ClusterSettings settings{.slots = 64, .pool_bytes = std::uint64_t{64} * 12 << 20};
+  EngineCluster cluster(settings, [&] {
+    RowGraph rows;
+    const auto source = rows.source(64, source_of(20'000));
+    rows.sink(64, {source}, PartitionerKind::hash, fold_into(seen));
+    return rows.graph();
+  });
+  CHECK(run(cluster) == "");
+  CHECK(seen->by_key == plain_fold(64, 20'000));
+  // All blocks are home soon after the last task's end: each slot takes in its own before it sleeps.
+  const auto used = [&] {
+    std::uint64_t bytes = 0;
+    for (std::uint32_t slot = 0; slot < 64; ++slot) bytes += cluster.runtime(0).pool_usage(slot).used;
+    return bytes;
+  };
+  for (int look = 0; look < 2000 && used() != 0; ++look) {
+    cluster.cancel();  // wakes the slots
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  CHECK(used() == 0);
+  std::uint64_t peak = 0;
+  for (std::uint32_t slot = 0; slot < 64; ++slot) {
+    const auto usage = cluster.runtime(0).pool_usage(slot);
+    CHECK(usage.peak <= usage.limit);
+    peak = std::max(peak, usage.peak);
+  }
+  MESSAGE("largest pool: " << peak / 1024 << " KiB of " << cluster.runtime(0).pool_usage(0).limit / 1024);
+}

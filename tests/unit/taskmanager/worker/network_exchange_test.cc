@@ -263,3 +263,29 @@ TEST_CASE("network exchange: cancelling one end leaves the other waiting, not fa
   CHECK(cluster.wait_for(proto::CANCELED));
   CHECK(all_of(cluster.failures()) == "");
 }
+
+TEST_CASE("network exchange: user code that holds its slot up costs no channel its deadline") {
+  /// Opens slowly: its slot answers nobody meanwhile.
+  struct Slow final : Operator {
+    Result<void> open(OperatorContext& context) override {
+      if (context.subtask_index() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1600));
+      return {};
+    }
+    void process(std::uint32_t, Batch& batch, Output& output) override { output.emit(batch); }
+  };
+  const auto seen = std::make_shared<Seen>();
+  auto settings = two_machines();
+  settings.connect_timeout_us = 500'000;
+  EngineCluster cluster(settings, [&] {
+    RowGraph graph;
+    const auto source = graph.source(2, [] { return std::make_unique<RowSource>(10'000, 1000, numbered); });
+    const auto slow = graph.transform(2, source, PartitionerKind::hash, [] { return std::make_unique<Slow>(); });
+    graph.sink(2, {slow}, PartitionerKind::rebalance, [&] { return std::make_unique<FoldSink>(seen, std::function<bool()>(), false); });
+    return graph.graph();
+  });
+  REQUIRE(cluster.start().ok());
+  REQUIRE(cluster.deploy().ok());
+  CHECK(cluster.wait_for(proto::FINISHED));
+  CHECK(all_of(cluster.failures()) == "");
+  CHECK(seen->by_key == plain_fold(2, 10'000));
+}
