@@ -1,6 +1,7 @@
-// For the tests of jobs: operators stepped by hand under a virtual clock. Link libweir-testing.so.
+// For the tests of jobs: operators stepped by hand under a virtual clock, and a real cluster of child processes. Link libweir-testing.so.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -216,6 +217,69 @@ class OperatorHarness {
   std::map<std::string, std::shared_ptr<void>> sides_;
   std::optional<std::string> snapshot_;
   bool is_open_ = false;
+};
+
+struct MiniClusterOptions {
+  int task_managers = 1;
+  int slots_per_task_manager = 2;
+  /// Further settings of all daemons, as in config.yaml.
+  std::map<std::string, std::string> options;
+  /// A distribution, or where Weir is installed (its bin has the daemons). Empty: WEIR_HOME, else where libweir-testing.so lies.
+  std::string home;
+  /// How long any wait may take that does not say otherwise.
+  std::chrono::milliseconds deadline{20'000};
+};
+
+struct MiniClusterJob {
+  std::string library;  ///< path of the job library
+  std::string entry;    ///< empty: the only one
+  std::vector<std::string> arguments;
+  int parallelism = 0;  ///< 0: the cluster's
+  std::map<std::string, std::string> configuration;
+};
+
+/// One JobManager and some TaskManagers as child processes, on ports that the kernel chose, in a temporary folder of their own:
+///     MiniCluster cluster;
+///     const std::string job = cluster.submit({.library = "build/word_count.so", .arguments = {"--input", path}});
+///     CHECK(cluster.wait_for_end(job) == "FINISHED");
+/// The daemons end with the object, and with the thread that made it, however that ends. Time is real; OperatorHarness has the virtual clock.
+/// Lives on: one thread. Errors of every call: std::runtime_error, one sentence, with the end of the log where a daemon failed.
+class MiniCluster {
+ public:
+  explicit MiniCluster(MiniClusterOptions options = {});
+  MiniCluster(const MiniCluster&) = delete;
+  MiniCluster& operator=(const MiniCluster&) = delete;
+  ~MiniCluster();
+
+  /// "127.0.0.1:40123", for `weir -m`.
+  std::string rest_address() const;
+  /// Uploads the library and runs the job.
+  /// @return  the job's id
+  std::string submit(const MiniClusterJob& job);
+  /// Flink's word: "RUNNING", "FINISHED", "FAILED", ...
+  std::string state(const std::string& job_id);
+  /// Waits until the job has that state; an error when it ends in another one.
+  void wait_for_state(const std::string& job_id, const std::string& state);
+  /// Waits until the job has ended, and gives the state that it ended in.
+  std::string wait_for_end(const std::string& job_id);
+  std::string wait_for_end(const std::string& job_id, std::chrono::milliseconds deadline);
+  void cancel(const std::string& job_id);
+  /// What the job failed of; empty when it did not.
+  std::string root_exception(const std::string& job_id);
+  /// What jobs have printed, over all TaskManagers.
+  std::string printed();
+  /// The JSON answer of GET at a path of the REST API: "/jobs/overview". Any status but 200 is an error.
+  std::string get(const std::string& path);
+
+  void add_task_manager();
+  /// SIGKILL, as a machine that fails.
+  void kill_task_manager(int index);
+  /// The folder with logs; gone with the object.
+  const std::string& directory() const;
+
+ private:
+  class Parts;
+  std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace weir::testing
