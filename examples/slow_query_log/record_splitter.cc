@@ -31,9 +31,9 @@ std::string_view line_before(std::string_view window, size_t at) {
   if (at == 0) return {};
   const size_t end = at - 1;
   const size_t floor = end > kHeaderBytesMax ? end - kHeaderBytesMax : 0;
-  size_t begin = end;
-  while (begin > floor && window[begin - 1] != '\n') --begin;
-  if (begin == floor && floor != 0 && window[begin - 1] != '\n') return {};
+  const void* newline = ::memrchr(window.data() + floor, '\n', end - floor);
+  if (newline == nullptr && floor != 0 && window[floor - 1] != '\n') return {};
+  const size_t begin = newline == nullptr ? floor : static_cast<size_t>(static_cast<const char*>(newline) - window.data()) + 1;
   return window.substr(begin, end - begin);
 }
 

@@ -292,16 +292,26 @@ class Header {
   }
 
   const char* field(std::string_view name, std::string_view value) {
-    if (name == "Query_time") {
-      has_query_time_ = true;
-      return read_seconds(value, query_.query_time_us) ? nullptr : "Query_time is not a number of seconds";
+    // By length first: this runs for every word of every header.
+    switch (name.size()) {
+      case 6:
+        if (name == "Schema" && !value.empty()) query_.schema = value;
+        break;
+      case 9:
+        if (name == "Lock_time") return read_seconds(value, query_.lock_time_us) ? nullptr : "Lock_time is not a number of seconds";
+        if (name == "Rows_sent") return read_count(value, query_.rows_sent) ? nullptr : "Rows_sent is not a count";
+        if (name == "Thread_id") read_count(value, query_.connection_id);
+        break;
+      case 10:
+        if (name != "Query_time") break;
+        has_query_time_ = true;
+        return read_seconds(value, query_.query_time_us) ? nullptr : "Query_time is not a number of seconds";
+      case 13:
+        if (name == "Rows_examined") return read_count(value, query_.rows_examined) ? nullptr : "Rows_examined is not a count";
+        if (name == "Rows_affected") return read_count(value, query_.rows_affected) ? nullptr : "Rows_affected is not a count";
+        break;
+      default: break;
     }
-    if (name == "Lock_time") return read_seconds(value, query_.lock_time_us) ? nullptr : "Lock_time is not a number of seconds";
-    if (name == "Rows_sent") return read_count(value, query_.rows_sent) ? nullptr : "Rows_sent is not a count";
-    if (name == "Rows_examined") return read_count(value, query_.rows_examined) ? nullptr : "Rows_examined is not a count";
-    if (name == "Rows_affected") return read_count(value, query_.rows_affected) ? nullptr : "Rows_affected is not a count";
-    if (name == "Thread_id") read_count(value, query_.connection_id);
-    if (name == "Schema" && !value.empty()) query_.schema = value;
     return nullptr;
   }
 
