@@ -44,7 +44,9 @@ start_daemon() {
   base=$log_dir/weir-$ident-$kind-$number-$(hostname)
   ports=$base.ports
   rm -f "$ports"
-  setsid "$WEIR_HOME/bin/$kind" --log-file "$base.log" --ports-file "$ports" "$@" >"$base.out" 2>&1 </dev/null &
+  : >"$base.out"
+  # Appended to by the TaskManager as well: what jobs print.
+  setsid "$WEIR_HOME/bin/$kind" --log-file "$base.log" --ports-file "$ports" "$@" >>"$base.out" 2>&1 </dev/null &
   pid=$!
   disown
   printf '%s\n' "$pid" >>"$(pid_file "$kind")"

@@ -26,6 +26,7 @@ using namespace asio::experimental::awaitable_operators;
 constexpr std::chrono::seconds kStopGrace{1};
 constexpr std::chrono::seconds kBrokenGrace{2};
 constexpr std::chrono::seconds kCancelCallTime{10};
+constexpr std::size_t kWorkerOutputsKept = 100;  // files of workers that have ended
 constexpr std::size_t kCancelledEarlyMax = 100'000;
 constexpr std::uint64_t kNoEpoch = 0;  // a worker knows no other TaskManager
 
@@ -130,6 +131,8 @@ Async<Result<void>> JobWorker::start(const proto::DeployRequest& request, std::u
   share_ = context_.slot_memory * slot_count;
   ArtefactWanted wanted{.key = request.artefact().blob_key(), .bytes = request.artefact().bytes(), .blob_address = request.blob_address()};
   CO_TRY(artefact_, co_await context_.artefacts.lease(std::move(wanted), deadline));
+  auto clean = [prefix = context_.process.output_prefix] { remove_old_outputs(prefix, kWorkerOutputsKept); };
+  co_await run_blocking(context_.pool, std::move(clean));
   if (is_ending_) co_return Error::external(ErrorCode::cancelled, "the job was ended while its artefact was fetched");
   CO_TRY_VOID(start_process());
   auto started = co_await call_start_worker(request, slot_count, deadline);

@@ -5,10 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "common/base/try.h"
 #include "common/observe/log.h"
@@ -62,6 +65,25 @@ Result<void> OutputFile::open() {
   struct stat status {};
   size_ = ::fstat(file_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
   return {};
+}
+
+void remove_old_outputs(const std::string& prefix, std::size_t kept) {
+  namespace fs = std::filesystem;
+  const fs::path whole(prefix);
+  const std::string begin = whole.filename().string() + "-";
+  std::vector<std::pair<fs::file_time_type, fs::path>> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(whole.parent_path(), error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(begin) || !name.ends_with(".out") || !entry.is_regular_file(error)) continue;
+    files.emplace_back(entry.last_write_time(error), entry.path());
+  }
+  if (files.size() <= kept) return;
+  std::ranges::sort(files, std::ranges::greater());
+  for (auto file = files.begin() + static_cast<std::ptrdiff_t>(kept); file != files.end(); ++file) {
+    fs::remove(file->second, error);
+    fs::remove(file->second.string() + ".1", error);
+  }
 }
 
 }  // namespace weir::taskmanager

@@ -38,4 +38,7 @@ class OutputFile {
   Event idle_;
 };
 
+/// Removes the oldest files `<prefix>-*.out` (with their `.1`) beyond the newest `kept`. Blocks; what cannot be removed stays.
+void remove_old_outputs(const std::string& prefix, std::size_t kept);
+
 }  // namespace weir::taskmanager

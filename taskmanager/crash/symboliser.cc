@@ -12,6 +12,7 @@
 #include <iterator>
 #include <memory>
 
+#include "common/base/text.h"
 #include "taskmanager/crash/memory_maps.h"
 
 namespace weir::taskmanager {
@@ -186,9 +187,10 @@ std::string render_stack(const std::vector<StackFrame>& frames) {
       close_run();
       return text + fmt::format("    ({} more frames of the engine's event loop)\n", frames.size() - i);
     }
-    std::string line = "    at " + (frame.function.empty() ? fmt::format("0x{:x}", frame.address) : frame.function);
-    if (!frame.file.empty()) line += fmt::format(" ({}:{})", frame.file, frame.line);
-    if (!frame.module.empty()) line += fmt::format(" [{}+0x{:x}]", shown_module(frame.module), frame.offset);
+    // Names come out of files and out of a broken process: they are made fit for a terminal.
+    std::string line = "    at " + (frame.function.empty() ? fmt::format("0x{:x}", frame.address) : printable(frame.function, kNameBytesMax + 3));
+    if (!frame.file.empty()) line += fmt::format(" ({}:{})", printable(frame.file, kNameBytesMax), frame.line);
+    if (!frame.module.empty()) line += fmt::format(" [{}+0x{:x}]", printable(shown_module(frame.module), kNameBytesMax), frame.offset);
     line += '\n';
     if (line == last) {
       ++repeated;

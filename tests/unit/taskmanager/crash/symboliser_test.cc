@@ -66,3 +66,11 @@ TEST_CASE("symboliser: the event loop below a stack is counted, not shown") {
   const StackFrame loop{.address = 2, .module = "", .offset = 0, .function = "boost::asio::detail::scheduler::run()", .file = "", .line = 0};
   CHECK(render_stack({mine, loop, mine, loop}) == "    at f()\n    (3 more frames of the engine's event loop)\n");
 }
+
+TEST_CASE("symboliser: control characters in names of modules and functions do not reach the text") {
+  const StackFrame frame{.address = 1, .module = "/x/a\x1b[2J.so", .offset = 2, .function = "f\n\x1b()", .file = "c\r.cc", .line = 3};
+  const std::string text = render_stack({frame});
+  CHECK(text.find('\x1b') == std::string::npos);
+  CHECK(text.find('\r') == std::string::npos);
+  CHECK(text.find('\n') == text.size() - 1);
+}
