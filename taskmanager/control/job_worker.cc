@@ -161,7 +161,8 @@ Async<Result<void>> JobWorker::call_start_worker(const proto::DeployRequest& req
   message.set_secret(request.secret());
   *message.mutable_graph() = request.graph();
   message.set_slots(context_.slots);
-  message.set_block_pool_bytes((context_.slot_network * slot_count).bytes());
+  // Of all slots together, though this job may have few of them: each slot in use takes its part.
+  message.set_block_pool_bytes((context_.slot_network * context_.slots).bytes());
   message.set_memory_bytes(share_.bytes());
   message.set_task_manager_id(context_.task_manager_id);
   message.set_temporary_directory(context_.temporary_directory);
