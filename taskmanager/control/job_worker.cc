@@ -135,7 +135,7 @@ Async<Result<void>> JobWorker::start(const proto::DeployRequest& request, std::u
   co_await run_blocking(context_.pool, std::move(clean));
   if (is_ending_) co_return Error::external(ErrorCode::cancelled, "the job was ended while its artefact was fetched");
   CO_TRY_VOID(start_process());
-  auto started = co_await call_start_worker(request, slot_count, deadline);
+  auto started = co_await call_start_worker(request, deadline);
   if (started.ok()) co_return Result<void>();
   co_return co_await start_failure(std::move(started).error());
 }
@@ -151,7 +151,7 @@ Result<void> JobWorker::start_process() {
   return {};
 }
 
-Async<Result<void>> JobWorker::call_start_worker(const proto::DeployRequest& request, std::uint32_t slot_count, SteadyTime deadline) {
+Async<Result<void>> JobWorker::call_start_worker(const proto::DeployRequest& request, SteadyTime deadline) {
   proto::StartWorkerRequest message;
   message.set_job(job_.to_bytes());
   message.set_job_name(job_name_);

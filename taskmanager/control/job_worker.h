@@ -106,7 +106,7 @@ class JobWorker {
   Async<Result<void>> ensure_started(const proto::DeployRequest& request, std::uint32_t slot_count, SteadyTime deadline);
   Async<Result<void>> start(const proto::DeployRequest& request, std::uint32_t slot_count, SteadyTime deadline);
   Result<void> start_process();
-  Async<Result<void>> call_start_worker(const proto::DeployRequest& request, std::uint32_t slot_count, SteadyTime deadline);
+  Async<Result<void>> call_start_worker(const proto::DeployRequest& request, SteadyTime deadline);
   Async<Result<void>> start_failure(Error error);
   std::vector<proto::TaskDescriptor> take_new_tasks(const proto::DeployRequest& request);
 
