@@ -49,6 +49,8 @@ Result<ClientSettings> client_settings(const config::Configuration& configuratio
   }
   TRY(config::Duration connect, configuration.get(config::kRestConnectionTimeout));
   TRY(ByteCount answer, configuration.get(config::kRestClientMaxContentLength));
+  TRY(config::Duration submit, configuration.get(config::kWebTimeout));
+  settings.submit_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(submit);
   TRY(config::Duration delay, configuration.get(config::kRestRetryDelay));
   TRY(settings.retries_max, configuration.get(config::kRestRetryMaxAttempts));
   settings.http.connect_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(connect);

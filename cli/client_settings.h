@@ -14,6 +14,7 @@ namespace weir::cli {
 struct ClientSettings {
   http::Address address;
   http::ClientOptions http;
+  std::chrono::milliseconds submit_timeout{600'000};  ///< for an upload's check and a plan: as long as the server may take
   int retries_max = 20;                          ///< of a question that may be repeated
   std::chrono::milliseconds retry_delay{3'000};  ///< between two of them
 };

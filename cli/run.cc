@@ -108,7 +108,9 @@ std::chrono::milliseconds next_pause(std::chrono::milliseconds last) { return st
 Result<int> run(const RunVerb& verb, const std::map<std::string, std::string>& configuration, const ClientSettings& settings,
                 Console& console) {
   TRY_VOID(check_arguments(verb.program.arguments));
-  RestClient client(settings.address, settings.http);
+  http::ClientOptions options = settings.http;
+  options.read_timeout = settings.submit_timeout;
+  RestClient client(settings.address, options);
   std::string job_id;
   {
     TRY(Upload upload, Upload::make(client, verb.program, console));

@@ -222,7 +222,10 @@ std::string job_accumulators_view(const JobDetails& job) {
   json::array accumulators;
   std::map<std::string, std::uint64_t> totals;
   for (const VertexDetails& vertex : job.vertices) {
-    for (const auto& [name, value] : total_of(vertex.subtasks).user) totals[name] += value;
+    for (const auto& [name, value] : total_of(vertex.subtasks).user) {
+      // The engine's own counts of an operator are metrics, no accumulators.
+      if (!name.ends_with(".numRecordsIn") && !name.ends_with(".numRecordsOut")) totals[name] += value;
+    }
   }
   for (const auto& [name, value] : totals) {
     json::object object;
