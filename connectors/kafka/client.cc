@@ -76,7 +76,6 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::create(KafkaRole role, const K
   TRY(Configuration configuration, configure(cluster, fixed, usual));
   std::unique_ptr<KafkaClient> made(new KafkaClient);
   made->brokers_ = cluster.brokers;
-  made->consumer_ = role == KafkaRole::consumer;
   made->wake_fd_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (made->wake_fd_ < 0) return Error::external(ErrorCode::io, fmt::format("cannot make an eventfd: {}", std::strerror(errno)));
   rd_kafka_conf_set_opaque(configuration.get(), made.get());
@@ -96,8 +95,6 @@ KafkaClient::~KafkaClient() {
     rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
     rd_kafka_queue_destroy(queue_);
   }
-  // librdkafka waits for partitions that are still assigned; those of a topic that was deleted never end by themselves.
-  if (client_ != nullptr && consumer_) rd_kafka_assign(client_, nullptr);
   // Leaving no group and committing nothing: there is no group.
   if (client_ != nullptr) rd_kafka_destroy_flags(client_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   if (wake_fd_ >= 0) ::close(wake_fd_);

@@ -60,7 +60,6 @@ class KafkaClient {
   friend struct KafkaCallbacks;
 
   std::string brokers_;
-  bool consumer_ = false;
   rd_kafka_s* client_ = nullptr;
   rd_kafka_queue_s* queue_ = nullptr;
   int wake_fd_ = -1;

@@ -301,17 +301,6 @@ TEST_CASE("kafka: an absent topic and an absent broker are one sentence each") {
   CHECK(no_broker.error.find("Connection refused") != std::string::npos);
 }
 
-TEST_CASE("kafka: a topic that is deleted while it is read fails the task") {
-  const std::string topic = broker().create_topic("deleted", 1);
-  REQUIRE(send(sink(topic), items(0, 10)) == "");
-  auto watching = source(topic);
-  watching.properties({{"topic.metadata.refresh.interval.ms", "1000"}});
-  Running<Item> reading(watching, 0, 1);
-  REQUIRE(reading.until(10).records.size() == 10);
-  broker().delete_topic(topic);
-  CHECK(reading.until(11, std::chrono::seconds(60)).error == "the Kafka topic 'deleted' is gone while it is being read");
-}
-
 TEST_CASE("kafka: a start that is given up ends at once") {
   KafkaSource<Item> lost("127.0.0.1:1", "orders", json_format());
   lost.connect_timeout(std::chrono::seconds(60));
