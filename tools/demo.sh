@@ -30,7 +30,8 @@ broker_dir=$work/kafka
 
 finish() {
   local status=$?
-  trap - EXIT INT TERM
+  trap - EXIT
+  trap '' INT TERM  # a second Ctrl-C must not leave half of it running
   echo
   echo "Stopping what the demo started."
   "$dist/bin/taskmanager.sh" stop-all >/dev/null || true
