@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <filesystem>
 
@@ -126,6 +127,18 @@ Result<std::vector<JobLine>> RestClient::jobs() {
 Result<void> RestClient::cancel(const std::string& job_id) {
   TRY(std::string ignored, ask("PATCH", fmt::format("/v1/jobs/{}?mode=cancel", http::percent_encode(job_id)), ""));
   return {};
+}
+
+Result<std::string> RestClient::why_waiting(const std::string& job_id) {
+  TRY(std::vector<JobLine> all, jobs());
+  const auto waits = [&](const JobLine& job) { return job.id == job_id && job.state == "CREATED"; };
+  if (std::none_of(all.begin(), all.end(), waits)) return std::string();
+  TRY(std::string body, ask("GET", "/v1/overview", ""));
+  return read_json(body, [](const json::object& overview) {
+    return fmt::format("the job waits for slots: {} of {} are free, on {} TaskManagers; start more of them, or cancel and run it with a smaller -p",
+                       overview.at("slots-available").to_number<int>(), overview.at("slots-total").to_number<int>(),
+                       overview.at("taskmanagers").to_number<int>());
+  });
 }
 
 Result<std::optional<JobResult>> RestClient::result(const std::string& job_id) {

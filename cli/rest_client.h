@@ -55,6 +55,8 @@ class RestClient {
   Result<void> cancel(const std::string& job_id);
   /// Nothing while the job has not ended.
   Result<std::optional<JobResult>> result(const std::string& job_id);
+  /// One sentence about slots while the job waits for them; empty when it does not.
+  Result<std::string> why_waiting(const std::string& job_id);
 
  private:
   Result<std::string> ask(std::string_view method, const std::string& target, const std::string& body);

@@ -74,6 +74,7 @@ Result<std::optional<JobResult>> wait_for_end(const std::string& job_id, const C
   RestClient client(settings.address, options);
   std::chrono::milliseconds pause = kFirstPause;
   int failures = 0;
+  bool looked_for_slots = false;
   while (!interrupt.wait_for(failures == 0 ? pause : settings.retry_delay)) {
     Result<std::optional<JobResult>> result = client.result(job_id);
     if (result.ok() && result->has_value()) return result;
@@ -81,6 +82,11 @@ Result<std::optional<JobResult>> wait_for_end(const std::string& job_id, const C
     if (failures == 1) console.note(fmt::format("{}; trying again", result.error().message));
     if (result.ok()) failures = 0;
     pause = next_pause(pause);
+    if (pause == kLongestPause && !looked_for_slots && result.ok()) {
+      looked_for_slots = true;
+      const Result<std::string> why = client.why_waiting(job_id);
+      if (why.ok() && !why->empty()) console.note(*why);
+    }
   }
   return std::optional<JobResult>();
 }

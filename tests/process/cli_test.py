@@ -51,6 +51,14 @@ class CliTest(unittest.TestCase):
         code, out, _ = self.cluster.cli("list", "-a", "-m", self.cluster.rest)
         self.assertIn("CANCELED", out)
 
+    def test_attached_run_says_that_it_waits_for_slots(self):
+        with subprocess.Popen([os.path.join(dist(), "bin", "weir"), "run", "-m", self.cluster.rest, "-c", "endless", "-p", "9", JOBS],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.cluster.environment) as process:
+            job = re.search(r"[0-9a-f]{32}", process.stdout.readline())[0]
+            self.assertIn("waits for slots", process.stderr.readline())
+            self.cluster.cancel(job)
+            process.communicate(timeout=DEADLINE)
+
     def test_cancel_of_an_unknown_job(self):
         code, _, error = self.cluster.cli("cancel", "-m", self.cluster.rest, "f" * 32)
         self.assertNotEqual(code, 0)
