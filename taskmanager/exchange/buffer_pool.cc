@@ -53,7 +53,7 @@ SlotBlockPool::~SlotBlockPool() {
   for (std::size_t index = 0; index < slabs_.size(); ++index) ::munmap(slabs_[index], slab_bytes_[index]);
 }
 
-void SlotBlockPool::adopt() noexcept { owner_ = this_thread(); }
+void SlotBlockPool::adopt() noexcept { owner_.store(this_thread(), std::memory_order_relaxed); }
 
 Block* SlotBlockPool::take(std::uint32_t capacity) {
   Block* block = nullptr;
@@ -77,7 +77,7 @@ Block* SlotBlockPool::take(std::uint32_t capacity) {
 }
 
 void SlotBlockPool::give(Block* block) noexcept {
-  if (owner_ == this_thread()) {
+  if (owner_.load(std::memory_order_relaxed) == this_thread()) {
     put_back(block);
     return;
   }

@@ -57,7 +57,8 @@ class SlotBlockPool final : public BlockPool {
   Block* free_ = nullptr;
   std::vector<void*> slabs_;
   std::vector<std::uint64_t> slab_bytes_;
-  const void* owner_;
+  // Read by slots that are still running while a loop that has ended is taken over; any answer but their own thread means the same to them.
+  std::atomic<const void*> owner_;
   // Written by the slot's thread, read by any
   std::atomic<std::uint64_t> reserved_{0};
   std::atomic<std::uint64_t> used_{0};
