@@ -9,6 +9,7 @@
 #include "cli/program.h"
 #include "cli/rest_client.h"
 #include "common/base/try.h"
+#include "common/config/layers.h"
 
 namespace weir::cli {
 
@@ -114,6 +115,8 @@ std::chrono::milliseconds next_pause(std::chrono::milliseconds last) { return st
 Result<int> run(const RunVerb& verb, const std::map<std::string, std::string>& configuration, const ClientSettings& settings,
                 Console& console) {
   TRY_VOID(check_arguments(verb.program.arguments));
+  TRY(const config::Loaded job, config::job_configuration({}, configuration));
+  for (const std::string& warning : job.warnings) console.note("warning: " + warning);
   http::ClientOptions options = settings.http;
   options.read_timeout = settings.submit_timeout;
   RestClient client(settings.address, options);

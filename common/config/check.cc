@@ -40,7 +40,11 @@ void check_setting(const std::string& key, const Setting& setting, Report& repor
     }
     bool is_part = entry->is_map && entry->option->key != key;
     Result<void> valid = is_part ? Result<void>() : entry->validate(*entry->option, setting.value);
-    if (!valid.ok()) report.errors.push_back(setting.origin + ": " + valid.error().message);
+    if (!valid.ok()) {
+      report.errors.push_back(setting.origin + ": " + valid.error().message);
+    } else if (entry->option->inert) {
+      report.warnings.push_back(fmt::format("{}: {} has no effect in this version", setting.origin, key));
+    }
     return;
   }
   if (std::ranges::find(kProtection, key) != std::end(kProtection) && lower(setting.value) != "false") {

@@ -44,7 +44,7 @@ inline constexpr Option<int> kIoPoolSize{{
     .flink = "(none): 4 times the cores", .because = "these threads only wait", .least = "1", .most = "256"}};
 inline constexpr Option<Duration> kClientTimeout{{
     .key = "client.timeout", .fallback = "1 min", .about = "How long the command line waits for an answer of the cluster.",
-    .least = "1 ms", .old_keys = {"akka.client.timeout"}}};
+    .least = "1 ms", .old_keys = {"akka.client.timeout"}, .inert = true}};
 
 // Slots and tasks
 
@@ -61,10 +61,10 @@ inline constexpr Option<Duration> kTaskManagerRegistrationTimeout{{
 inline constexpr Option<Duration> kSlotRequestTimeout{{
     .key = "slot.request.timeout", .fallback = "5 min", .about = "A job that lacks slots for so long fails.", .least = "1 ms"}};
 inline constexpr Option<Duration> kSlotIdleTimeout{{
-    .key = "slot.idle.timeout", .fallback = "50 s", .about = "How long a job keeps a slot that it does not use.", .least = "1 ms"}};
+    .key = "slot.idle.timeout", .fallback = "50 s", .about = "How long a job keeps a slot that it does not use.", .least = "1 ms", .inert = true}};
 inline constexpr Option<Duration> kTaskCancellationInterval{{
     .key = "task.cancellation.interval", .fallback = "30 s", .about = "How often a task that does not end is asked again.",
-    .least = "1 ms", .old_keys = {"task.cancellation-interval"}}};
+    .least = "1 ms", .old_keys = {"task.cancellation-interval"}, .inert = true}};
 inline constexpr Option<Duration> kTaskCancellationTimeout{{
     .key = "task.cancellation.timeout", .fallback = "3 min",
     .about = "A task that has not ended so long after it was cancelled costs its job the worker process on that machine. "
@@ -72,7 +72,7 @@ inline constexpr Option<Duration> kTaskCancellationTimeout{{
 inline constexpr Option<int> kJobManagerAttemptsHistorySize{{
     .key = "jobmanager.execution.attempts-history-size", .fallback = "16",
     .about = "How many earlier attempts of a task are remembered.", .least = "1", .most = "10000",
-    .old_keys = {"job-manager.max-attempts-history-size"}}};
+    .old_keys = {"job-manager.max-attempts-history-size"}, .inert = true}};
 
 // Memory
 
@@ -101,7 +101,7 @@ inline constexpr Option<ByteCount> kMaxRecordBytes{{
     .about = "The largest record. One that does not fit a block gets a block of its own; a larger one is a bad record.",
     .least = "4 kb", .most = "1 gb"}};
 inline constexpr Option<ByteCount> kJobManagerProcessMemory{{
-    .key = "jobmanager.memory.process.size", .about = "All memory of the JobManager; shown to users and to Kubernetes."}};
+    .key = "jobmanager.memory.process.size", .about = "All memory of the JobManager; shown to users and to Kubernetes.", .inert = true}};
 inline constexpr Option<Duration> kSlotSpin{{
     .key = "weir.slot.spin", .fallback = "20 us",
     .about = "How long a slot without work looks for more before it sleeps. 0 on machines with more slots than cores.",
@@ -142,7 +142,7 @@ inline constexpr Option<ByteCount> kLogFileBytesMax{{
     .key = "weir.log.max-file-bytes", .fallback = "100 mb", .about = "A log file is rotated before it grows beyond this.",
     .least = "64 kb"}};
 inline constexpr Option<std::string> kPidDirectory{{
-    .key = "env.pid.dir", .fallback = "/tmp", .about = "Where the start scripts remember the processes they started."}};
+    .key = "env.pid.dir", .fallback = "/tmp", .about = "Where the start scripts remember the processes they started.", .inert = true}};
 inline constexpr Option<ByteCount> kJobStoreCacheSize{{
     .key = "jobstore.cache-size", .fallback = "52428800", .about = "How much memory finished jobs may take in the JobManager.",
     .least = "0"}};

@@ -47,7 +47,7 @@ inline constexpr Option<bool> kPipelineOperatorChaining{{
     .key = "pipeline.operator-chaining.enabled", .fallback = "true", .about = "Whether neighbouring operators run as one task.",
     .old_keys = {"pipeline.operator-chaining"}}};
 inline constexpr Option<Map> kPipelineGlobalJobParameters{{
-    .key = "pipeline.global-job-parameters", .about = "Values for user code, shown with the job."}};
+    .key = "pipeline.global-job-parameters", .about = "Values for user code, shown with the job.", .inert = true}};
 inline constexpr Option<Duration> kBufferTimeout{{
     .key = "execution.buffer-timeout.interval", .fallback = "1 ms",
     .about = "How long a block that is not full may wait before it is sent to another machine. 0 sends after every batch.",
@@ -56,43 +56,43 @@ inline constexpr Option<Duration> kBufferTimeout{{
 inline constexpr Option<bool> kBufferTimeoutEnabled{{
     .key = "execution.buffer-timeout.enabled", .fallback = "true", .about = "false sends only full blocks."}};
 inline constexpr Option<RuntimeMode> kRuntimeMode{{
-    .key = "execution.runtime-mode", .fallback = "STREAMING", .about = "How the job runs: for ever, to an end, or as its sources say."}};
+    .key = "execution.runtime-mode", .fallback = "STREAMING", .about = "How the job runs: for ever, to an end, or as its sources say.", .inert = true}};
 inline constexpr Option<bool> kExecutionAttached{{
-    .key = "execution.attached", .fallback = "false", .about = "Whether the command line waits for the job's end."}};
+    .key = "execution.attached", .fallback = "false", .about = "Whether the command line waits for the job's end.", .inert = true}};
 inline constexpr Option<FailoverStrategy> kFailoverStrategy{{
     .key = "jobmanager.execution.failover-strategy", .fallback = "region",
-    .about = "What restarts after a failure: the tasks connected with the failed one, or the whole job."}};
+    .about = "What restarts after a failure: the tasks connected with the failed one, or the whole job.", .inert = true}};
 inline constexpr Option<RestartStrategy> kRestartStrategy{{
     .key = "restart-strategy.type",
-    .about = "What happens when a task fails. Not set: the job fails.", .old_keys = {"restart-strategy"}}};
+    .about = "What happens when a task fails. Not set: the job fails.", .old_keys = {"restart-strategy"}, .inert = true}};
 inline constexpr Option<int> kRestartFixedDelayAttempts{{
     .key = "restart-strategy.fixed-delay.attempts", .fallback = "1", .about = "How many restarts before the job fails.",
-    .least = "0"}};
+    .least = "0", .inert = true}};
 inline constexpr Option<Duration> kRestartFixedDelayDelay{{
-    .key = "restart-strategy.fixed-delay.delay", .fallback = "1 s", .about = "The pause before each restart."}};
+    .key = "restart-strategy.fixed-delay.delay", .fallback = "1 s", .about = "The pause before each restart.", .inert = true}};
 inline constexpr Option<int> kRestartFailureRateMax{{
     .key = "restart-strategy.failure-rate.max-failures-per-interval", .fallback = "1",
-    .about = "The job fails when more failures than this fall into one interval.", .least = "0"}};
+    .about = "The job fails when more failures than this fall into one interval.", .least = "0", .inert = true}};
 inline constexpr Option<Duration> kRestartFailureRateInterval{{
     .key = "restart-strategy.failure-rate.failure-rate-interval", .fallback = "1 min", .about = "The interval in which failures are counted.",
-    .least = "1 ms"}};
+    .least = "1 ms", .inert = true}};
 inline constexpr Option<Duration> kRestartFailureRateDelay{{
-    .key = "restart-strategy.failure-rate.delay", .fallback = "1 s", .about = "The pause before each restart."}};
+    .key = "restart-strategy.failure-rate.delay", .fallback = "1 s", .about = "The pause before each restart.", .inert = true}};
 inline constexpr Option<Duration> kRestartExponentialInitial{{
-    .key = "restart-strategy.exponential-delay.initial-backoff", .fallback = "1 s", .about = "The first pause.", .least = "1 ms"}};
+    .key = "restart-strategy.exponential-delay.initial-backoff", .fallback = "1 s", .about = "The first pause.", .least = "1 ms", .inert = true}};
 inline constexpr Option<Duration> kRestartExponentialMax{{
-    .key = "restart-strategy.exponential-delay.max-backoff", .fallback = "1 min", .about = "The longest pause.", .least = "1 ms"}};
+    .key = "restart-strategy.exponential-delay.max-backoff", .fallback = "1 min", .about = "The longest pause.", .least = "1 ms", .inert = true}};
 inline constexpr Option<double> kRestartExponentialMultiplier{{
     .key = "restart-strategy.exponential-delay.backoff-multiplier", .fallback = "1.5", .about = "What each pause is multiplied by.",
-    .least = "1"}};
+    .least = "1", .inert = true}};
 inline constexpr Option<double> kRestartExponentialJitter{{
     .key = "restart-strategy.exponential-delay.jitter-factor", .fallback = "0.1", .about = "The part of a pause that is random, up or down.",
-    .least = "0", .most = "1"}};
+    .least = "0", .most = "1", .inert = true}};
 inline constexpr Option<Duration> kRestartExponentialReset{{
     .key = "restart-strategy.exponential-delay.reset-backoff-threshold", .fallback = "1 h",
-    .about = "After so long without a failure the next pause is the first again.", .least = "1 ms"}};
+    .about = "After so long without a failure the next pause is the first again.", .least = "1 ms", .inert = true}};
 inline constexpr Option<int> kRestartExponentialAttempts{{
     .key = "restart-strategy.exponential-delay.attempts-before-reset-backoff",
-    .about = "How many restarts before the job fails. Not set: without end.", .least = "0"}};
+    .about = "How many restarts before the job fails. Not set: without end.", .least = "0", .inert = true}};
 
 }  // namespace weir::config

@@ -86,7 +86,7 @@ inline constexpr Option<bool> kWebCancelEnable{{
     .key = "web.cancel.enable", .fallback = "true", .about = "Whether the dashboard offers to cancel jobs."}};
 inline constexpr Option<int> kWebHistory{{
     .key = "web.history", .fallback = "5", .about = "How many finished jobs the dashboard lists.",
-    .least = "0", .most = "10000", .old_keys = {"jobmanager.web.history"}}};
+    .least = "0", .most = "10000", .old_keys = {"jobmanager.web.history"}, .inert = true}};
 inline constexpr Option<int> kWebExceptionHistorySize{{
     .key = "web.exception-history-size", .fallback = "16", .about = "How many failures of a job are remembered.",
     .least = "0", .most = "10000"}};
@@ -119,7 +119,7 @@ inline constexpr Option<int> kBlobFetchRetries{{
     .least = "0", .most = "1000"}};
 inline constexpr Option<int> kBlobFetchConcurrent{{
     .key = "blob.fetch.num-concurrent", .fallback = "50", .about = "How many transfers the blob server serves at once.",
-    .least = "1", .most = "10000"}};
+    .least = "1", .most = "10000", .inert = true}};
 inline constexpr Option<Duration> kBlobClientSocketTimeout{{
     .key = "blob.client.socket.timeout", .fallback = "5 min", .about = "A transfer that makes no progress for so long is given up.",
     .least = "1 ms"}};

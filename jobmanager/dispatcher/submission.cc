@@ -45,20 +45,17 @@ Result<config::Configuration> with_plan_settings(config::Configuration configura
 Submission::Submission(BlobStore& blobs, Dispatcher& dispatcher, BlockingPool& planners, SubmissionOptions options)
     : blobs_(blobs), dispatcher_(dispatcher), planners_(planners), options_(std::move(options)) {}
 
-Result<config::Configuration> Submission::layered(const rest::RunRequest& request) const {
-  config::Configuration submitted;
-  for (const auto& [key, value] : request.configuration) submitted.set(key, value, "submission");
-  if (request.parallelism > 0) submitted.set(config::kParallelismDefault.key, std::to_string(request.parallelism), "submission");
-  TRY_VOID(config::checked(submitted));
-  config::Configuration all = options_.job_defaults;
-  all.merge(submitted.job_part());
-  return all;
+Result<config::Loaded> Submission::layered(const rest::RunRequest& request) const {
+  std::map<std::string, std::string> submitted = request.configuration;
+  if (request.parallelism > 0) submitted[std::string(config::kParallelismDefault.key)] = std::to_string(request.parallelism);
+  return config::job_configuration(options_.job_defaults, submitted);
 }
 
 Async<JobSubmission> Submission::plan(rest::RunRequest request) {
   CO_TRY(auto jar, blobs_.find(request.jar_id));
   CO_TRY(auto entry, choose_entry(jar.artefact, request.entry));
-  CO_TRY(auto configuration, layered(request));
+  CO_TRY(auto layers, layered(request));
+  config::Configuration configuration = std::move(layers.configuration);
   CO_TRY(auto library, co_await blobs_.library_path(jar));
 
   PlannerCommand command;
@@ -92,6 +89,7 @@ Async<JobSubmission> Submission::plan(rest::RunRequest request) {
   for (const auto& [key, value] : request.configuration) {
     submission.shown_configuration[key] = config::is_secret_key(key) ? std::string(config::kRedacted) : value;
   }
+  for (const auto& warning : layers.warnings) LOG_WARN("job {} ('{}'): {}", submission.id, submission.graph.job_name, warning);
   for (const auto& warning : submission.plan.warnings) LOG_WARN("job {} ('{}'): {}", submission.id, submission.graph.job_name, warning);
   co_return submission;
 }

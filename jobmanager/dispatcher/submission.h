@@ -9,6 +9,7 @@
 #include "common/async/task.h"
 #include "common/base/ids.h"
 #include "common/config/configuration.h"
+#include "common/config/layers.h"
 #include "jobmanager/blob/blob_store.h"
 #include "jobmanager/dispatcher/dispatcher.h"
 #include "jobmanager/job/job.h"
@@ -38,7 +39,7 @@ class Submission {
   Async<JobId> run(rest::RunRequest request);
 
  private:
-  Result<config::Configuration> layered(const rest::RunRequest& request) const;
+  Result<config::Loaded> layered(const rest::RunRequest& request) const;
 
   BlobStore& blobs_;
   Dispatcher& dispatcher_;

@@ -59,6 +59,14 @@ class CliTest(unittest.TestCase):
             self.cluster.cancel(job)
             process.communicate(timeout=DEADLINE)
 
+    def test_settings_of_a_submission_are_checked_aloud(self):
+        code, _, error = self.cluster.run("-d", "-Drestart-strategyy=none", "-c", "prints", JOBS)
+        self.assertNotEqual(code, 0)
+        self.assertIn("did you mean restart-strategy", error)
+        code, _, error = self.cluster.run("-d", "-Drestart-strategy.type=fixed-delay", "-c", "prints", JOBS)
+        self.assertEqual(code, 0, error)
+        self.assertIn("restart-strategy.type has no effect in this version", error)
+
     def test_cancel_of_an_unknown_job(self):
         code, _, error = self.cluster.cli("cancel", "-m", self.cluster.rest, "f" * 32)
         self.assertNotEqual(code, 0)

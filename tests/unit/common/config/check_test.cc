@@ -58,6 +58,14 @@ TEST_CASE("check: a key of Flink without effect is a warning, also one with a fr
   CHECK(report.warnings[0] == "c.yaml:1: env.java.opts.all is a key of Flink that has no effect in Weir");
 }
 
+TEST_CASE("check: an option that nothing acts on yet is a warning when its value is right, and an error when it is not") {
+  Report report = check(with({{"restart-strategy.type", "fixed-delay"}, {"slot.idle.timeout", "3 s"}}));
+  CHECK(report.errors.empty());
+  REQUIRE(report.warnings.size() == 2);
+  CHECK(report.warnings[0] == "c.yaml:1: restart-strategy.type has no effect in this version");
+  CHECK(check(with({{"slot.idle.timeout", "3 parsecs"}})).errors.size() == 1);
+}
+
 TEST_CASE("check: a wrong value is one sentence with key, value and accepted forms") {
   CHECK(error_of({{"rest.port", "http"}}) == "c.yaml:1: rest.port: \"http\" is not a port: a whole number between 0 and 65535");
   CHECK(error_of({{"heartbeat.timeout", "5 parsecs"}}) ==
@@ -95,7 +103,8 @@ TEST_CASE("check: all errors are reported, one to a line, and old names are warn
   Report report = check(with({{"restart-strategy", "none"}, {"execution.buffer-timeout", "0"}}));
   CHECK(report.errors.empty());
   CHECK(report.warnings == std::vector<std::string>{"c.yaml:2: execution.buffer-timeout is an old name of execution.buffer-timeout.interval",
-                                                    "c.yaml:1: restart-strategy is an old name of restart-strategy.type"});
+                                                    "c.yaml:1: restart-strategy is an old name of restart-strategy.type",
+                                                   "c.yaml:1: restart-strategy.type has no effect in this version"});
 }
 
 TEST_CASE("check: parts of a map are known") {

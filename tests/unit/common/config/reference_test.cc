@@ -52,6 +52,7 @@ std::string configuration_page() {
         if (!key.empty()) old_keys += (old_keys.empty() ? "`" : ", `") + std::string(key) + "`";
       }
       if (!old_keys.empty()) about += " Also accepted: " + old_keys + ".";
+      if (option.inert) about += " **No effect in this version**: setting it is a warning.";
       page += "| `" + std::string(option.key) + "` | " + default_of(option) + " | " + type_of(entry) + " | " + about + " |\n";
     }
   }
