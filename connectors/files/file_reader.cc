@@ -43,7 +43,7 @@ class FileReader final : public RawReader {
     return {};
   }
 
-  Result<Progress> poll(std::vector<RawRecord>& records) override {
+  Result<Progress> poll(std::vector<RawRecord>& records, std::size_t rows_max) override {
     while (current_ < splits_.size()) {
       FileSplit& split = splits_[current_];
       if (!split.done) {
@@ -51,7 +51,7 @@ class FileReader final : public RawReader {
           reader_.emplace(split, make_boundary(), SplitReaderOptions{options_.record_bytes_max, options_.format->has_header()});
           TRY_VOID(reader_->open(files_));
         }
-        TRY_VOID(reader_->read(records));
+        TRY_VOID(reader_->read(records, rows_max));
         if (!records.empty()) return Progress::more();
       }
       reader_.reset();

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "common/base/try.h"
-#include "weir/block.h"
 
 namespace weir::connectors {
 namespace {
@@ -59,7 +58,7 @@ Result<void> SplitReader::read_header() {
   return {};
 }
 
-Result<void> SplitReader::read(std::vector<RawRecord>& records) {
+Result<void> SplitReader::read(std::vector<RawRecord>& records, std::size_t rows_max) {
   places_.clear();
   const std::size_t before = records.size();
   if (header_pending_) {
@@ -71,7 +70,7 @@ Result<void> SplitReader::read(std::vector<RawRecord>& records) {
     records.push_back(header);
   }
   while (!split_.done) {
-    produce(records);
+    produce(records, rows_max);
     if (records.size() > before || split_.done) break;
     TRY_VOID(fill());
   }
@@ -97,7 +96,7 @@ Result<void> SplitReader::fill() {
   return {};
 }
 
-void SplitReader::produce(std::vector<RawRecord>& records) {
+void SplitReader::produce(std::vector<RawRecord>& records, std::size_t rows_max) {
   const bool at_end = window_at_end();
   std::size_t bytes = 0;
   if (record_ == RecordBoundary::npos) {
@@ -112,7 +111,7 @@ void SplitReader::produce(std::vector<RawRecord>& records) {
   }
   split_.position = window_offset_ + record_;
   split_.located = true;
-  while (records.size() < kBlockRowsMax && bytes < kReadBytesMax) {
+  while (records.size() < rows_max && bytes < kReadBytesMax) {
     if (!overlong_ && (split_.position >= split_.end || split_.position >= size_)) {
       split_.done = true;
       return;

@@ -38,16 +38,16 @@ class SplitReader {
 
   /// Errors: the file is gone or may not be read.
   Result<void> open(FileSystem& files);
-  /// Appends records until about a block's worth is there or the window has no more; reads the file only when it has none.
+  /// Appends at most `rows_max` records until about a block's worth is there or the window has no more; reads the file only when it has none.
   /// Nothing appended means that the split is done. Views are valid until the next call.
-  Result<void> read(std::vector<RawRecord>& records);
+  Result<void> read(std::vector<RawRecord>& records, std::size_t rows_max);
   /// "path:begin..end" of record `index` of the last read.
   std::string place(std::size_t index) const;
 
  private:
   Result<void> read_header();
   Result<void> fill();
-  void produce(std::vector<RawRecord>& records);
+  void produce(std::vector<RawRecord>& records, std::size_t rows_max);
   void deliver(std::size_t end, std::vector<RawRecord>& records);
   void drop_overlong(std::vector<RawRecord>& records);
   bool window_at_end() const { return window_offset_ + window_.size() >= size_; }

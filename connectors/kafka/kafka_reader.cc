@@ -60,7 +60,7 @@ class KafkaReader final : public RawReader {
     return {};
   }
 
-  Result<Progress> poll(std::vector<RawRecord>& records) override {
+  Result<Progress> poll(std::vector<RawRecord>& records, std::size_t rows_max) override {
     client_->drain_wake();
     if (!assigned_) {
       if (!start_.done()) return Progress::blocked_on(client_->wake_fd());
@@ -69,7 +69,7 @@ class KafkaReader final : public RawReader {
     }
     release_handed();
     if (handed_ == messages_.size()) fetch();
-    TRY_VOID(hand_on(records));
+    TRY_VOID(hand_on(records, rows_max));
     report_complaint();
     if (!client_->fatal().empty()) return Error::external(ErrorCode::unavailable, "the Kafka client gave up: " + client_->fatal());
     commit_now_and_then();
@@ -151,9 +151,9 @@ class KafkaReader final : public RawReader {
     fetched_ = !messages_.empty();
   }
 
-  Result<void> hand_on(std::vector<RawRecord>& records) {
+  Result<void> hand_on(std::vector<RawRecord>& records, std::size_t rows_max) {
     std::size_t bytes = 0;
-    while (handed_ < messages_.size() && bytes < kPollBytesMax) {
+    while (handed_ < messages_.size() && records.size() < rows_max && bytes < kPollBytesMax) {
       const rd_kafka_message_t* message = messages_[handed_++];
       if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         TRY_VOID(take_event(*message));

@@ -30,6 +30,8 @@ struct FileSourceOptions {
   std::uint64_t split_bytes = 16u << 20;
   /// A longer record is a bad one.
   std::size_t record_bytes_max = 16u << 20;
+  /// Records a second over all subtasks.
+  double max_rate = RateLimit::kNone;
 };
 
 /// Checks a path as the source will use it. Errors: relative, not there, nothing in it.
@@ -54,12 +56,18 @@ class FileSource final : public Source<T> {
   FileSource& on_bad_record(OnBadRecord choice) { return options_.on_bad_record = choice, *this; }
   FileSource& split_bytes(std::uint64_t bytes) { return options_.split_bytes = bytes, *this; }
   FileSource& record_bytes_max(std::size_t bytes) { return options_.record_bytes_max = bytes, *this; }
+  /// Records a second over all subtasks; each gets an equal share.
+  FileSource& max_rate(double records_per_second) {
+    require(check_max_rate(records_per_second), "file source of " + options_.path);
+    return options_.max_rate = records_per_second, *this;
+  }
 
   std::string name() const override { return "Files: " + options_.path; }
   bool bounded() const override { return true; }
   OnBadRecord on_bad_record() const override { return options_.on_bad_record; }
   std::unique_ptr<SourceReader> make_reader() const override {
-    return std::make_unique<DecodingReader<T>>(name(), make_file_reader(options_), options_.format->make_decoder(type_of<T>()), options_.on_bad_record);
+    return std::make_unique<DecodingReader<T>>(name(), make_file_reader(options_), options_.format->make_decoder(type_of<T>()), options_.on_bad_record,
+                                               options_.max_rate);
   }
 
  private:

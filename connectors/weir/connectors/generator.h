@@ -10,6 +10,7 @@
 
 #include "weir/bytes.h"
 #include "weir/collector.h"
+#include "weir/connectors/raw_reader.h"
 #include "weir/source.h"
 
 namespace weir::connectors {
@@ -29,8 +30,8 @@ struct GeneratorOptions {
   static constexpr std::uint64_t kEndless = UINT64_MAX;
   /// Over all subtasks.
   std::uint64_t records = kEndless;
-  /// Over all subtasks; 0: as fast as it goes.
-  double records_per_second = 0;
+  /// Over all subtasks, each of which gets an equal share.
+  double records_per_second = RateLimit::kNone;
 };
 
 /// Makes record n for n = 0, 1, 2, ... by calling `make(n)`; subtask i of p makes i, i + p, i + 2p, ... The same numbers give the same
@@ -39,7 +40,9 @@ struct GeneratorOptions {
 template <class T, class Make>
 class GeneratorSource final : public Source<T> {
  public:
-  GeneratorSource(Make make, GeneratorOptions options) : make_(std::move(make)), options_(options) {}
+  GeneratorSource(Make make, GeneratorOptions options) : make_(std::move(make)), options_(options) {
+    if (options_.records_per_second != RateLimit::kNone) require(check_max_rate(options_.records_per_second), "generator");
+  }
 
   std::string name() const override { return "Generator"; }
   bool bounded() const override { return options_.records != GeneratorOptions::kEndless; }
@@ -48,27 +51,24 @@ class GeneratorSource final : public Source<T> {
  private:
   class Reader final : public SourceReader {
    public:
-    Reader(Make make, GeneratorOptions options) : make_(std::move(make)), options_(options) {}
+    Reader(Make make, GeneratorOptions options) : make_(std::move(make)), options_(options), rate_(options.records_per_second) {}
 
     Result<void> open(OperatorContext& context) override {
       context_ = &context;
       collector_.emplace(context);
       step_ = context.parallelism();
       if (!restored_) next_ = context.subtask_index();
-      rate_per_ms_ = options_.records_per_second / 1000.0 / static_cast<double>(step_);
-      started_ms_ = context.now_ms();
+      rate_.start(context.now_ms(), context.parallelism());
       return {};
     }
 
     Result<Progress> poll(Output& output) override {
-      std::uint64_t room = kBlockRowsMax;
-      if (rate_per_ms_ > 0) {
-        const double allowed = static_cast<double>(context_->now_ms() - started_ms_ + 1) * rate_per_ms_;
-        if (static_cast<double>(made_) >= allowed) return Progress::blocked_until(started_ms_ + static_cast<std::int64_t>(static_cast<double>(made_) / rate_per_ms_));
-        room = std::min<std::uint64_t>(room, static_cast<std::uint64_t>(allowed) - made_ + 1);
-      }
+      const std::size_t room = rate_.room(context_->now_ms(), kBlockRowsMax);
+      if (room == 0 && next_ < options_.records) return Progress::blocked_until(rate_.next_ms());
       collector_->bind(output);
-      for (; room > 0 && next_ < options_.records; --room, next_ += step_, ++made_) collector_->collect(make_(next_));
+      std::size_t made = 0;
+      for (; made < room && next_ < options_.records; ++made, next_ += step_) collector_->collect(make_(next_));
+      rate_.take(made);
       collector_->flush();
       return next_ < options_.records ? Progress::more() : Progress::finished();
     }
@@ -90,9 +90,7 @@ class GeneratorSource final : public Source<T> {
     std::optional<Collector<T>> collector_;
     std::uint64_t next_ = 0;
     std::uint64_t step_ = 1;
-    std::uint64_t made_ = 0;  // since started_ms_
-    double rate_per_ms_ = 0;
-    std::int64_t started_ms_ = 0;
+    RateLimit rate_;
     bool restored_ = false;
   };
 

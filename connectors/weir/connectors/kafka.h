@@ -95,7 +95,7 @@ class KafkaSource final : public Source<T> {
   OnBadRecord on_bad_record() const override { return on_bad_record_; }
   std::unique_ptr<SourceReader> make_reader() const override {
     require(check_kafka_source(options_), name());
-    return std::make_unique<DecodingReader<T>>(name(), make_kafka_reader(options_), format_->make_decoder(type_of<T>()), on_bad_record_);
+    return std::make_unique<DecodingReader<T>>(name(), make_kafka_reader(options_), format_->make_decoder(type_of<T>()), on_bad_record_, RateLimit::kNone);
   }
 
  private:

@@ -12,6 +12,7 @@
 #include "weir/arguments.h"
 #include "weir/collector.h"
 #include "weir/connectors/format.h"
+#include "weir/connectors/rate_limit.h"
 #include "weir/source.h"
 #include "weir/type_of.h"
 
@@ -35,7 +36,9 @@ class RawReader {
   virtual ~RawReader() = default;
   virtual Result<void> open(OperatorContext& context) = 0;
   /// Appends about a block of records, or says what wakes it. The views are valid until the next call.
-  virtual Result<Progress> poll(std::vector<RawRecord>& records) = 0;
+  /// @param records   empty
+  /// @param rows_max  no more than this, at least 1: a block, or what the source's rate allows
+  virtual Result<Progress> poll(std::vector<RawRecord>& records, std::size_t rows_max) = 0;
   /// Where records[index] of the last poll came from: "orders-3@1288", "/logs/a.log:812..1410".
   virtual std::string place(std::size_t index) const = 0;
   virtual Result<void> snapshot(ByteWriter& out) = 0;
@@ -53,19 +56,25 @@ inline void require(const Result<void>& checked, const std::string& whose) {
 template <class T>
 class DecodingReader final : public SourceReader {
  public:
-  DecodingReader(std::string name, std::unique_ptr<RawReader> raw, std::unique_ptr<RecordDecoder> decoder, OnBadRecord on_bad_record)
-      : name_(std::move(name)), raw_(std::move(raw)), decoder_(std::move(decoder)), on_bad_record_(on_bad_record) {}
+  /// @param max_rate  records a second over all subtasks; RateLimit::kNone
+  DecodingReader(std::string name, std::unique_ptr<RawReader> raw, std::unique_ptr<RecordDecoder> decoder, OnBadRecord on_bad_record, double max_rate)
+      : name_(std::move(name)), raw_(std::move(raw)), decoder_(std::move(decoder)), on_bad_record_(on_bad_record), rate_(max_rate) {}
 
   Result<void> open(OperatorContext& context) override {
     good_.emplace(context);
     if (on_bad_record_ == OnBadRecord::dead_letter) bad_.emplace(context, 1);
     bad_count_ = context.counter("numBadRecords");
+    context_ = &context;
+    rate_.start(context.now_ms(), context.parallelism());
     return raw_->open(context);
   }
 
   Result<Progress> poll(Output& output) override {
     records_.clear();
-    Result<Progress> progress = raw_->poll(records_);
+    const std::size_t room = rate_.room(context_->now_ms(), kBlockRowsMax);
+    if (room == 0) return Progress::blocked_until(rate_.next_ms());
+    Result<Progress> progress = raw_->poll(records_, room);
+    rate_.take(records_.size());
     if (!progress.ok() || records_.empty()) return progress;
     good_->bind(output);
     if (bad_) bad_->bind(output);
@@ -127,6 +136,8 @@ class DecodingReader final : public SourceReader {
   std::unique_ptr<RawReader> raw_;
   std::unique_ptr<RecordDecoder> decoder_;
   OnBadRecord on_bad_record_;
+  RateLimit rate_;
+  OperatorContext* context_ = nullptr;
   std::optional<Collector<T>> good_;
   std::optional<Collector<BadRecord>> bad_;
   Counter* bad_count_ = nullptr;

@@ -161,6 +161,37 @@ TEST_CASE("file source: bad records fail the task, are skipped, or are set aside
   CHECK(aside.bad[0].source == "Files: " + path);
 }
 
+TEST_CASE("file source: a rate holds records back, and a reader that is restored meanwhile misses none") {
+  TemporaryDirectory directory;
+  const auto expected = lines(300);
+  auto source = text_source(directory.write("a.log", joined(expected))).max_rate(100);
+  std::vector<std::string> records;
+  RowOutput<std::string> output([&](const std::string& record) { records.push_back(record); });
+  std::string state;
+  std::int64_t last_ms = 0;
+  for (bool finished = false; !finished;) {
+    FakeOperatorContext context;
+    const auto reader = source.make_reader();
+    ByteReader in(state);
+    if (!state.empty()) REQUIRE(reader->restore(in).ok());
+    REQUIRE(reader->open(context).ok());
+    for (int polls = 0; polls < 100 && !finished; ++polls) {
+      const Result<Progress> progress = reader->poll(output);
+      REQUIRE(progress.ok());
+      finished = progress->kind == Progress::Kind::finished;
+      if (progress->kind == Progress::Kind::blocked) context.clock_ms = progress->wake_at_ms;
+    }
+    last_ms += context.clock_ms;
+    ByteWriter out;
+    REQUIRE(reader->snapshot(out).ok());
+    state = out.take();
+    reader->close();
+  }
+  CHECK(records == expected);
+  CHECK(last_ms > 2700);
+  CHECK(last_ms <= 3000);
+}
+
 TEST_CASE("file source: a record over the limit is a bad record, and the next one is whole") {
   TemporaryDirectory directory;
   const std::string path = directory.write("a", "before\n" + std::string(1'500'000, 'x') + "\nafter\n" + std::string(3000, 'y') + "\nend");
