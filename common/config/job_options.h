@@ -12,6 +12,12 @@ struct EnumNames<RuntimeMode> {
       {"STREAMING", RuntimeMode::streaming}, {"BATCH", RuntimeMode::batch}, {"AUTOMATIC", RuntimeMode::automatic}};
 };
 
+enum class ExchangeCompression { none, lz4 };
+template <>
+struct EnumNames<ExchangeCompression> {
+  static constexpr std::pair<std::string_view, ExchangeCompression> kAll[] = {{"NONE", ExchangeCompression::none}, {"LZ4", ExchangeCompression::lz4}};
+};
+
 enum class RestartStrategy { none, fixed_delay, failure_rate, exponential_delay };
 template <>
 struct EnumNames<RestartStrategy> {
@@ -55,6 +61,9 @@ inline constexpr Option<Duration> kBufferTimeout{{
     .old_keys = {"execution.buffer-timeout"}}};
 inline constexpr Option<bool> kBufferTimeoutEnabled{{
     .key = "execution.buffer-timeout.enabled", .fallback = "true", .about = "false sends only full blocks."}};
+inline constexpr Option<ExchangeCompression> kExchangeCompression{{
+    .key = "pipeline.exchange.compression", .fallback = "NONE",
+    .about = "LZ4 makes blocks smaller that go to another machine, for networks that are slower than the cores."}};
 inline constexpr Option<RuntimeMode> kRuntimeMode{{
     .key = "execution.runtime-mode", .fallback = "STREAMING", .about = "How the job runs: for ever, to an end, or as its sources say.", .inert = true}};
 inline constexpr Option<bool> kExecutionAttached{{

@@ -132,6 +132,7 @@ constexpr OptionEntry kJobsEntries[] = {
     entry(kPipelineGlobalJobParameters),
     entry(kBufferTimeout),
     entry(kBufferTimeoutEnabled),
+    entry(kExchangeCompression),
     entry(kRuntimeMode),
     entry(kExecutionAttached),
     entry(kFailoverStrategy),

@@ -80,7 +80,9 @@ Connection::Connection(ProvingSide side, const Settings& settings, UniqueFd sock
       secret_(settings.secret),
       task_manager_id_(settings.task_manager_id),
       address_(std::move(address)),
+      packs_blocks_(settings.packs_blocks),
       poller_(poller),
+      pool_(pool),
       events_(events),
       socket_(std::move(socket)),
       state_(State::connecting),
@@ -173,22 +175,35 @@ void Connection::send_block(std::uint32_t channel, Block* block) {
     block->home->give(block);
     return;
   }
-  const BlockParts parts = parts_of(*block);
   const auto block_header = encode_block_header(*block);
-  FrameHeader header{.kind = FrameKind::block, .channel = channel,
+  Outgoing frame;
+  frame.block = block;
+  if (packs_blocks_) {
+    const BlockParts plain = parts_of(*block);
+    Block* const packed = pool_.take(kBlockCapacity);
+    frame.packed_bytes = packer_.pack(plain, packed->payload());
+    if (frame.packed_bytes > 0) frame.block = packed;
+    Block* const spare = frame.packed_bytes > 0 ? block : packed;
+    spare->home->give(spare);
+  }
+  const BlockParts parts = pieces_of(frame);
+  FrameHeader header{.kind = frame.packed_bytes > 0 ? FrameKind::packed_block : FrameKind::block, .channel = channel,
                      .payload_bytes = static_cast<std::uint32_t>(block_header.size() + parts.bytes), .sequence = next_sequence_++};
   checksum_.begin(header);
   checksum_.add(block_header.data(), block_header.size());
   for (std::size_t part = 0; part < parts.count; ++part) checksum_.add(parts.parts[part].bytes, parts.parts[part].count);
   header.checksum = checksum_.result();
-  Outgoing frame;
   encode_header(header, frame.head.data());
   std::memcpy(frame.head.data() + kFrameHeaderBytes, block_header.data(), block_header.size());
   frame.head_bytes = kInlineBytes;
-  frame.block = block;
   frame.bytes = kInlineBytes + parts.bytes;
   queued_bytes_ += frame.bytes;
   queue_.push_back(std::move(frame));
+}
+
+BlockParts Connection::pieces_of(const Outgoing& frame) {
+  if (frame.packed_bytes == 0) return parts_of(*frame.block);
+  return {.parts = {{{frame.block->payload(), frame.packed_bytes}}}, .count = 1, .bytes = frame.packed_bytes};
 }
 
 bool Connection::flush() {
@@ -214,7 +229,7 @@ bool Connection::flush() {
       add(frame.head.data(), frame.head_bytes);
       if (!frame.payload.empty()) add(frame.payload.data(), frame.payload.size());
       if (frame.block == nullptr) continue;
-      const BlockParts parts = parts_of(*frame.block);
+      const BlockParts parts = pieces_of(frame);
       for (std::size_t part = 0; part < parts.count; ++part) add(parts.parts[part].bytes, parts.parts[part].count);
     }
     msghdr message{};

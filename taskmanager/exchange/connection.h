@@ -44,6 +44,7 @@ class Connection final : public PollWatcher, private FrameSink {
     std::uint32_t slot = 0;           ///< of this end
     std::string task_manager_id;      ///< of this end
     std::uint32_t rows_and_text_bytes_max = 0;
+    bool packs_blocks = false;        ///< LZ4 over what it sends; packed blocks are always taken
   };
   /// Takes a socket that another slot has dialled, after its hello. This end is the producer.
   static std::unique_ptr<Connection> accepted(const Settings& settings, UniqueFd socket, Poller& poller, BlockPool& pool,
@@ -86,6 +87,7 @@ class Connection final : public PollWatcher, private FrameSink {
     std::size_t head_bytes = 0;
     std::string payload;                            // a longer one
     Block* block = nullptr;
+    std::size_t packed_bytes = 0;                   // the block's memory holds so many packed bytes instead of rows
     std::size_t bytes = 0;                          // of all of it
   };
 
@@ -94,6 +96,8 @@ class Connection final : public PollWatcher, private FrameSink {
   void begin_proving();
   void read();
   Outgoing frame_of(FrameKind kind, std::uint32_t channel, std::string_view payload);
+  /// What goes over the wire of a block: its parts, or one part of packed bytes in `frame.block`.
+  static BlockParts pieces_of(const Outgoing& frame);
   void watch(bool for_writing);
   Result<void> prove(const FrameHeader& header, std::string_view payload);
 
@@ -106,7 +110,9 @@ class Connection final : public PollWatcher, private FrameSink {
   const std::string secret_;
   const std::string task_manager_id_;
   const std::string address_;
+  const bool packs_blocks_;
   Poller& poller_;
+  BlockPool& pool_;
   ConnectionEvents& events_;
   // The slot's thread only
   UniqueFd socket_;
@@ -115,6 +121,7 @@ class Connection final : public PollWatcher, private FrameSink {
   std::string peer_name_;         // what it calls itself
   FrameReader reader_;
   FrameChecksum checksum_;
+  BlockPacker packer_;
   std::uint64_t next_sequence_ = 0;
   std::string hello_;             // of a dialled connection; its first bytes
   GrowingQueue<Outgoing> queue_;

@@ -77,7 +77,7 @@ Result<FrameHeader> decode_header(const std::uint8_t* bytes, std::uint32_t block
   if (const auto version = load<std::uint8_t>(bytes, kAtVersion); version != kFrameVersion)
     return corrupt(fmt::format("version {} is not known", version));
   const auto kind = load<std::uint8_t>(bytes, kAtKind);
-  if (kind < static_cast<std::uint8_t>(FrameKind::auth_start) || kind > static_cast<std::uint8_t>(FrameKind::close_channel))
+  if (kind < static_cast<std::uint8_t>(FrameKind::auth_start) || kind > static_cast<std::uint8_t>(FrameKind::packed_block))
     return corrupt(fmt::format("kind {} is not known", kind));
   if (load<std::uint16_t>(bytes, kAtReserved) != 0) return corrupt("a reserved byte is not zero");
   FrameHeader header;
@@ -86,10 +86,10 @@ Result<FrameHeader> decode_header(const std::uint8_t* bytes, std::uint32_t block
   header.payload_bytes = load<std::uint32_t>(bytes, kAtPayloadBytes);
   header.sequence = load<std::uint64_t>(bytes, kAtSequence);
   header.checksum = load<std::uint64_t>(bytes, kAtChecksum);
-  const std::uint32_t bytes_max = header.kind == FrameKind::block ? block_payload_bytes_max : kControlPayloadBytesMax;
+  const std::uint32_t bytes_max = is_block(header.kind) ? block_payload_bytes_max : kControlPayloadBytesMax;
   if (header.payload_bytes > bytes_max)
     return corrupt(fmt::format("payload of {} bytes, at most {}", header.payload_bytes, bytes_max));
-  if (header.kind == FrameKind::block && header.payload_bytes < sizeof(Block)) return corrupt("a block without its header");
+  if (is_block(header.kind) && header.payload_bytes < sizeof(Block)) return corrupt("a block without its header");
   return header;
 }
 

@@ -23,10 +23,13 @@ enum class FrameKind : std::uint8_t {
   watermark = 7,
   end_of_input = 8,
   close_channel = 9,
+  packed_block = 10,  ///< a block whose rows and text are packed
 };
 
+constexpr bool is_block(FrameKind kind) { return kind == FrameKind::block || kind == FrameKind::packed_block; }
+
 inline constexpr std::size_t kFrameHeaderBytes = 32;
-/// Of every kind but block.
+/// Of every kind but block and packed_block.
 inline constexpr std::uint32_t kControlPayloadBytesMax = 512;
 inline constexpr std::size_t kNonceBytes = 32;
 inline constexpr std::size_t kProofBytes = 32;

@@ -66,7 +66,7 @@ Result<void> FrameReader::received(std::size_t count, FrameSink& sink) {
 Result<bool> FrameReader::step(FrameSink& sink) {
   switch (state_) {
     case State::header: return read_header();
-    case State::payload: return header_.kind == FrameKind::block ? begin_block(sink) : read_payload(sink);
+    case State::payload: return is_block(header_.kind) ? begin_block(sink) : read_payload(sink);
     case State::block: {
       if (parts_.bytes > 0) {
         // The front of the block may have come together with its header.
@@ -134,18 +134,31 @@ Result<bool> FrameReader::begin_block(FrameSink& sink) {
   TRY(const Block header, decode_block_header(bytes));
   TRY_VOID(check_block_header(header, *target.layout, rows_and_text_bytes_max_));
   const std::uint64_t prefix = std::uint64_t{header.has_timestamps() ? 8u : 0u} * header.rows + (header.has_row_kinds() ? header.rows : 0);
-  if (sizeof(Block) + prefix + header.fixed_bytes + header.text_bytes != header_.payload_bytes)
+  const std::uint64_t content = prefix + header.fixed_bytes + header.text_bytes;
+  const std::uint64_t sent = header_.payload_bytes - sizeof(Block);
+  const bool is_packed = header_.kind == FrameKind::packed_block;
+  if (is_packed ? sent == 0 || sent >= content || content > BlockPacker::kPackedBytesMax : sent != content)
     return corrupt(fmt::format("payload of {} bytes does not fit the block in it", header_.payload_bytes));
   checksum_.add(bytes, sizeof(Block));
   begin_ += sizeof(Block);
   layout_ = target.layout;
-  block_ = pool_.take(Block::prefix_bytes(header.flags) + ((header.fixed_bytes + header.text_bytes + 63) & ~63u));
-  std::memcpy(reinterpret_cast<std::uint8_t*>(block_), reinterpret_cast<const std::uint8_t*>(&header), offsetof(Block, capacity));
-  parts_ = parts_of(*block_);
+  block_header_ = header;
+  if (is_packed) {
+    packed_.resize(BlockPacker::kPackedBytesMax);
+    parts_ = {.parts = {{{packed_.data(), static_cast<std::size_t>(sent)}}}, .count = 1, .bytes = static_cast<std::size_t>(sent)};
+  } else {
+    take_block();
+    parts_ = parts_of(*block_);
+  }
   part_ = 0;
   part_done_ = 0;
   state_ = State::block;
   return true;
+}
+
+void FrameReader::take_block() {
+  block_ = pool_.take(Block::prefix_bytes(block_header_.flags) + ((block_header_.fixed_bytes + block_header_.text_bytes + 63) & ~63u));
+  std::memcpy(reinterpret_cast<std::uint8_t*>(block_), reinterpret_cast<const std::uint8_t*>(&block_header_), offsetof(Block, capacity));
 }
 
 void FrameReader::fill_block(std::size_t count) {
@@ -165,6 +178,11 @@ Result<void> FrameReader::end_block(FrameSink& sink) {
   for (std::size_t part = 0; part < parts_.count; ++part) checksum_.add(parts_.parts[part].bytes, parts_.parts[part].count);
   state_ = State::header;
   TRY_VOID(check_sum());
+  if (header_.kind == FrameKind::packed_block) {
+    take_block();
+    if (!packer_.unpack(packed_.data(), parts_.parts[0].count, parts_of(*block_)))
+      return corrupt(fmt::format("the packed block in frame {} can't be unpacked", header_.sequence));
+  }
   TRY_VOID(check_block(*block_, *layout_));
   return sink.on_block(header_.channel, std::exchange(block_, nullptr));
 }

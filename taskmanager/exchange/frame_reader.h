@@ -10,6 +10,7 @@
 
 #include "api/weir/block.h"
 #include "api/weir/result.h"
+#include "taskmanager/exchange/block_packer.h"
 #include "taskmanager/exchange/data_frame.h"
 
 namespace weir::taskmanager {
@@ -30,7 +31,7 @@ class FrameSink {
  public:
   virtual ~FrameSink() = default;
   virtual BlockTarget block_target(std::uint32_t channel) = 0;
-  /// Any kind but block. `payload` is valid during the call.
+  /// Any kind but block and packed_block. `payload` is valid during the call.
   virtual Result<void> on_frame(const FrameHeader& header, std::string_view payload) = 0;
   /// The receiver gives the block back.
   virtual Result<void> on_block(std::uint32_t channel, Block* block) = 0;
@@ -67,6 +68,7 @@ class FrameReader {
   Result<bool> read_header();
   Result<bool> read_payload(FrameSink& sink);
   Result<bool> begin_block(FrameSink& sink);
+  void take_block();
   void fill_block(std::size_t count);
   Result<void> end_block(FrameSink& sink);
   Result<void> check_sum();
@@ -81,15 +83,18 @@ class FrameReader {
   FrameHeader header_;
   FrameChecksum checksum_;
   std::uint64_t next_sequence_ = 0;
+  Block block_header_;         // of the block that is being received
   Block* block_ = nullptr;
   const RowLayout* layout_ = nullptr;
-  BlockParts parts_;
+  BlockParts parts_;           // what is being filled: of the block, or packed_
   std::size_t part_ = 0;      // the one being filled
   std::size_t part_done_ = 0; // bytes of it
   std::size_t skip_ = 0;      // bytes to pass over
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::array<std::uint8_t, kBufferBytes> buffer_;
+  BlockPacker packer_;
+  std::vector<std::uint8_t> packed_;  // empty until a packed block comes
 };
 
 }  // namespace weir::taskmanager

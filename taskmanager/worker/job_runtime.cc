@@ -10,7 +10,7 @@
 #include "api/plan_builder.h"
 #include "common/base/try.h"
 #include "common/base/unique_fd.h"
-#include "common/config/duration.h"
+#include "common/config/job_options.h"
 #include "common/observe/log.h"
 #include "common/plan/fingerprint.h"
 #include "common/plan/plan_codec.h"
@@ -24,9 +24,6 @@ namespace {
 
 constexpr std::size_t kSlotsMax = 1024;
 constexpr std::uint64_t kRecordBytesMaxMax = std::uint64_t{1} << 30;
-constexpr std::string_view kBufferTimeout = "execution.buffer-timeout.interval";
-constexpr std::string_view kBufferTimeoutOld = "execution.buffer-timeout";
-constexpr std::string_view kBufferTimeoutEnabled = "execution.buffer-timeout.enabled";
 
 proto::TaskState state_of(TaskStatus status) {
   switch (status) {
@@ -41,6 +38,16 @@ proto::TaskState state_of(TaskStatus status) {
 
 std::int64_t wall_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// What the job's configuration says, under the option's key or an older one. Errors: of parse_as.
+template <class T>
+Result<T> setting(const proto::StartWorkerRequest& request, const config::Option<T>& option) {
+  const auto& settings = request.configuration();
+  auto found = settings.find(std::string(option.key));
+  for (const std::string_view old_key : option.old_keys)
+    if (found == settings.end()) found = settings.find(std::string(old_key));
+  return config::parse_as(option, found == settings.end() ? *option.fallback : std::string_view(found->second));
 }
 
 void write_counters(const TaskRecord& record, proto::TaskCounters& counters) {
@@ -73,6 +80,7 @@ Result<void> JobRuntime::start(const proto::StartWorkerRequest& request) {
   for (const auto& [key, value] : graph_.configuration) job_settings_[key] = value;
   for (const auto& [key, value] : request.configuration()) job_settings_[key] = value;
   TRY(const FlushPolicy flush, flush_policy(request));
+  TRY(const auto compression, setting(request, config::kExchangeCompression));
 
   const std::uint64_t slot_pool_bytes = request.block_pool_bytes() / request.slots();
   const WindowPlan window = plan_window(job_graph_, slot_pool_bytes);
@@ -88,7 +96,8 @@ Result<void> JobRuntime::start(const proto::StartWorkerRequest& request) {
                                            .secret = request.secret(),
                                            .slot = 0,
                                            .task_manager_id = request.task_manager_id(),
-                                           .rows_and_text_bytes_max = record_bytes_max + kBlockCapacity};
+                                           .rows_and_text_bytes_max = record_bytes_max + kBlockCapacity,
+                                           .packs_blocks = compression == config::ExchangeCompression::lz4};
   loop_settings_.connections.connect_timeout_us = settings_.connect_timeout_us;
   loops_.resize(request.slots());
   builder_ = std::make_unique<TaskBuilder>(graph_, job_graph_,
@@ -116,23 +125,10 @@ Result<void> JobRuntime::check_graph(const proto::StartWorkerRequest& request) {
 
 Result<FlushPolicy> JobRuntime::flush_policy(const proto::StartWorkerRequest& request) const {
   FlushPolicy policy;
-  const auto& settings = request.configuration();
-  if (const auto enabled = settings.find(std::string(kBufferTimeoutEnabled)); enabled != settings.end() && enabled->second == "false") {
-    policy.timeout_us = FlushPolicy::kOnlyWhenFull;
-    return policy;
-  }
-  auto found = settings.find(std::string(kBufferTimeout));
-  if (found == settings.end()) found = settings.find(std::string(kBufferTimeoutOld));
-  if (found == settings.end()) return policy;
-  if (found->second == "-1") {
-    policy.timeout_us = FlushPolicy::kOnlyWhenFull;
-    return policy;
-  }
-  const auto span = config::parse_duration(found->second);
-  if (!span || span->count() < 0)
-    return Error::user(ErrorCode::invalid_argument, fmt::format("{}: \"{}\" is no span of time such as \"1 ms\"", found->first, found->second));
-  policy.timeout_us = std::chrono::duration_cast<std::chrono::microseconds>(*span).count();
-  policy.idle_spacing_us = std::min(policy.idle_spacing_us, policy.timeout_us);
+  TRY(const bool is_enabled, setting(request, config::kBufferTimeoutEnabled));
+  TRY(const config::Duration timeout, setting(request, config::kBufferTimeout));
+  policy.timeout_us = is_enabled && timeout.count() >= 0 ? std::chrono::duration_cast<std::chrono::microseconds>(timeout).count() : FlushPolicy::kOnlyWhenFull;
+  if (policy.timeout_us >= 0) policy.idle_spacing_us = std::min(policy.idle_spacing_us, policy.timeout_us);
   return policy;
 }
 

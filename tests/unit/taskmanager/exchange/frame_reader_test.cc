@@ -52,6 +52,14 @@ class FrameBytes {
     for (std::size_t part = 0; part < parts.count; ++part) payload.append(reinterpret_cast<const char*>(parts.parts[part].bytes), parts.parts[part].count);
     return payload;
   }
+  FrameBytes& add_packed(std::uint32_t channel, Block& block) { return add(FrameKind::packed_block, channel, packed_payload_of(block)); }
+  static std::string packed_payload_of(Block& block) {
+    const auto header = encode_block_header(block);
+    std::string packed(parts_of(block).bytes, '\0');
+    packed.resize(BlockPacker().pack(parts_of(block), reinterpret_cast<std::uint8_t*>(packed.data())));
+    REQUIRE(!packed.empty());
+    return std::string(reinterpret_cast<const char*>(header.data()), header.size()) + packed;
+  }
   std::string bytes;
 
  private:
@@ -146,9 +154,17 @@ TEST_CASE("frame_reader: frames and blocks come whole and in order, in whatever 
     Block* const block = block_of(pool, {"one", std::string(static_cast<std::size_t>(index) * 3000, 'x'), ""}, has_times ? kBlockTimestamps | kBlockRowKinds : 0);
     frames.add_block(1, *block);
     frames.add_block(2, *block);  // discarded
+    std::string packed;
     pool.give(block);
+    if (index > 1 && index < 11) {
+      Block* const text = block_of(pool, {std::string(static_cast<std::size_t>(index) * 3000, 'y')}, has_times ? kBlockTimestamps : 0);
+      frames.add_packed(2, *text).add_packed(1, *text);
+      pool.give(text);
+      packed = "rows:1:" + std::string(static_cast<std::size_t>(index) * 3000, 'y') + (has_times ? "@10" : "");
+    }
     expected.push_back(has_times ? "rows:1:one@10:" + std::string(static_cast<std::size_t>(index) * 3000, 'x') + "@11:@12"
                                  : "rows:1:one:" + std::string(static_cast<std::size_t>(index) * 3000, 'x') + ":");
+    if (!packed.empty()) expected.push_back(packed);
   }
   Block* const empty = block_of(pool, {});
   frames.add_block(1, *empty).add(FrameKind::end_of_input, 1, "");
@@ -229,6 +245,33 @@ TEST_CASE("frame_reader: refuses what no peer of ours sends, naming it") {
   // A frame that is missing.
   auto frames = FrameBytes().add(FrameKind::credit, 1, "abcd").add(FrameKind::credit, 1, "abcd").bytes;
   CHECK(feed(frames.substr(36)) == "data frame: frame 1 where 0 was expected");
+}
+
+TEST_CASE("frame_reader: a packed block that is not what its header promises is refused, and memory is taken for none") {
+  HeapPool pool;
+  const auto packed_frame = [&](const std::function<void(Block&, std::string&)>& change) {
+    Block* const block = block_of(pool, {std::string(2000, 'x'), "y"});
+    std::string payload = FrameBytes::packed_payload_of(*block);
+    pool.give(block);
+    Block header;
+    std::memcpy(reinterpret_cast<char*>(&header), payload.data(), sizeof header);
+    std::string packed = payload.substr(sizeof header);
+    change(header, packed);
+    return FrameBytes().add(FrameKind::packed_block, 1, std::string(reinterpret_cast<const char*>(&header), sizeof header) + packed).bytes;
+  };
+  CHECK(feed(packed_frame([](Block&, std::string&) {})) == "");
+  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed.clear(); })).find("does not fit the block") != std::string::npos);
+  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed.assign(4000, '\0'); })).find("does not fit the block") != std::string::npos);
+  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed.pop_back(); })).find("can't be unpacked") != std::string::npos);
+  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed += '\0'; })).find("can't be unpacked") != std::string::npos);
+  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed[0] = '\xff'; })).find("can't be unpacked") != std::string::npos);
+  CHECK(feed(packed_frame([](Block& header, std::string&) { header.text_bytes += 1; })).find("can't be unpacked") != std::string::npos);
+  CHECK(feed(packed_frame([](Block& header, std::string&) { header.text_bytes = 100'000; })).find("does not fit the block") != std::string::npos);
+  CHECK(feed(packed_frame([](Block& header, std::string&) { header.text_bytes -= 1; })) != "");
+  std::mt19937 random(seed());
+  CAPTURE(seed());
+  for (int round = 0; round < 2000; ++round)
+    feed(packed_frame([&](Block&, std::string& packed) { packed[random() % packed.size()] = static_cast<char>(random()); }));
 }
 
 TEST_CASE("data_frame: payloads survive the round trip, and shorter or longer ones are refused") {
