@@ -16,6 +16,14 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kVerbs = {"run", "list", "info", "plan", "cancel", "new"};
 
+/// What people who come from Flink will try, and what to do instead.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kVerbsOfFlink = {{
+    {"stop", "it ends a job with a savepoint, which there is none of yet; weir cancel ends it without"},
+    {"savepoint", "jobs have no savepoints yet"},
+    {"checkpoint", "jobs have no checkpoints yet"},
+    {"run-application", "start a cluster with bin/start-cluster.sh and use weir run"},
+}};
+
 /// The words of one verb: options in the form that CLI11 reads, and what follows them.
 struct Words {
   std::vector<std::string> options;
@@ -269,6 +277,9 @@ Result<Command> parse_command_line(const std::vector<std::string>& words) {
   if (verb == "list") return parse_list(rest);
   if (verb == "cancel") return parse_cancel(rest);
   if (verb == "new") return parse_new(rest);
+  for (const auto& [known, why] : kVerbsOfFlink) {
+    if (verb == known) return Error::user(ErrorCode::invalid_argument, fmt::format("this version has no verb {}: {}", known, why));
+  }
   std::string_view near = nearest(verb, kVerbs);
   return Error::user(ErrorCode::invalid_argument,
                      fmt::format("weir knows no verb {}{}", printable(verb, 60),

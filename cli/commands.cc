@@ -61,6 +61,10 @@ Result<int> try_to(const std::string& program, const std::vector<std::string>& w
     TRY(job_configuration, job_settings(command.settings));
     TRY(configuration, client_configuration(program, environment, command.settings));
     TRY(settings, client_settings(configuration, command.address));
+    bool is_local = plan != nullptr || std::holds_alternative<InfoVerb>(command.verb);
+    if (!is_local && settings.address.port == "0") {
+      return Error::user(ErrorCode::invalid_argument, "the JobManager's port is not known here, as rest.port is 0: write -m HOST:PORT");
+    }
   }
   return std::visit(Execution{program, settings, configuration, job_configuration, console}, command.verb);
 }
@@ -70,9 +74,10 @@ Result<int> try_to(const std::string& program, const std::vector<std::string>& w
 int execute(const std::string& program, const std::vector<std::string>& words, const std::map<std::string, std::string>& environment,
             Console& console) {
   Result<int> outcome = try_to(program, words, environment, console);
-  if (outcome.ok()) return *outcome;
-  console.complain(outcome.error().message);
-  return 1;
+  if (!outcome.ok()) console.complain(outcome.error().message);
+  if (!console.lost().empty()) console.complain(fmt::format("cannot write to standard output: {}", console.lost()));
+  if (outcome.ok() && *outcome == 0 && !console.lost().empty()) return 1;
+  return outcome.ok() ? *outcome : 1;
 }
 
 }  // namespace weir::cli

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 namespace weir::cli {
 
@@ -12,10 +14,9 @@ namespace {
 constexpr std::size_t kBarColumns = 30;
 constexpr std::chrono::milliseconds kProgressPause{100};
 
-void write_line(std::FILE* file, std::string_view line) {
-  std::fwrite(line.data(), 1, line.size(), file);
-  std::fputc('\n', file);
-  std::fflush(file);
+bool write_line(std::FILE* file, std::string_view line) {
+  bool written = std::fwrite(line.data(), 1, line.size(), file) == line.size() && std::fputc('\n', file) != EOF;
+  return std::fflush(file) == 0 && written;
 }
 
 }  // namespace
@@ -29,9 +30,12 @@ std::string progress_line(std::string_view name, std::uint64_t sent, std::uint64
 
 Console::Console(std::FILE* out, std::FILE* err) : out_(out), err_(err), err_is_terminal_(::isatty(::fileno(err)) == 1) {}
 
-void Console::print(std::string_view line) { write_line(out_, line); }
-void Console::complain(std::string_view sentence) { write_line(err_, fmt::format("weir: {}", sentence)); }
-void Console::note(std::string_view line) { write_line(err_, line); }
+void Console::print(std::string_view line) {
+  if (!write_line(out_, line) && lost_.empty()) lost_ = std::strerror(errno);
+}
+// Where standard error cannot be written there is nobody left to tell.
+void Console::complain(std::string_view sentence) { (void)write_line(err_, fmt::format("weir: {}", sentence)); }
+void Console::note(std::string_view line) { (void)write_line(err_, line); }
 
 void Console::show_progress(std::string_view name, std::uint64_t sent, std::uint64_t total) {
   if (!err_is_terminal_) return;

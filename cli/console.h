@@ -16,6 +16,8 @@ class Console {
 
   /// A line for scripts and people, on standard output.
   void print(std::string_view line);
+  /// Empty, or why a line could not be printed: the disk is full, standard output is closed.
+  const std::string& lost() const { return lost_; }
   /// A line about what goes wrong, on standard error, with "weir: " in front.
   void complain(std::string_view sentence);
   /// The same without anything in front: progress, hints.
@@ -28,6 +30,7 @@ class Console {
   std::FILE* out_;
   std::FILE* err_;
   bool err_is_terminal_;
+  std::string lost_;
   std::chrono::steady_clock::time_point next_progress_{};
 };
 

@@ -25,7 +25,7 @@ ErrorCode code_of(unsigned status) {
 }
 
 /// The JobManager's words: the last entry of {"errors":[...]}, since the first may be "Internal server error.".
-std::string words_of(const http::ClientResponse& response) {
+std::string words_of(const http::ClientResponse& response, const http::Address& address) {
   boost::system::error_code error;
   json::value body = json::parse(response.body, error);
   if (!error && body.is_object()) {
@@ -34,7 +34,8 @@ std::string words_of(const http::ClientResponse& response) {
       return std::string(errors->get_array().back().get_string());
     }
   }
-  return fmt::format("HTTP status {}", response.status);
+  return fmt::format("{} answers with HTTP status {}, and not in a JobManager's words; -m HOST:PORT names the address of its REST API",
+                     address.to_string(), response.status);
 }
 
 /// Reads an answer with `read`, which may throw what Boost.JSON throws on a missing field or a wrong type.
@@ -81,7 +82,7 @@ Result<std::string> RestClient::body_of(Result<http::ClientResponse> response) {
     return error;
   }
   if (response->status < 300) return std::move(response->body);
-  return Error{code_of(response->status), response->status < 500 ? Blame::user : Blame::external, words_of(*response)};
+  return Error{code_of(response->status), response->status < 500 ? Blame::user : Blame::external, words_of(*response, http_.address())};
 }
 
 Result<std::string> RestClient::ask(std::string_view method, const std::string& target, const std::string& body) {

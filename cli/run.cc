@@ -32,24 +32,25 @@ RunRequest request_of(const Program& program, const std::map<std::string, std::s
 /// An artefact at the JobManager, for the length of one verb: a job that runs has its own hold on it.
 class Upload {
  public:
-  static Result<Upload> make(RestClient& client, const Program& program, Console& console) {
+  /// @param cleaner  takes the artefact away in the end, also after an interrupt
+  static Result<Upload> make(RestClient& client, RestClient& cleaner, const Program& program, Console& console) {
     TRY_VOID(check_library(program.library));
     std::string name = std::filesystem::path(program.library).filename().string();
     TRY(std::string id, client.upload(program.library, [&](std::uint64_t sent, std::uint64_t total) {
       console.show_progress(name, sent, total);
     }));
-    return Upload(client, std::move(id));
+    return Upload(cleaner, std::move(id));
   }
-  Upload(Upload&& other) noexcept : client_(other.client_), id_(std::exchange(other.id_, {})) {}
+  Upload(Upload&& other) noexcept : cleaner_(other.cleaner_), id_(std::exchange(other.id_, {})) {}
   ~Upload() {
     // Nobody is worse off for a file that stays, so a failure here is not worth a word.
-    if (!id_.empty()) (void)client_.delete_jar(id_);
+    if (!id_.empty()) (void)cleaner_.delete_jar(id_);
   }
   const std::string& id() const { return id_; }
 
  private:
-  Upload(RestClient& client, std::string id) : client_(client), id_(std::move(id)) {}
-  RestClient& client_;
+  Upload(RestClient& cleaner, std::string id) : cleaner_(cleaner), id_(std::move(id)) {}
+  RestClient& cleaner_;
   std::string id_;
 };
 
@@ -66,13 +67,38 @@ Result<int> cancel_and_leave(RestClient& client, const std::string& job_id, Cons
 
 bool may_pass(const Error& error) { return error.code == ErrorCode::unavailable || error.code == ErrorCode::deadline_exceeded; }
 
+http::ClientOptions patient(http::ClientOptions options) {
+  options.connect_timeout = std::min(options.connect_timeout, kPatience);
+  options.read_timeout = std::min(options.read_timeout, kPatience);
+  return options;
+}
+
+/// Uploads and starts. @return the job id
+/// Errors: cancelled when the person interrupted, with what has become of the job; what the JobManager says.
+Result<std::string> submit(const RunVerb& verb, const std::map<std::string, std::string>& configuration, const ClientSettings& settings,
+                           Interrupt& interrupt, Console& console) {
+  http::ClientOptions options = settings.http;
+  options.read_timeout = settings.submit_timeout;
+  options.interrupted = [&interrupt] { return interrupt.wait_for(std::chrono::milliseconds(0)); };
+  RestClient client(settings.address, options);
+  RestClient cleaner(settings.address, patient(settings.http));
+  auto upload = Upload::make(client, cleaner, verb.program, console);
+  if (!upload.ok() && upload.error().code == ErrorCode::cancelled) {
+    return Error::user(ErrorCode::cancelled, "interrupted during the upload: no job was started");
+  }
+  if (!upload.ok()) return upload.error();
+  auto job_id = client.run(upload->id(), request_of(verb.program, configuration));
+  if (!job_id.ok() && job_id.error().code == ErrorCode::cancelled) {
+    return Error::user(ErrorCode::cancelled, fmt::format("interrupted while the job was planned; it may start all the same: weir list -m {} shows it",
+                                                         settings.address.to_string()));
+  }
+  return job_id;
+}
+
 /// Asks until the job has ended; nothing when the person interrupted. A JobManager that is away for a while is waited for.
 Result<std::optional<JobResult>> wait_for_end(const std::string& job_id, const ClientSettings& settings, Interrupt& interrupt,
                                               Console& console) {
-  http::ClientOptions options = settings.http;
-  options.connect_timeout = std::min(options.connect_timeout, kPatience);
-  options.read_timeout = std::min(options.read_timeout, kPatience);
-  RestClient client(settings.address, options);
+  RestClient client(settings.address, patient(settings.http));
   std::chrono::milliseconds pause = kFirstPause;
   int failures = 0;
   bool looked_for_slots = false;
@@ -117,20 +143,20 @@ Result<int> run(const RunVerb& verb, const std::map<std::string, std::string>& c
   TRY_VOID(check_arguments(verb.program.arguments));
   TRY(const config::Loaded job, config::job_configuration({}, configuration));
   for (const std::string& warning : job.warnings) console.note("warning: " + warning);
-  http::ClientOptions options = settings.http;
-  options.read_timeout = settings.submit_timeout;
-  RestClient client(settings.address, options);
-  std::string job_id;
-  {
-    TRY(Upload upload, Upload::make(client, verb.program, console));
-    TRY(job_id, client.run(upload.id(), request_of(verb.program, configuration)));
+  Interrupt interrupt;  // from here on, so that an upload does not stay behind
+  auto submitted = submit(verb, configuration, settings, interrupt, console);
+  if (!submitted.ok() && submitted.error().code == ErrorCode::cancelled) {
+    console.complain(submitted.error().message);
+    return kInterruptedExitCode;
   }
+  if (!submitted.ok()) return submitted.error();
+  const std::string job_id = *submitted;
   console.print(fmt::format("Job has been submitted with JobID {}", job_id));
   if (verb.detached) return 0;
 
-  Interrupt interrupt;
   TRY(std::optional<JobResult> result, wait_for_end(job_id, settings, interrupt, console));
   if (result) return report(job_id, *result, console);
+  RestClient client(settings.address, patient(settings.http));
   if (verb.cancel_on_exit) return cancel_and_leave(client, job_id, console);
   return leave_running(job_id, settings, console);
 }

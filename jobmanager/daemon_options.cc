@@ -87,6 +87,7 @@ Result<void> read_rest(const config::Configuration& configuration, DaemonOptions
   http.answer_timeout = millis(answer);
   rest::RestSettings& settings = options.rest_settings;
   settings.weir_version = WEIR_VERSION;
+  settings.revision = options.facts.revision;
   settings.refresh_interval_ms = millis(refresh).count();
   settings.upload_bytes_max = upload.bytes();
   TRY(settings.submit_enabled, configuration.get(config::kWebSubmitEnable));

@@ -27,6 +27,7 @@ struct ProcessFacts {
   std::string log_file;    ///< empty: none
   std::string ports_file;  ///< empty: none
   std::vector<std::string> program_options;
+  std::string revision = "unknown";  ///< commit that was built
 };
 
 /// Values, no files or sockets yet.

@@ -13,6 +13,7 @@
 #include "common/observe/log.h"
 #include "jobmanager/command_line.h"
 #include "jobmanager/daemon.h"
+#include "jobmanager/revision.h"
 
 namespace {
 
@@ -40,6 +41,7 @@ ProcessFacts process_facts(const StartCommand& command, const std::map<std::stri
   facts.log_file = command.log_file;
   facts.ports_file = command.ports_file;
   facts.program_options.assign(argv + 1, argv + argc);
+  facts.revision = revision();
   return facts;
 }
 

@@ -36,6 +36,8 @@ using Parser = beast::http::response_parser<beast::http::string_body>;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kPieceBytes = 256 * 1024;
+constexpr std::chrono::milliseconds kInterruptPause{100};
+constexpr std::chrono::hours kForever{24};  // every step has a deadline of its own
 
 /// What goes out: a head and body in memory, or with a file between two pieces of text.
 struct Outgoing {
@@ -57,7 +59,14 @@ class Exchange {
     asio::co_spawn(context_, talk(outgoing, head_only), [&result](std::exception_ptr failure, Result<ClientResponse> outcome) {
       result = failure ? Result<ClientResponse>(Error::internal("the request failed: out of memory")) : std::move(outcome);
     });
-    context_.run();
+    while (!context_.stopped()) {
+      context_.run_for(options_.interrupted ? kInterruptPause : kForever);
+      if (context_.stopped() || !options_.interrupted || !options_.interrupted()) continue;
+      resolver_.cancel();
+      stream_.close();
+      context_.run();
+      return Error::user(ErrorCode::cancelled, fmt::format("the request to {} was interrupted", address_.to_string()));
+    }
     return result;
   }
 

@@ -197,10 +197,11 @@ struct HttpConnection::State {
   beast::flat_buffer buffer;
   bool served_before = false;
   bool idle = false;
+  bool answer_begun = false;  // to the request at hand: whatever happens then, no second answer may follow
   bool closing = false;
   bool keep_alive = true;     // of the request at hand
   bool old_version = false;   // HTTP/1.0
-  bool unread_input = false;  // closing at once would reset the connection and lose our answer
+  bool lingers = false;       // closing at once, with input unread, would reset the connection and lose our answer
 };
 
 HttpConnection::HttpConnection(std::shared_ptr<asio::io_context> context, asio::ip::tcp::socket socket,
@@ -215,16 +216,28 @@ void HttpConnection::close_when_idle() {
   if (state_->idle) state_->socket.cancel(ignored);
 }
 
+void HttpConnection::end_waiting() {
+  close_when_idle();
+  state_->answer_timer.cancel();
+}
+
 void HttpConnection::abort() {
   state_->closing = true;
   state_->close();
 }
 
 asio::awaitable<void> HttpConnection::run() {
+  Refusal failure;
   try {
     bool goes_on = true;
     while (goes_on && !state_->closing) goes_on = co_await state_->serve_one();
-    if (state_->unread_input) co_await state_->linger();
+  } catch (const std::exception& thrown) {
+    failure.status = 500;
+    failure.message = thrown.what();
+  }
+  try {
+    if (failure.status != 0 && !state_->answer_begun) co_await state_->refuse(std::move(failure));
+    if (state_->lingers) co_await state_->linger();
   } catch (const std::exception&) {
     // Out of memory, at worst; the client sees a closed connection, the others nothing.
   }
@@ -244,6 +257,7 @@ asio::awaitable<void> HttpConnection::turn_away() {
 /// One request and its answer; false when the connection is to end.
 asio::awaitable<bool> HttpConnection::State::serve_one() {
   keep_alive = false;
+  answer_begun = false;
   bool begun = co_await wait_for_first_byte();
   if (!begun) co_return false;
   served_before = true;
@@ -270,6 +284,7 @@ asio::awaitable<bool> HttpConnection::State::serve_one() {
   Response response = co_await ask_handler(std::move(request));
   keep_alive = keep_alive && !closing;
   bool sent = co_await send(std::move(response), head_only);
+  lingers = sent && !keep_alive;
   co_return sent && keep_alive;
 }
 
@@ -357,6 +372,9 @@ asio::awaitable<Refusal> HttpConnection::State::read_pieces(Parser& parser, std:
       if (deadline.passed()) {
         refusal.status = 408;
         refusal.message = "The body of the request took too long to arrive.";
+      } else if (error == beast::http::error::partial_message) {
+        refusal.status = 400;
+        refusal.message = fmt::format("The request ended before its body did, after {} bytes of it.", total);
       } else if (is_http_error(error)) {
         refusal.status = 400;
         refusal.message = fmt::format("Malformed HTTP request: {}.", error.message());
@@ -401,7 +419,8 @@ asio::awaitable<Response> HttpConnection::State::ask_handler(Request request) {
   co_await answer_timer.async_wait(kAsTuple);
   meeting->waiting = nullptr;
   if (meeting->value) co_return std::move(*meeting->value);
-  std::vector<std::string> messages(1, "The request was not answered in time: try again later.");
+  std::vector<std::string> messages(1, closing ? "The server is ending, and the request was not answered before: ask again later."
+                                               : "The request was not answered in time: try again later.");
   co_return error_response(503, messages);
 }
 
@@ -409,7 +428,7 @@ asio::awaitable<Response> HttpConnection::State::ask_handler(Request request) {
 asio::awaitable<bool> HttpConnection::State::refuse(Refusal refusal) {
   if (refusal.status == 0) co_return false;
   keep_alive = false;
-  unread_input = true;
+  lingers = true;
   std::vector<std::string> messages(1, refusal.message);
   Response response = error_response(refusal.status, messages);
   co_await send(std::move(response), false);
@@ -438,6 +457,7 @@ std::string HttpConnection::State::head_of(const Response& response, std::option
 }
 
 asio::awaitable<bool> HttpConnection::State::send(Response response, bool head_only) {
+  answer_begun = true;
   if (response.status < 200 || response.status > 599) response.status = 500;
   bool bodiless = head_only || response.status == 204 || response.status == 304;
   if (const FileBody* part = std::get_if<FileBody>(&response.body)) {
@@ -520,6 +540,7 @@ asio::awaitable<void> HttpConnection::State::linger() {
   error_code ignored;
   socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   std::string piece(kPieceBytes, '\0');
+  idle = true;  // the server need not wait for it
   deadline.set(kLingerTimeout);
   while (true) {
     auto room = asio::buffer(piece.data(), piece.size());

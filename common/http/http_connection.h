@@ -29,6 +29,8 @@ class HttpConnection {
 
   /// Closes now if no request is being served, else after its answer.
   void close_when_idle();
+  /// A request whose answer is not there yet gets 503 in its place; everything else as close_when_idle().
+  void end_waiting();
   /// Closes now.
   void abort();
 

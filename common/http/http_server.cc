@@ -33,10 +33,13 @@ using boost::system::error_code;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kTurnedAwayMax = 64;  // connections over the limit that are told so at one time; more are just closed
+constexpr std::chrono::milliseconds kLastWords{200};    // in which a client whose request is cut short is told so
 constexpr std::chrono::milliseconds kAcceptPause{100};  // after an error such as too many open files
 
 /// One thread with its connections.
 struct Loop {
+  void end_requests();
+
   std::shared_ptr<asio::io_context> context = std::make_shared<asio::io_context>(1);
   asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(*context);
   asio::steady_timer grace{*context};
@@ -44,6 +47,16 @@ struct Loop {
   bool stopping = false;                  // this loop's thread only
   std::thread thread;
 };
+
+/// The grace is over: who still waits is answered.
+void Loop::end_requests() {
+  for (HttpConnection* connection : connections) connection->end_waiting();
+  grace.expires_after(connections.empty() ? std::chrono::milliseconds(0) : kLastWords);
+  grace.async_wait([this](const error_code&) {
+    for (HttpConnection* connection : connections) connection->abort();
+    work.reset();
+  });
+}
 
 }  // namespace
 
@@ -147,10 +160,7 @@ void HttpServer::stop(std::chrono::milliseconds grace) {
       if (first) state_->acceptor->close(ignored);
       for (HttpConnection* connection : loop.connections) connection->close_when_idle();
       loop.grace.expires_after(loop.connections.empty() ? std::chrono::milliseconds(0) : grace);
-      loop.grace.async_wait([&loop](const error_code&) {
-        for (HttpConnection* connection : loop.connections) connection->abort();
-        loop.work.reset();
-      });
+      loop.grace.async_wait([&loop](const error_code&) { loop.end_requests(); });
     });
   }
   for (auto& loop : state_->loops) {

@@ -75,7 +75,8 @@ Result<void> Dispatcher::cancel(const JobId& id) {
   }
   if (status == JobStatus::finished || status == JobStatus::failed) {
     return Error::user(ErrorCode::failed_precondition,
-                       fmt::format("Job {} can't be cancelled: it is {} already", id, name_of(status)));
+                       fmt::format("Job cancellation failed because the job has already reached another terminal state ({}): {}.",
+                                   name_of(status), id));
   }
   return {};
 }

@@ -49,6 +49,7 @@ rest::SubtaskDetails subtask_of(const Attempt& attempt, std::uint32_t index) {
   subtask.counters.idle_ms = counters.idle_ms;
   subtask.counters.backpressured_ms = counters.backpressured_ms;
   subtask.counters.user = counters.user;
+  subtask.counters.complete = attempt.has_counters || rest::is_over(subtask.status);
   return subtask;
 }
 

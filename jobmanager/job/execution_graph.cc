@@ -82,9 +82,11 @@ void ExecutionGraph::set_failure(TaskIndex task, Failure failure) {
 }
 
 void ExecutionGraph::set_counters(TaskIndex task, TaskCounters counters) {
-  TaskCounters& current = tasks_[task.vertex][task.subtask].counters;
+  Attempt& attempt = tasks_[task.vertex][task.subtask];
+  const TaskCounters& current = attempt.counters;
   if (counters.records_in < current.records_in || counters.records_out < current.records_out) return;
-  current = std::move(counters);
+  attempt.counters = std::move(counters);
+  attempt.has_counters = true;
 }
 
 void ExecutionGraph::set_place(TaskIndex task, TaskManagerPlace place, std::uint32_t slot) {

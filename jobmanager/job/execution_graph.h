@@ -46,6 +46,7 @@ struct Attempt {
   std::uint32_t slot = 0;
   std::optional<TaskManagerPlace> place;  ///< from its placement on
   TaskCounters counters;
+  bool has_counters = false;  ///< false until the first report of them
   std::optional<Failure> failure;
 };
 

@@ -3,14 +3,30 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "jobmanager/rest/reply.h"
 #include "jobmanager/rest/views.h"
 
 namespace weir::jobmanager::rest {
 
+namespace {
+
+/// The zone as it is at a moment: summer time comes and goes while the daemon runs.
+TimeZone zone_at(Timestamp now) {
+  const std::time_t seconds = now / 1000;
+  std::tm parts{};
+  TimeZone zone;
+  if (::localtime_r(&seconds, &parts) == nullptr || parts.tm_gmtoff == 0) return zone;
+  zone.name = parts.tm_zone;
+  zone.offset_ms = std::int64_t{parts.tm_gmtoff} * 1000;
+  return zone;
+}
+
+}  // namespace
+
 void get_config(Call call, http::Responder responder) {
-  responder.answer(json_response(200, config_view(call.services.settings)));
+  responder.answer(json_response(200, config_view(call.services.settings, zone_at(call.services.now()))));
 }
 
 void get_overview(Call call, http::Responder responder) {

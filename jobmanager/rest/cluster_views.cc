@@ -85,11 +85,11 @@ json::object process_metrics(const TaskManagerDetails& task_manager) {
 
 }  // namespace
 
-std::string config_view(const RestSettings& settings) {
+std::string config_view(const RestSettings& settings, const TimeZone& zone) {
   json::object answer;
   answer["refresh-interval"] = settings.refresh_interval_ms;
-  answer["timezone-name"] = "Coordinated Universal Time";
-  answer["timezone-offset"] = 0;
+  answer["timezone-name"] = text(zone.name);
+  answer["timezone-offset"] = zone.offset_ms;
   answer["flink-version"] = kFlinkVersion;
   answer["flink-revision"] = text(settings.revision);
   json::object features;
@@ -112,7 +112,7 @@ std::string overview_view(const ClusterOverview& overview, const RestSettings& s
   answer["jobs-cancelled"] = overview.jobs_cancelled;
   answer["jobs-failed"] = overview.jobs_failed;
   answer["flink-version"] = kFlinkVersion;
-  answer["flink-commit"] = text(settings.revision);
+  answer["flink-commit"] = text(settings.revision.substr(0, settings.revision.find(' ')));
   answer["weir-version"] = text(settings.weir_version);
   return json::serialize(answer);
 }

@@ -219,24 +219,13 @@ std::string job_result_view(const JobDetails& job) {
 }
 
 std::string job_accumulators_view(const JobDetails& job) {
-  json::array accumulators;
   std::map<std::string, std::uint64_t> totals;
   for (const VertexDetails& vertex : job.vertices) {
-    for (const auto& [name, value] : total_of(vertex.subtasks).user) {
-      // The engine's own counts of an operator are metrics, no accumulators.
-      if (!name.ends_with(".numRecordsIn") && !name.ends_with(".numRecordsOut")) totals[name] += value;
-    }
-  }
-  for (const auto& [name, value] : totals) {
-    json::object object;
-    object["name"] = text(name);
-    object["type"] = "LongCounter";
-    object["value"] = std::to_string(value);
-    accumulators.push_back(std::move(object));
+    for (const auto& [name, value] : total_of(vertex.subtasks).user) totals[name] += value;
   }
   json::object answer;
   answer["job-accumulators"] = json::array();
-  answer["user-task-accumulators"] = std::move(accumulators);
+  answer["user-task-accumulators"] = accumulators(totals);
   answer["serialized-user-task-accumulators"] = json::object();
   return json::serialize(answer);
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "jobmanager/rest/parameters.h"
 #include "jobmanager/rest/reply.h"
 #include "jobmanager/rest/views.h"
 
@@ -22,7 +23,7 @@ http::Response text_response() {
 }
 
 http::Response no_such_file(const Call& call) {
-  return http::error_response(404, {fmt::format("Unable to load requested file {}.", call.target.path)});
+  return http::error_response(404, {fmt::format("Unable to load requested file {}.", shown(call.target.path))});
 }
 
 /// A file of a TaskManager on its way to the client: the next piece is fetched when the last one was sent.

@@ -8,10 +8,12 @@ namespace weir::jobmanager::rest {
 
 namespace {
 
+constexpr std::size_t kShownBytesMax = 300;
+
 Error bad_parameter(std::string_view kind, std::string_view name, std::string_view value) {
   return Error::user(ErrorCode::invalid_argument,
                      fmt::format("Bad request, could not parse parameters: Cannot resolve {} parameter ({}) from value \"{}\".",
-                                 kind, name, value));
+                                 kind, name, shown(value)));
 }
 
 std::optional<int> number_in(std::string_view text, int least) {
@@ -25,6 +27,10 @@ std::optional<int> number_in(std::string_view text, int least) {
 
 Error bad_path_parameter(std::string_view name, std::string_view value) { return bad_parameter("path", name, value); }
 Error bad_query_parameter(std::string_view name, std::string_view value) { return bad_parameter("query", name, value); }
+
+std::string shown(std::string_view sent) {
+  return sent.size() <= kShownBytesMax ? std::string(sent) : std::string(sent.substr(0, kShownBytesMax)) + "...";
+}
 
 Result<JobId> job_id_of(const Call& call) {
   Result<JobId> id = JobId::from_hex(call.parameter("jobid"));

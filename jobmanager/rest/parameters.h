@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "api/weir/result.h"
@@ -13,6 +14,9 @@ namespace weir::jobmanager::rest {
 /// "Bad request, could not parse parameters: Cannot resolve path parameter (jobid) from value "x"."
 Error bad_path_parameter(std::string_view name, std::string_view value);
 Error bad_query_parameter(std::string_view name, std::string_view value);
+
+/// What a client sent, cut to a length at which a sentence can quote it.
+std::string shown(std::string_view sent);
 
 /// Errors (all): invalid_argument with the words above.
 Result<JobId> job_id_of(const Call& call);

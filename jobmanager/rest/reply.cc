@@ -32,6 +32,7 @@ http::Response json_response(unsigned status, std::string body) {
 
 http::Response error_response_of(const Error& error) {
   unsigned status = status_of(error.code);
+  if (status == 500 && error.blame == Blame::user) status = 400;  // a damaged bundle, say
   if (status == 500) return http::error_response(500, {"Internal server error.", error.message});
   return http::error_response(status, {error.message});
 }

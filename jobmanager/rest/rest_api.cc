@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "jobmanager/rest/parameters.h"
 #include "jobmanager/rest/routes.h"
 
 namespace weir::jobmanager::rest {
@@ -14,7 +15,7 @@ using Outcome = http::Router::Match::Outcome;
 http::Response no_such_route(const http::Request& request, const http::Target& target, const http::Router::Match& match) {
   bool looks = request.method == "GET" || request.method == "HEAD";
   http::Response response = http::error_response(
-      404, {looks ? fmt::format("Unable to load requested file {}.", target.path) : fmt::format("Not found: {}", request.target)});
+      404, {looks ? fmt::format("Unable to load requested file {}.", shown(target.path)) : fmt::format("Not found: {}", shown(request.target))});
   if (!match.allowed.empty()) {
     response.headers.push_back(http::Header{"Allow", fmt::format("{}", fmt::join(match.allowed, ", "))});
   }

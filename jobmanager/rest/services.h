@@ -14,7 +14,7 @@ namespace weir::jobmanager::rest {
 /// What the REST API knows of itself and its daemon, set once at start. Lives on: any thread (a value).
 struct RestSettings {
   std::string weir_version;
-  std::string revision;                      ///< commit that was built; may be empty
+  std::string revision;                      ///< commit that was built and its time: "0980485 @ 2026-06-08T09:21:06+02:00"
   std::int64_t refresh_interval_ms = 3000;   ///< web.refresh-interval
   std::uint64_t upload_bytes_max = 104'857'600;  ///< rest.server.max-content-length
   bool submit_enabled = true;                ///< web.submit.enable

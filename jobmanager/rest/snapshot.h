@@ -57,7 +57,7 @@ struct TaskCounters {
   std::uint64_t busy_ms = 0;
   std::uint64_t idle_ms = 0;
   std::uint64_t backpressured_ms = 0;
-  bool complete = true;  ///< the numbers are final, or at least have been heard of
+  bool complete = true;  ///< the numbers have been heard of, or nothing more will be
   std::map<std::string, std::uint64_t> user;  ///< by "<operator>.<name>"
 };
 

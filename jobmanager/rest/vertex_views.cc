@@ -74,17 +74,9 @@ std::string vertex_view(const VertexDetails& vertex, Timestamp now) {
 }
 
 std::string vertex_accumulators_view(const VertexDetails& vertex) {
-  json::array accumulators;
-  for (const auto& [name, value] : total_of(vertex.subtasks).user) {
-    json::object object;
-    object["name"] = text(name);
-    object["type"] = "LongCounter";
-    object["value"] = std::to_string(value);
-    accumulators.push_back(std::move(object));
-  }
   json::object answer;
   answer["id"] = vertex.id.to_hex();
-  answer["user-accumulators"] = std::move(accumulators);
+  answer["user-accumulators"] = accumulators(total_of(vertex.subtasks).user);
   return json::serialize(answer);
 }
 

@@ -62,6 +62,20 @@ json::object spread_view(const Spread& spread) {
   return object;
 }
 
+json::array accumulators(const std::map<std::string, std::uint64_t>& counters) {
+  json::array list;
+  for (const auto& [name, value] : counters) {
+    // The engine's own counts of an operator are metrics, no accumulators.
+    if (name.ends_with(".numRecordsIn") || name.ends_with(".numRecordsOut")) continue;
+    json::object object;
+    object["name"] = text(name);
+    object["type"] = "LongCounter";
+    object["value"] = std::to_string(value);
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
 json::object aggregated(const std::vector<SubtaskDetails>& subtasks, Timestamp now) {
   json::object metrics;
   for (const auto& [name, number] : kAggregatedMetrics) {

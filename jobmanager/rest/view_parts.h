@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <map>
 #include <string>
 
 #include "common/http/json.h"
@@ -24,6 +25,8 @@ void add_span(json::object& object, const Span& span);
 /// {"read-bytes":0,"read-bytes-complete":true,...}
 json::object io_metrics(const TaskCounters& counters);
 json::object spread_view(const Spread& spread);
+/// The counters of user functions and connectors, as Flink writes accumulators.
+json::array accumulators(const std::map<std::string, std::uint64_t>& counters);
 /// {"metrics":{...},"status-duration":{...}} over tasks
 json::object aggregated(const std::vector<SubtaskDetails>& subtasks, Timestamp now);
 

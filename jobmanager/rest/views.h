@@ -13,7 +13,13 @@ namespace weir::jobmanager::rest {
 /// The release whose API this is.
 inline constexpr std::string_view kFlinkVersion = "1.20.5";
 
-std::string config_view(const RestSettings& settings);
+/// The zone in which this machine writes its logs.
+struct TimeZone {
+  std::string name = "Coordinated Universal Time";
+  std::int64_t offset_ms = 0;  ///< east of Greenwich
+};
+
+std::string config_view(const RestSettings& settings, const TimeZone& zone);
 std::string overview_view(const ClusterOverview& overview, const RestSettings& settings);
 
 std::string jobs_view(const std::vector<JobSummary>& jobs);

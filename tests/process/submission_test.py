@@ -86,7 +86,7 @@ class PlannerTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(task_managers=1, slots=2, options={"weir.planner.timeout": "2 s"})
+        cls.cluster = Cluster(task_managers=1, slots=2, options={"weir.planner.timeout": "2 s", "weir.planner.memory": "256 mb"})
         cls.cluster.__enter__()
         cls.jar = cls.cluster.upload_ok(JOBS)
 

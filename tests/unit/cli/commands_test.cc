@@ -260,5 +260,6 @@ TEST_CASE("weir: an answer that is not the JobManager's is said to be so") {
   manager.answers["GET /v1/jobs/overview"] = {json(200, "<html>"), json(200, R"({"jobs":[{}]})"), json(500, "oops")};
   CHECK(type({"list", "-m", manager.address()}).err.find("cannot understand the JobManager's answer") != std::string::npos);
   CHECK(type({"list", "-m", manager.address()}).err.find("cannot understand the JobManager's answer") != std::string::npos);
-  CHECK(type({"list", "-m", manager.address()}).err == "weir: HTTP status 500\n");
+  CHECK(type({"list", "-m", manager.address()}).err == "weir: " + manager.address() + " answers with HTTP status 500, and not in a " +
+        "JobManager's words; -m HOST:PORT names the address of its REST API\n");
 }
