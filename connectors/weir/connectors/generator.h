@@ -66,10 +66,16 @@ class GeneratorSource final : public Source<T> {
       const std::size_t room = rate_.room(context_->now_ms(), kBlockRowsMax);
       if (room == 0 && next_ < options_.records) return Progress::blocked_until(rate_.next_ms());
       collector_->bind(output);
-      std::size_t made = 0;
-      for (; made < room && next_ < options_.records; ++made, next_ += step_) collector_->collect(make_(next_));
-      rate_.take(made);
+      // Numbers of the loop's own: what is written into a block might be a member, as far as the compiler knows.
+      const std::uint64_t step = step_;
+      const std::uint64_t first = next_;
+      const std::uint64_t left = first < options_.records ? (options_.records - first - 1) / step + 1 : 0;
+      const std::uint64_t count = std::min<std::uint64_t>(room, left);
+      std::uint64_t number = first;
+      for (std::uint64_t i = 0; i < count; ++i, number += step) collector_->collect(make_(number));
       collector_->flush();
+      next_ = number;
+      rate_.take(count);
       return next_ < options_.records ? Progress::more() : Progress::finished();
     }
 
