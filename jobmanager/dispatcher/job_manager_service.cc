@@ -43,6 +43,12 @@ TaskCounters decode(const proto::TaskCounters& message) {
   counters.records_out = message.records_out();
   counters.bytes_in = message.bytes_in();
   counters.bytes_out = message.bytes_out();
+  counters.blocks_in = message.blocks_in();
+  counters.blocks_out = message.blocks_out();
+  counters.input_queued = message.input_queued();
+  counters.input_window = message.input_window();
+  counters.output_queued = message.output_queued();
+  counters.output_window = message.output_window();
   counters.busy_ms = message.busy_ms();
   counters.idle_ms = message.idle_ms();
   counters.backpressured_ms = message.backpressured_ms();

@@ -29,6 +29,28 @@ rest::ExceptionEntry entry_of(const LocatedFailure& located) {
   return entry;
 }
 
+/// Per second, between the last two reports; all 0 without two.
+rest::TaskRates rates_of(const Attempt& attempt) {
+  rest::TaskRates rates;
+  if (!attempt.earlier_counted_at || *attempt.counted_at <= *attempt.earlier_counted_at) return rates;
+  const double seconds = static_cast<double>((*attempt.counted_at - *attempt.earlier_counted_at).count()) / 1000;
+  const auto rate = [&](std::uint64_t TaskCounters::*number) {
+    const std::uint64_t last = attempt.counters.*number;
+    const std::uint64_t earlier = attempt.earlier_counters.*number;
+    return last > earlier ? static_cast<double>(last - earlier) / seconds : 0;
+  };
+  rates.records_in = rate(&TaskCounters::records_in);
+  rates.records_out = rate(&TaskCounters::records_out);
+  rates.bytes_in = rate(&TaskCounters::bytes_in);
+  rates.bytes_out = rate(&TaskCounters::bytes_out);
+  rates.blocks_in = rate(&TaskCounters::blocks_in);
+  rates.blocks_out = rate(&TaskCounters::blocks_out);
+  rates.busy_ms = std::min(rate(&TaskCounters::busy_ms), 1000.0);
+  rates.idle_ms = std::min(rate(&TaskCounters::idle_ms), 1000.0);
+  rates.backpressured_ms = std::min(rate(&TaskCounters::backpressured_ms), 1000.0);
+  return rates;
+}
+
 rest::SubtaskDetails subtask_of(const Attempt& attempt, std::uint32_t index) {
   rest::SubtaskDetails subtask;
   subtask.subtask = static_cast<int>(index);
@@ -45,11 +67,18 @@ rest::SubtaskDetails subtask_of(const Attempt& attempt, std::uint32_t index) {
   subtask.counters.records_out = counters.records_out;
   subtask.counters.bytes_in = counters.bytes_in;
   subtask.counters.bytes_out = counters.bytes_out;
+  subtask.counters.blocks_in = counters.blocks_in;
+  subtask.counters.blocks_out = counters.blocks_out;
+  subtask.counters.input_queued = counters.input_queued;
+  subtask.counters.input_window = counters.input_window;
+  subtask.counters.output_queued = counters.output_queued;
+  subtask.counters.output_window = counters.output_window;
   subtask.counters.busy_ms = counters.busy_ms;
   subtask.counters.idle_ms = counters.idle_ms;
   subtask.counters.backpressured_ms = counters.backpressured_ms;
   subtask.counters.user = counters.user;
-  subtask.counters.complete = attempt.has_counters || rest::is_over(subtask.status);
+  subtask.counters.complete = attempt.counted_at.has_value() || rest::is_over(subtask.status);
+  if (attempt.status == TaskStatus::running) subtask.rates = rates_of(attempt);
   return subtask;
 }
 

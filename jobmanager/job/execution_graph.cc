@@ -81,12 +81,12 @@ void ExecutionGraph::set_failure(TaskIndex task, Failure failure) {
   tasks_[task.vertex][task.subtask].failure = std::move(failure);
 }
 
-void ExecutionGraph::set_counters(TaskIndex task, TaskCounters counters) {
+void ExecutionGraph::set_counters(TaskIndex task, TaskCounters counters, WallTime now) {
   Attempt& attempt = tasks_[task.vertex][task.subtask];
   const TaskCounters& current = attempt.counters;
   if (counters.records_in < current.records_in || counters.records_out < current.records_out) return;
-  attempt.counters = std::move(counters);
-  attempt.has_counters = true;
+  attempt.earlier_counters = std::exchange(attempt.counters, std::move(counters));
+  attempt.earlier_counted_at = std::exchange(attempt.counted_at, now);
 }
 
 void ExecutionGraph::set_place(TaskIndex task, TaskManagerPlace place, std::uint32_t slot) {

@@ -31,6 +31,12 @@ struct TaskCounters {
   std::uint64_t records_out = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+  std::uint64_t blocks_in = 0;
+  std::uint64_t blocks_out = 0;
+  std::uint64_t input_queued = 0;   ///< blocks that wait in the incoming channels, of input_window at most
+  std::uint64_t input_window = 0;
+  std::uint64_t output_queued = 0;  ///< blocks in the outgoing channels, of output_window at most
+  std::uint64_t output_window = 0;
   std::uint64_t busy_ms = 0;
   std::uint64_t idle_ms = 0;
   std::uint64_t backpressured_ms = 0;
@@ -46,7 +52,9 @@ struct Attempt {
   std::uint32_t slot = 0;
   std::optional<TaskManagerPlace> place;  ///< from its placement on
   TaskCounters counters;
-  bool has_counters = false;  ///< false until the first report of them
+  std::optional<WallTime> counted_at;          ///< when `counters` came; nothing until the first report
+  TaskCounters earlier_counters;               ///< the report before that one
+  std::optional<WallTime> earlier_counted_at;
   std::optional<Failure> failure;
 };
 
@@ -74,7 +82,7 @@ class ExecutionGraph {
   std::vector<TaskIndex> enter_all(TaskStatus status, WallTime now);
   void set_failure(TaskIndex task, Failure failure);
   /// Counters only grow: an older report is ignored.
-  void set_counters(TaskIndex task, TaskCounters counters);
+  void set_counters(TaskIndex task, TaskCounters counters, WallTime now);
   void set_place(TaskIndex task, TaskManagerPlace place, std::uint32_t slot);
 
   TaskCounts counts() const { return totals_; }

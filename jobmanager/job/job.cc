@@ -48,7 +48,7 @@ void Job::on_reports(const std::vector<TaskReport>& reports) {
   for (const auto& report : reports) {
     auto task = book_.tasks.find(report.execution);
     if (!task || jobmanager::is_over(book_.tasks.attempt(*task).status)) continue;
-    if (report.counters) book_.tasks.set_counters(*task, *report.counters);
+    if (report.counters) book_.tasks.set_counters(*task, *report.counters, now());
     phase_->on_report(*task, report);
     last_change_ = now();
     follow_phases();
@@ -56,7 +56,7 @@ void Job::on_reports(const std::vector<TaskReport>& reports) {
 }
 
 void Job::on_counters(const ExecutionId& execution, TaskCounters counters) {
-  if (auto task = book_.tasks.find(execution)) book_.tasks.set_counters(*task, std::move(counters));
+  if (auto task = book_.tasks.find(execution)) book_.tasks.set_counters(*task, std::move(counters), now());
 }
 
 void Job::on_task_manager_lost(const TaskManagerId& id, const std::string& reason) {

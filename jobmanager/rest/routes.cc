@@ -4,6 +4,7 @@
 #include "jobmanager/rest/jar_handlers.h"
 #include "jobmanager/rest/job_handlers.h"
 #include "jobmanager/rest/log_handlers.h"
+#include "jobmanager/rest/metrics_handlers.h"
 
 namespace weir::jobmanager::rest {
 
@@ -17,6 +18,12 @@ constexpr Route kRoutes[] = {
 
     {"GET", "/jobs", get_jobs},
     {"GET", "/jobs/overview", get_jobs_overview},
+    {"GET", "/jobs/metrics", get_all_job_metrics},
+    {"GET", "/jobs/:jobid/metrics", get_job_metrics},
+    {"GET", "/jobs/:jobid/vertices/:vertexid/metrics", get_vertex_metrics},
+    {"GET", "/jobs/:jobid/vertices/:vertexid/jm-operator-metrics", get_vertex_job_manager_metrics},
+    {"GET", "/jobs/:jobid/vertices/:vertexid/subtasks/metrics", get_vertex_subtask_metrics},
+    {"GET", "/jobs/:jobid/vertices/:vertexid/subtasks/:subtaskindex/metrics", get_subtask_metrics},
     {"GET", "/jobs/:jobid", get_job},
     {"PATCH", "/jobs/:jobid", patch_job},
     {"GET", "/jobs/:jobid/yarn-cancel", cancel_job},
@@ -34,12 +41,15 @@ constexpr Route kRoutes[] = {
     {"GET", "/jobs/:jobid/vertices/:vertexid/subtasks/:subtaskindex/attempts/:attempt", get_attempt},
 
     {"GET", "/taskmanagers", get_task_managers},
+    {"GET", "/taskmanagers/metrics", get_all_task_manager_metrics},
+    {"GET", "/taskmanagers/:taskmanagerid/metrics", get_task_manager_metrics},
     {"GET", "/taskmanagers/:taskmanagerid", get_task_manager},
     {"GET", "/taskmanagers/:taskmanagerid/log", get_task_manager_log},
     {"GET", "/taskmanagers/:taskmanagerid/stdout", get_task_manager_stdout},
     {"GET", "/taskmanagers/:taskmanagerid/logs", get_task_manager_logs},
     {"GET", "/taskmanagers/:taskmanagerid/logs/:filename", get_task_manager_log_file},
 
+    {"GET", "/jobmanager/metrics", get_job_manager_metrics},
     {"GET", "/jobmanager/config", get_job_manager_config},
     {"GET", "/jobmanager/environment", get_job_manager_environment},
     {"GET", "/jobmanager/log", get_job_manager_log},

@@ -54,11 +54,30 @@ struct TaskCounters {
   std::uint64_t records_out = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+  std::uint64_t blocks_in = 0;
+  std::uint64_t blocks_out = 0;
+  std::uint64_t input_queued = 0;   ///< blocks that wait in the incoming channels, of input_window at most
+  std::uint64_t input_window = 0;
+  std::uint64_t output_queued = 0;  ///< blocks in the outgoing channels, of output_window at most
+  std::uint64_t output_window = 0;
   std::uint64_t busy_ms = 0;
   std::uint64_t idle_ms = 0;
   std::uint64_t backpressured_ms = 0;
   bool complete = true;  ///< the numbers have been heard of, or nothing more will be
   std::map<std::string, std::uint64_t> user;  ///< by "<operator>.<name>"
+};
+
+/// What a task did per second, between its last two reports.
+struct TaskRates {
+  double records_in = 0;
+  double records_out = 0;
+  double bytes_in = 0;
+  double bytes_out = 0;
+  double blocks_in = 0;
+  double blocks_out = 0;
+  double busy_ms = 0;
+  double idle_ms = 0;
+  double backpressured_ms = 0;
 };
 
 /// The current attempt at one task.
@@ -71,6 +90,7 @@ struct SubtaskDetails {
   int data_port = 0;
   std::string task_manager_id;  ///< empty while the task has no slot
   TaskCounters counters;
+  TaskRates rates;              ///< all 0 unless it runs and has reported twice
 };
 
 struct VertexDetails {

@@ -5,6 +5,17 @@
 
 namespace weir::taskmanager {
 
+/// Blocks under way and the most that there may be.
+struct ChannelFill {
+  std::uint32_t blocks = 0;
+  std::uint32_t window = 0;
+  ChannelFill& operator+=(const ChannelFill& other) {
+    blocks += other.blocks;
+    window += other.window;
+    return *this;
+  }
+};
+
 /// The producer's end. Lives on: the producing slot's thread. Owned by an output partition.
 class OutputChannel {
  public:
@@ -16,6 +27,8 @@ class OutputChannel {
   virtual bool is_done() const = 0;
   /// May a block that is not full wait here for the buffer time-out, because sending it costs a system call?
   virtual bool is_remote() const = 0;
+  /// Handed over, and not known to have been read.
+  virtual ChannelFill fill() const = 0;
 };
 
 /// The consumer's end. Lives on: the consuming slot's thread. Owned by an input gate.
@@ -26,6 +39,8 @@ class InputChannel {
   virtual bool pop(Element& element) = 0;
   /// The producer's end is known to be there.
   virtual bool is_connected() const = 0;
+  /// Arrived, and not read.
+  virtual ChannelFill fill() const = 0;
 };
 
 }  // namespace weir::taskmanager

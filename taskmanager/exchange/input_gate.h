@@ -27,6 +27,11 @@ class InputGate {
   bool next(Element& element, std::uint32_t& channel);
   /// The same for one channel only. @return  false when it has nothing now
   bool next_of(std::uint32_t channel, Element& element) { return channels_[channel]->pop(element); }
+  ChannelFill fill() const {
+    ChannelFill sum;
+    for (const auto& channel : channels_) sum += channel->fill();
+    return sum;
+  }
   /// For channels of this thread: there is something.
   void mark_ready(std::uint32_t channel) { ready_[channel / 64] |= std::uint64_t{1} << (channel % 64); }
 

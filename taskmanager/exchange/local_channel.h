@@ -50,6 +50,7 @@ class LocalChannel {
   bool push(const Element& element) noexcept;
   bool pop(Element& element) noexcept;
   bool is_connected() const noexcept { return connected_.load(std::memory_order_acquire); }
+  ChannelFill fill() const noexcept { return {static_cast<std::uint32_t>(ring_.count()), static_cast<std::uint32_t>(ring_.limit())}; }
   bool is_end_taken() const noexcept { return end_taken_.load(std::memory_order_acquire); }
 
  private:
@@ -72,6 +73,7 @@ class LocalOutput final : public OutputChannel {
   bool push(const Element& element) override { return channel_->push(element); }
   bool is_done() const override { return channel_->is_end_taken(); }
   bool is_remote() const override { return false; }
+  ChannelFill fill() const override { return channel_->fill(); }
 
  private:
   const std::shared_ptr<LocalChannel> channel_;
@@ -82,6 +84,7 @@ class LocalInput final : public InputChannel {
   explicit LocalInput(std::shared_ptr<LocalChannel> channel) : channel_(std::move(channel)) {}
   bool pop(Element& element) override { return channel_->pop(element); }
   bool is_connected() const override { return channel_->is_connected(); }
+  ChannelFill fill() const override { return channel_->fill(); }
 
  private:
   const std::shared_ptr<LocalChannel> channel_;

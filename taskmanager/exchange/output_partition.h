@@ -31,6 +31,11 @@ class OutputPartition {
   bool is_blocked() const { return waiting_ > 0; }
   /// Every consumer has taken its end of input.
   bool is_done() const;
+  ChannelFill fill() const {
+    ChannelFill sum;
+    for (const auto& channel : channels_) sum += channel->fill();
+    return sum;
+  }
   bool is_remote(std::uint32_t target) const { return channels_[target]->is_remote(); }
   /// A channel has broken. The first reason stays.
   void fail(Error error) {

@@ -64,6 +64,7 @@ void OutputWriter::emit_to_one(Batch& batch, std::uint32_t target, bool may_take
   }
   if (!open_[target].is_empty()) send(target);
   Block* const block = batch.take();
+  ++blocks_out_;
   bytes_out_ += std::uint64_t{block->fixed_bytes} + block->text_bytes;
   partition_->push(target, Element::rows(block));
 }
@@ -86,6 +87,7 @@ void OutputWriter::roll(const Batch& batch, std::uint32_t position, std::uint32_
 void OutputWriter::send(std::uint32_t target) {
   Block* const block = open_[target].seal();
   --open_count_;
+  ++blocks_out_;
   bytes_out_ += std::uint64_t{block->fixed_bytes} + block->text_bytes;
   partition_->push(target, Element::rows(block));
 }

@@ -50,6 +50,7 @@ class OutputWriter {
   const OutputPartition& partition() const { return *partition_; }
   std::uint64_t rows_out() const { return rows_out_; }
   std::uint64_t bytes_out() const { return bytes_out_; }
+  std::uint64_t blocks_out() const { return blocks_out_; }
 
  private:
   void emit_to_one(Batch& batch, std::uint32_t target, bool may_take);
@@ -74,6 +75,7 @@ class OutputWriter {
   std::int64_t next_due_us_ = INT64_MAX;    // no block is due before that
   std::uint64_t rows_out_ = 0;
   std::uint64_t bytes_out_ = 0;
+  std::uint64_t blocks_out_ = 0;
   std::uint16_t target_of_[kBlockRowsMax];
 };
 

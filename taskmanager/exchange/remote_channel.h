@@ -25,6 +25,7 @@ class RemoteOutput final : public OutputChannel {
   bool push(const Element& element) override;
   bool is_done() const override { return is_done_; }
   bool is_remote() const override { return true; }
+  ChannelFill fill() const override { return {static_cast<std::uint32_t>(credit_ < window_ ? window_ - credit_ : 0), window_}; }
 
  private:
   friend class SlotConnections;
@@ -35,6 +36,7 @@ class RemoteOutput final : public OutputChannel {
   OutputPartition* partition_ = nullptr;
   Link* link_ = nullptr;             // null until the consumer has opened the channel
   std::uint32_t channel_ = 0;
+  std::uint32_t window_ = 0;         // the credit at the opening
   std::uint64_t credit_ = 0;         // blocks that may be sent
   bool is_done_ = false;
 };
@@ -49,6 +51,7 @@ class RemoteInput final : public InputChannel {
 
   bool pop(Element& element) override;
   bool is_connected() const override { return is_connected_; }
+  ChannelFill fill() const override { return {blocks_waiting_, window_}; }
 
  private:
   friend class SlotConnections;

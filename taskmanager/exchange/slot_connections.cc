@@ -80,6 +80,7 @@ void SlotConnections::attach(RemoteOutput& output, OutputPartition& partition) {
 void SlotConnections::bind(Link& link, std::uint32_t channel, const OpenChannel& open, RemoteOutput& output) {
   output.link_ = &link;
   output.channel_ = channel;
+  output.window_ = open.credit;
   output.credit_ = open.credit;
   link.outputs[channel] = &output;
   link.connection->send(FrameKind::open_channel, channel, {});

@@ -71,6 +71,7 @@ bool InputReader::react(std::uint32_t edge, std::uint32_t channel, const Element
         pending_edge_ = edge;
         block = merge(gate, block);
       }
+      ++blocks_in_;
       rows_in_ += block->rows;
       bytes_in_ += std::uint64_t{block->fixed_bytes} + block->text_bytes;
       event = {.kind = InputEvent::Kind::block, .input = gate.input, .block = block};

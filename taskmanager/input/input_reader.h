@@ -48,7 +48,13 @@ class InputReader {
   /// The reason of the first broken channel, or null.
   const Error* failure() const;
 
+  ChannelFill fill() const {
+    ChannelFill sum;
+    for (const auto& gate : gates_) sum += gate.gate->fill();
+    return sum;
+  }
   std::uint64_t rows_in() const { return rows_in_; }
+  std::uint64_t blocks_in() const { return blocks_in_; }
   std::uint64_t bytes_in() const { return bytes_in_; }
 
  private:
@@ -78,6 +84,7 @@ class InputReader {
   Element pending_;
   std::uint64_t rows_in_ = 0;
   std::uint64_t bytes_in_ = 0;
+  std::uint64_t blocks_in_ = 0;
 };
 
 }  // namespace weir::taskmanager

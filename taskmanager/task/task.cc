@@ -16,6 +16,9 @@ namespace {
 /// Batches that a step handles at most: enough that a consumer keeps pace with several producers, few enough that the others in the
 /// slot wait for microseconds.
 constexpr int kBatchesPerStep = 4;
+/// How often the channels are looked at for the metrics, at most: there may be hundreds of them.
+constexpr std::int64_t kQueueLookUs = 50'000;
+constexpr std::int64_t kQueueLookAfterChangeUs = 1'000;
 
 /// Gives a block back unless somebody has taken it, also when user code throws.
 class BatchOfInput {
@@ -240,24 +243,43 @@ void Task::publish(StepOutcome outcome, std::int64_t began_us) {
   if (input_ != nullptr) {
     metrics_->records_in.set(input_->rows_in());
     metrics_->bytes_in.set(input_->bytes_in());
+    metrics_->blocks_in.set(input_->blocks_in());
   }
   if (!writers_.empty()) {
     std::uint64_t rows = 0;
     std::uint64_t bytes = 0;
+    std::uint64_t blocks = 0;
     for (const auto& writer : writers_) {
       rows += writer->rows_out();
       bytes += writer->bytes_out();
+      blocks += writer->blocks_out();
     }
     metrics_->records_out.set(rows);
     metrics_->bytes_out.set(bytes);
+    metrics_->blocks_out.set(blocks);
   }
   // A step counts as busy from its beginning on; one that did nothing says how the time since the last step is spent from now on.
   const Activity activity = outcome == StepOutcome::idle            ? Activity::idle
                             : outcome == StepOutcome::backpressured ? Activity::backpressured
                                                                     : Activity::busy;
+  // Soon after a change, too: a loop that goes to sleep leaves its last look standing.
+  if (began_us - looked_us_ >= (activity != activity_ ? kQueueLookAfterChangeUs : kQueueLookUs)) look_at_queues(began_us);
   if (activity == activity_) return;
   activity_ = activity;
   metrics_->turn(activity, began_us);
+}
+
+void Task::look_at_queues(std::int64_t now_us) {
+  looked_us_ = now_us;
+  if (input_ != nullptr) {
+    const ChannelFill fill = input_->fill();
+    metrics_->input_queued.set(fill.blocks);
+    metrics_->input_window.set(fill.window);
+  }
+  ChannelFill fill;
+  for (const auto& writer : writers_) fill += writer->partition().fill();
+  metrics_->output_queued.set(fill.blocks);
+  metrics_->output_window.set(fill.window);
 }
 
 }  // namespace weir::taskmanager

@@ -84,6 +84,7 @@ class Task {
   void handle(const InputEvent& event);
   bool is_output_blocked() const;
   bool fail_if_broken();
+  void look_at_queues(std::int64_t now_us);
   void begin_ending(std::uint32_t last_input);
   void finish();
   void change(TaskStatus status, const TaskFailure* failure);
@@ -108,6 +109,7 @@ class Task {
   bool has_ended_ = false;  // the chain has; outputs may still be on their way
   std::uint32_t last_input_ = 0;
   Activity activity_ = Activity::idle;
+  std::int64_t looked_us_ = 0;  // when the channels were looked at last
 };
 
 }  // namespace weir::taskmanager

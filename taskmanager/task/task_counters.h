@@ -60,6 +60,13 @@ struct TaskMetrics {
   OwnedCounter records_out;
   OwnedCounter bytes_in;
   OwnedCounter bytes_out;
+  OwnedCounter blocks_in;
+  OwnedCounter blocks_out;
+  // Looked at from time to time (Task::publish): blocks in the channels, and the most that there may be.
+  OwnedCounter input_queued;
+  OwnedCounter input_window;
+  OwnedCounter output_queued;
+  OwnedCounter output_window;
   CounterList user;  ///< by "<operator>.<name>"
 
   /// From `now_us` on the task does `activity`. What lies before belongs to the last one.

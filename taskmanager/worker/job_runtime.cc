@@ -58,6 +58,12 @@ void write_counters(const TaskRecord& record, proto::TaskCounters& counters) {
   counters.set_records_out(metrics.records_out.value());
   counters.set_bytes_in(metrics.bytes_in.value());
   counters.set_bytes_out(metrics.bytes_out.value());
+  counters.set_blocks_in(metrics.blocks_in.value());
+  counters.set_blocks_out(metrics.blocks_out.value());
+  counters.set_input_queued(metrics.input_queued.value());
+  counters.set_input_window(metrics.input_window.value());
+  counters.set_output_queued(metrics.output_queued.value());
+  counters.set_output_window(metrics.output_window.value());
   counters.set_busy_ms(metrics.spent_us(Activity::busy, now_us) / 1000);
   counters.set_idle_ms(metrics.spent_us(Activity::idle, now_us) / 1000);
   counters.set_backpressured_ms(metrics.spent_us(Activity::backpressured, now_us) / 1000);

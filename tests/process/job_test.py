@@ -183,6 +183,27 @@ class SlotTest(unittest.TestCase):
 
 
 class BackpressureTest(unittest.TestCase):
+    def check_metrics_of_a_standstill(self, cluster, job):
+        """The source waits for room, its outgoing channels are full, and the metrics say so."""
+        vertices = [vertex["id"] for vertex in cluster.get(f"/jobs/{job}")["vertices"]]
+
+        def metric(vertex, name, how="min"):
+            found = cluster.get(f"/jobs/{job}/vertices/{vertex}/subtasks/metrics?get={name}&agg={how}")
+            self.assertEqual([one["id"] for one in found], [name])
+            return found[0][how]
+
+        wait_for(lambda: metric(vertices[0], "backPressuredTimeMsPerSecond") > 900, "the source to be backpressured all the time")
+        self.assertLess(metric(vertices[0], "busyTimeMsPerSecond", "max"), 100)
+        self.assertEqual(metric(vertices[0], "numRecordsOutPerSecond", "sum"), 0)
+        self.assertGreaterEqual(metric(vertices[0], "buffers.outPoolUsage"), 0.5)
+        self.assertGreaterEqual(metric(vertices[-1], "buffers.inPoolUsage", "max"), 0.5)
+        listed = {one["id"] for one in cluster.get(f"/jobs/{job}/vertices/{vertices[0]}/metrics")}
+        self.assertLessEqual({"0.numRecordsOut", "1.numBytesOut", "0.buffers.outputQueueLength", "1.isBackPressured"}, listed)
+        one = cluster.get(f"/jobs/{job}/vertices/{vertices[0]}/subtasks/0/metrics?get=isBackPressured")
+        self.assertEqual(one, [{"id": "isBackPressured", "value": "true"}])
+        total = cluster.get("/jobmanager/metrics?get=taskSlotsTotal,numRunningJobs")
+        self.assertEqual({one["id"]: one["value"] for one in total}, {"taskSlotsTotal": "2", "numRunningJobs": "1"})
+
     def test_stopped_sink_stops_the_source_within_its_buffers(self):
         with Cluster(task_managers=2, slots=1) as cluster:
             job = cluster.submit(JOBS, "stopped_sink", ["--gate", os.path.join(cluster.directory, "gate")], parallelism=2)
@@ -199,6 +220,7 @@ class BackpressureTest(unittest.TestCase):
                 return before > 0 and source_count() == before
 
             wait_for(still, "the source to stand still", 30)
+            self.check_metrics_of_a_standstill(cluster, job)
             resident = []
             for manager in cluster.task_managers:
                 for worker in manager.children():

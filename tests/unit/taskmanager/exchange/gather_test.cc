@@ -75,6 +75,7 @@ Block* random_block(BlockPool& pool, const RowLayout& layout, std::uint8_t flags
 /// Collects what an output writer sends.
 class Collecting final : public OutputChannel {
  public:
+  ChannelFill fill() const override { return {}; }
   explicit Collecting(std::vector<Element>& elements) : elements_(elements) {}
   bool push(const Element& element) override {
     elements_.push_back(element);
