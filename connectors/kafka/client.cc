@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <future>
 #include <utility>
 
 #include "common/base/try.h"
@@ -25,6 +26,8 @@ struct KafkaCallbacks {
 namespace {
 
 constexpr int kRequestMs = 500;
+constexpr auto kPause = std::chrono::milliseconds(50);
+constexpr auto kEndLimit = std::chrono::seconds(5);
 /// A topic that was made just now is not known to every broker at once.
 constexpr auto kTopicGrace = std::chrono::milliseconds(2000);
 
@@ -54,12 +57,34 @@ Result<Configuration> configure(const KafkaCluster& cluster, const KafkaProperti
   return configuration;
 }
 
+/// librdkafka waits in its destructor for threads of its own, which a lookup of a name, or one reference too few given back, can hold for as
+/// long as they like. Whatever holds them, the slot goes on after kEndLimit: the client is then left to its fate with the thread that
+/// waits for it.
+void end_client(rd_kafka_t* client) {
+  std::promise<void> promise;
+  const std::future<void> ended = promise.get_future();
+  auto thread = std::make_unique<std::thread>([client, promise = std::move(promise)]() mutable {
+    // Leaving no group and committing nothing: nobody has joined one.
+    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    promise.set_value();
+  });
+  if (ended.wait_for(kEndLimit) == std::future_status::ready) {
+    thread->join();
+  } else {
+    thread.release();  // NOLINT: its thread cannot be joined, and must not be destroyed before that
+  }
+}
+
 bool is_topic_name(const std::string& name) {
   return !name.empty() && name.size() <= 249 && name != "." && name != ".." &&
          std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'; });
 }
 
 }  // namespace
+
+bool is_absent_topic(int error) {
+  return error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
 
 Result<void> check_kafka_topic(const std::string& name) {
   if (is_topic_name(name)) return {};
@@ -86,7 +111,8 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::create(KafkaRole role, const K
   made->client_ = rd_kafka_new(role == KafkaRole::producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, configuration.get(), reason, sizeof reason);
   if (made->client_ == nullptr) return Error::user(ErrorCode::invalid_argument, fmt::format("the Kafka client cannot be made: {}", reason));
   configuration.release();  // it belongs to the client now
-  made->queue_ = role == KafkaRole::producer ? rd_kafka_queue_get_main(made->client_) : rd_kafka_queue_get_consumer(made->client_);
+  made->queue_ = role == KafkaRole::producer ? rd_kafka_queue_get_main(made->client_) : rd_kafka_queue_new(made->client_);
+  made->role_ = role;
   return made;
 }
 
@@ -95,12 +121,17 @@ KafkaClient::~KafkaClient() {
     rd_kafka_queue_io_event_enable(queue_, -1, nullptr, 0);
     rd_kafka_queue_destroy(queue_);
   }
-  // Leaving no group and committing nothing: there is no group.
-  if (client_ != nullptr) rd_kafka_destroy_flags(client_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  for (const auto& [name, handle] : topics_) rd_kafka_topic_destroy(handle);
+  if (client_ != nullptr) end_client(client_);
   if (wake_fd_ >= 0) ::close(wake_fd_);
 }
 
 void KafkaClient::wake_on_events() {
+  if (role_ == KafkaRole::consumer) {
+    rd_kafka_queue_t* main = rd_kafka_queue_get_main(client_);
+    rd_kafka_queue_forward(main, queue_);
+    rd_kafka_queue_destroy(main);
+  }
   const std::uint64_t one = 1;
   rd_kafka_queue_io_event_enable(queue_, wake_fd_, &one, sizeof one);
 }
@@ -129,7 +160,12 @@ void KafkaClient::on_error(rd_kafka_s* client, int error, const char* reason, vo
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED: kafka.fatal_ = reason; return;
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: return;  // says less than the complaints before it
-    default: kafka.complaint_ = kafka.last_complaint_ = reason;
+    default: break;
+  }
+  if (is_absent_topic(error)) {
+    kafka.topic_doubt_ = true;
+  } else {
+    kafka.complaint_ = kafka.last_complaint_ = reason;
   }
 }
 
@@ -138,39 +174,65 @@ void KafkaClient::on_report(rd_kafka_s*, const rd_kafka_message_s* message, void
   if (kafka.on_delivery) kafka.on_delivery(message->err);
 }
 
-Result<std::vector<std::int32_t>> KafkaClient::await_partitions(const std::string& topic, steady_clock::time_point deadline, const std::atomic<bool>& stop) {
+TopicAnswer KafkaClient::ask_topic(const std::string& topic) const {
+  TopicAnswer answer;
   const std::unique_ptr<rd_kafka_topic_t, void (*)(rd_kafka_topic_t*)> handle(rd_kafka_topic_new(client_, topic.c_str(), nullptr), &rd_kafka_topic_destroy);
-  if (!handle) return Error::user(ErrorCode::invalid_argument, fmt::format("Kafka has no topic of the name '{}': {}", topic, rd_kafka_err2str(rd_kafka_last_error())));
+  if (!handle) return answer.error = rd_kafka_last_error(), answer;
+  const struct rd_kafka_metadata* metadata = nullptr;
+  answer.error = rd_kafka_metadata(client_, 0, handle.get(), &metadata, kRequestMs);
+  if (answer.error != RD_KAFKA_RESP_ERR_NO_ERROR) return answer;
+  const std::unique_ptr<const struct rd_kafka_metadata, void (*)(const struct rd_kafka_metadata*)> owned(metadata, &rd_kafka_metadata_destroy);
+  answer.answered = true;
+  if (metadata->topic_cnt != 1) return answer.error = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, answer;
+  const rd_kafka_metadata_topic& found = metadata->topics[0];
+  answer.error = found.err == RD_KAFKA_RESP_ERR_NO_ERROR && found.partition_cnt == 0 ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART : found.err;
+  for (int i = 0; i < found.partition_cnt; ++i) answer.partitions.push_back(found.partitions[i].id);
+  std::sort(answer.partitions.begin(), answer.partitions.end());
+  return answer;
+}
+
+Error KafkaClient::no_topic(const std::string& topic) const {
+  return Error::user(ErrorCode::not_found, fmt::format("Kafka at {} has no topic '{}': create it first, or mend the name", brokers_, topic));
+}
+
+Result<rd_kafka_topic_s*> KafkaClient::topic(const std::string& name) {
+  rd_kafka_topic_t*& handle = topics_[name];
+  if (handle == nullptr) handle = rd_kafka_topic_new(client_, name.c_str(), nullptr);
+  if (handle == nullptr) return Error::internal(fmt::format("the Kafka client has no handle for the topic '{}': {}", name, rd_kafka_err2str(rd_kafka_last_error())));
+  return handle;
+}
+
+Result<std::vector<std::int32_t>> KafkaClient::await_partitions(const std::string& topic, steady_clock::time_point deadline, const std::atomic<bool>& stop) {
   const auto grace = std::min(deadline, steady_clock::now() + kTopicGrace);
   for (;;) {
     if (stop.load(std::memory_order_relaxed)) return Error::external(ErrorCode::cancelled, "cancelled while waiting for Kafka");
-    const struct rd_kafka_metadata* metadata = nullptr;
-    const auto answer = rd_kafka_metadata(client_, 0, handle.get(), &metadata, kRequestMs);
+    TopicAnswer answer = ask_topic(topic);
     rd_kafka_poll(client_, 0);  // complaints
     if (!fatal_.empty()) return Error::user(ErrorCode::permission_denied, fmt::format("Kafka at {} refuses this client: {}", brokers_, fatal_));
-    if (answer != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const auto error = static_cast<rd_kafka_resp_err_t>(answer.error);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return std::move(answer.partitions);
+    if (!answer.answered) {
       if (steady_clock::now() < deadline) continue;
-      return Error::external(ErrorCode::unavailable, fmt::format("no Kafka broker answers at {}: {}", brokers_, last_complaint_.empty() ? rd_kafka_err2str(answer) : last_complaint_));
+      return Error::external(ErrorCode::unavailable, fmt::format("no Kafka broker answers at {}: {}", brokers_, last_complaint_.empty() ? rd_kafka_err2str(error) : last_complaint_));
     }
-    const std::unique_ptr<const struct rd_kafka_metadata, void (*)(const struct rd_kafka_metadata*)> owned(metadata, &rd_kafka_metadata_destroy);
-    const rd_kafka_metadata_topic* found = metadata->topic_cnt == 1 ? &metadata->topics[0] : nullptr;
-    if (found != nullptr && found->err == RD_KAFKA_RESP_ERR_NO_ERROR && found->partition_cnt > 0) {
-      std::vector<std::int32_t> partitions;
-      for (int i = 0; i < found->partition_cnt; ++i) partitions.push_back(found->partitions[i].id);
-      std::sort(partitions.begin(), partitions.end());
-      return partitions;
-    }
-    const auto error = found == nullptr ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART : found->err;
-    const bool absent = error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
-    if (absent && steady_clock::now() >= grace)
-      return Error::user(ErrorCode::not_found, fmt::format("Kafka at {} has no topic '{}': create it first, or mend the name", brokers_, topic));
+    if (is_absent_topic(error) && steady_clock::now() >= grace) return no_topic(topic);
     if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || error == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION || steady_clock::now() >= deadline)
       return Error::user(ErrorCode::failed_precondition, fmt::format("the Kafka topic '{}' cannot be used: {}", topic, rd_kafka_err2str(error)));
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::this_thread::sleep_for(kPause);
   }
 }
 
-void BackgroundStart::run(std::function<Result<void>(const std::atomic<bool>& stop)> work, KafkaClient& wake) {
+bool KafkaClient::is_gone(const std::string& topic, const std::atomic<bool>& stop) const {
+  for (const auto end = steady_clock::now() + kTopicGrace; !stop.load(std::memory_order_relaxed); std::this_thread::sleep_for(kPause)) {
+    const TopicAnswer answer = ask_topic(topic);
+    if (!answer.answered || !is_absent_topic(answer.error)) return false;
+    if (steady_clock::now() >= end) return true;
+  }
+  return false;
+}
+
+void BackgroundWork::run(std::function<Result<void>(const std::atomic<bool>& stop)> work, KafkaClient& wake) {
+  done_.store(false, std::memory_order_relaxed);
   thread_ = std::thread([this, work = std::move(work), &wake] {
     result_ = work(stop_);
     done_.store(true, std::memory_order_release);
@@ -178,12 +240,12 @@ void BackgroundStart::run(std::function<Result<void>(const std::atomic<bool>& st
   });
 }
 
-Result<void> BackgroundStart::take_result() {
+Result<void> BackgroundWork::take_result() {
   if (thread_.joinable()) thread_.join();
-  return std::move(result_);
+  return std::exchange(result_, {});
 }
 
-void BackgroundStart::stop() noexcept {
+void BackgroundWork::stop() noexcept {
   stop_.store(true, std::memory_order_relaxed);
   if (thread_.joinable()) thread_.join();
 }

@@ -151,13 +151,14 @@ class Producer final : public KafkaProducer {
   }
 
   Error refused(int error) const {
+    if (is_absent_topic(error)) return Error::external(ErrorCode::not_found, fmt::format("the Kafka topic '{}' is gone while it is being written", options_.topic));
     return Error::external(ErrorCode::unavailable, fmt::format("Kafka did not take a message for '{}': {}", options_.topic, rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error))));
   }
 
   KafkaSinkOptions options_;
   OperatorContext* context_ = nullptr;
   std::unique_ptr<KafkaClient> client_;
-  BackgroundStart start_;  // after what its work uses
+  BackgroundWork start_;  // after what its work uses
   bool started_ = false;
   bool finishing_ = false;
   std::deque<Waiting> waiting_;

@@ -22,6 +22,8 @@ constexpr std::size_t kPollBytesMax = 256 * 1024;
 /// librdkafka's wake-up is trusted, but not alone.
 constexpr std::int64_t kCheckMs = 100;
 constexpr std::int64_t kCommitMs = 5000;
+/// How often doubts about a topic are looked into.
+constexpr std::int64_t kDoubtMs = 1000;
 constexpr std::int64_t kLastCommitMs = 2000;
 
 const KafkaProperties& fixed_properties() {
@@ -31,15 +33,19 @@ const KafkaProperties& fixed_properties() {
 }
 
 KafkaProperties usual_properties(const KafkaSourceOptions& options) {
-  // librdkafka assigns nothing to a client without a group; this one is never joined and never committed to.
-  return {{"group.id", options.group.empty() ? "weir-" + options.topics.front() : options.group},
-          {"isolation.level", "read_committed"},
-          {"allow.auto.create.topics", "false"},
-          {"queued.max.messages.kbytes", "16384"},
-          {"fetch.error.backoff.ms", "100"}};
+  KafkaProperties usual{{"isolation.level", "read_committed"},
+                        {"allow.auto.create.topics", "false"},
+                        {"queued.max.messages.kbytes", "16384"},
+                        {"fetch.error.backoff.ms", "100"}};
+  // Never joined; only committed to.
+  if (!options.group.empty()) usual["group.id"] = options.group;
+  return usual;
 }
 
-/// Lives on: the slot's thread. A start beside it asks the brokers; after it the partitions are assigned at offsets of our own and never again.
+/// Lives on: the slot's thread. A start beside it asks the brokers; after it each partition is read from an offset of our own. Partitions
+/// that come later are found beside it, too.
+/// The client is librdkafka's simple consumer: with assign(), librdkafka 2.0.2 makes a partition whose topic was deleted refer to itself when it
+/// is given back, and its destructor then waits for ever.
 class KafkaReader final : public RawReader {
  public:
   explicit KafkaReader(KafkaSourceOptions options) : options_(std::move(options)) {}
@@ -51,7 +57,7 @@ class KafkaReader final : public RawReader {
     question_.subtasks = context.parallelism();
     dropped_ = context.counter("numMessagesDroppedBelowOffset");
     TRY(client_, KafkaClient::create(KafkaRole::consumer, options_.cluster, fixed_properties(), usual_properties(options_)));
-    start_.run(
+    beside_.run(
         [this](const std::atomic<bool>& stop) -> Result<void> {
           TRY(partitions_, resolve_partitions(*client_, options_, question_, stop));
           return {};
@@ -62,11 +68,12 @@ class KafkaReader final : public RawReader {
 
   Result<Progress> poll(std::vector<RawRecord>& records, std::size_t rows_max) override {
     client_->drain_wake();
-    if (!assigned_) {
-      if (!start_.done()) return Progress::blocked_on(client_->wake_fd());
-      TRY_VOID(start_.take_result());
-      TRY_VOID(assign());
+    if (!started_) {
+      if (!beside_.done()) return Progress::blocked_on(client_->wake_fd());
+      TRY_VOID(beside_.take_result());
+      TRY_VOID(start());
     }
+    TRY_VOID(discover());
     release_handed();
     if (handed_ == messages_.size()) fetch();
     TRY_VOID(hand_on(records, rows_max));
@@ -86,7 +93,7 @@ class KafkaReader final : public RawReader {
   Result<void> snapshot(ByteWriter& out) override {
     // Before the start is done, nothing has been read: the state is what was restored.
     PartitionOffsets offsets = question_.restored;
-    if (assigned_) {
+    if (started_) {
       for (const ReadPartition& partition : partitions_) offsets[{partition.topic, partition.partition}] = partition.next;
     }
     out.put_varint(offsets.size());
@@ -111,7 +118,7 @@ class KafkaReader final : public RawReader {
   }
 
   void close() noexcept override {
-    start_.stop();
+    beside_.stop();
     release_handed();
     for (std::size_t i = handed_; i < messages_.size(); ++i) rd_kafka_message_destroy(messages_[i]);
     messages_.clear();
@@ -120,20 +127,51 @@ class KafkaReader final : public RawReader {
   }
 
  private:
-  Result<void> assign() {
-    assigned_ = true;
-    rd_kafka_poll_set_consumer(client_->get());
+  Result<void> start() {
+    started_ = true;
     client_->wake_on_events();
     next_commit_ms_ = context_->now_ms() + kCommitMs;
-    std::unique_ptr<rd_kafka_topic_partition_list_t, void (*)(rd_kafka_topic_partition_list_t*)> list(
-        rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())), &rd_kafka_topic_partition_list_destroy);
-    for (const ReadPartition& partition : partitions_) {
-      if (partition.done()) continue;
-      rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset = partition.next;
-      context_->log(LogLevel::info, fmt::format("reading {}-{} from offset {}", partition.topic, partition.partition, partition.next));
+    next_discovery_ms_ = context_->now_ms() + options_.discovery_interval.count();
+    for (const ReadPartition& partition : partitions_) TRY_VOID(read(partition));
+    return {};
+  }
+
+  Result<void> read(const ReadPartition& partition) {
+    if (partition.done()) return {};
+    TRY(rd_kafka_topic_t* topic, client_->topic(partition.topic));
+    context_->log(LogLevel::info, fmt::format("reading {}-{} from offset {}", partition.topic, partition.partition, partition.next));
+    if (rd_kafka_consume_start_queue(topic, partition.partition, partition.next, client_->queue()) == 0) return {};
+    return Error::internal(fmt::format("the Kafka client does not read {}-{}: {}", partition.topic, partition.partition, rd_kafka_err2str(rd_kafka_last_error())));
+  }
+
+  /// Looks for new partitions now and then, and at once when a broker does not know one.
+  Result<void> discover() {
+    if (beside_.pending()) {
+      if (!beside_.done()) return {};
+      TRY_VOID(beside_.take_result());
+      for (ReadPartition& partition : found_) {
+        partitions_.push_back(std::move(partition));
+        TRY_VOID(read(partitions_.back()));
+      }
+      last_topic_ = nullptr;  // the partitions have moved
+      return {};
     }
-    const auto error = rd_kafka_assign(client_->get(), list.get());
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Error::internal(fmt::format("the Kafka client does not take its partitions: {}", rd_kafka_err2str(error)));
+    const std::int64_t now_ms = context_->now_ms();
+    if (client_->take_topic_doubt()) doubtful_ = true;
+    const bool is_due = options_.discovery_interval.count() > 0 && !options_.bounded && now_ms >= next_discovery_ms_;
+    if (!is_due && !(doubtful_ && now_ms >= next_check_ms_)) return {};
+    doubtful_ = false;
+    next_check_ms_ = now_ms + kDoubtMs;
+    next_discovery_ms_ = now_ms + options_.discovery_interval.count();
+    KnownPartitions known;
+    for (const ReadPartition& partition : partitions_) known.emplace(partition.topic, partition.partition);
+    beside_.run(
+        [this, known = std::move(known)](const std::atomic<bool>& stop) -> Result<void> {
+          TRY(found_, discover_partitions(*client_, options_, question_, known, stop));
+          if (options_.bounded) found_.clear();
+          return {};
+        },
+        *client_);
     return {};
   }
 
@@ -202,6 +240,7 @@ class KafkaReader final : public RawReader {
   /// What comes in a message's place: the end of a partition, or trouble.
   Result<void> take_event(const rd_kafka_message_t& event) {
     ReadPartition* partition = find(event);
+    if (is_absent_topic(event.err)) return doubtful_ = true, Result<void>();
     switch (event.err) {
       case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         if (partition == nullptr) return {};
@@ -213,10 +252,6 @@ class KafkaReader final : public RawReader {
         return Error::external(ErrorCode::failed_precondition,
                                fmt::format("{}-{} has no offset {} any more: retention has removed it, or the topic was made anew", rd_kafka_topic_name(event.rkt), event.partition,
                                            partition == nullptr ? event.offset : partition->next));
-      case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-      case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-      case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-        return Error::external(ErrorCode::not_found, fmt::format("the Kafka topic '{}' is gone while it is being read", event.rkt != nullptr ? rd_kafka_topic_name(event.rkt) : "?"));
       case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
         return Error::user(ErrorCode::permission_denied, fmt::format("Kafka refuses to be read: {}", rd_kafka_message_errstr(&event)));
@@ -273,8 +308,12 @@ class KafkaReader final : public RawReader {
   Counter* dropped_ = nullptr;
   std::unique_ptr<KafkaClient> client_;
   std::vector<ReadPartition> partitions_;  // the start's until it is done
-  BackgroundStart start_;                  // after what its work uses
-  bool assigned_ = false;
+  std::vector<ReadPartition> found_;       // the discovery's until it is done
+  BackgroundWork beside_;                  // after what its work uses
+  bool started_ = false;
+  bool doubtful_ = false;                  // whether a topic is still there
+  std::int64_t next_discovery_ms_ = 0;
+  std::int64_t next_check_ms_ = 0;
 
   std::vector<rd_kafka_message_t*> messages_;  // of the last fetch: [0, released_) destroyed, [released_, handed_) with the caller
   std::size_t released_ = 0;

@@ -93,6 +93,10 @@ Result<std::int64_t> start_of(KafkaClient& client, Asker& asker, const KafkaStar
   return range.low;
 }
 
+bool is_own(const std::string& topic, std::int32_t partition, const PartitionQuestion& question) {
+  return (hash_bytes(topic) + static_cast<std::uint64_t>(partition)) % question.subtasks == question.subtask;
+}
+
 }  // namespace
 
 Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, const KafkaSourceOptions& options, const PartitionQuestion& question,
@@ -103,7 +107,7 @@ Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, const
   for (const std::string& topic : options.topics) {
     TRY(const std::vector<std::int32_t> ids, client.await_partitions(topic, deadline, stop));
     for (const std::int32_t id : ids) {
-      if ((hash_bytes(topic) + static_cast<std::uint64_t>(id)) % question.subtasks != question.subtask) continue;
+      if (!is_own(topic, id, question)) continue;
       ReadPartition partition{.topic = topic, .partition = id};
       TRY(const Range range, ask_range(client, asker, partition));
       const auto restored = question.restored.find({topic, id});
@@ -125,6 +129,27 @@ Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, const
     }
   }
   return own;
+}
+
+Result<std::vector<ReadPartition>> discover_partitions(KafkaClient& client, const KafkaSourceOptions& options, const PartitionQuestion& question, const KnownPartitions& known,
+                                                       const std::atomic<bool>& stop) {
+  std::vector<ReadPartition> fresh;
+  for (const std::string& topic : options.topics) {
+    if (stop.load(std::memory_order_relaxed)) break;
+    const TopicAnswer answer = client.ask_topic(topic);
+    if (answer.answered && answer.error != RD_KAFKA_RESP_ERR_NO_ERROR && client.is_gone(topic, stop))
+      return Error::external(ErrorCode::not_found, fmt::format("the Kafka topic '{}' is gone while it is being read", topic));
+    if (answer.error != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+    for (const std::int32_t id : answer.partitions) {
+      if (!is_own(topic, id, question) || known.contains({topic, id})) continue;
+      ReadPartition partition{.topic = topic, .partition = id};
+      std::int64_t high = 0;
+      // A partition without a leader as yet is left for the next time.
+      if (rd_kafka_query_watermark_offsets(client.get(), topic.c_str(), id, &partition.next, &high, kRequestMs) != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+      fresh.push_back(std::move(partition));
+    }
+  }
+  return fresh;
 }
 
 }  // namespace weir::connectors

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,5 +34,13 @@ struct PartitionQuestion {
 /// Errors: broker or topic absent; an offset that the topic does not hold.
 Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, const KafkaSourceOptions& options, const PartitionQuestion& question,
                                                       const std::atomic<bool>& stop);
+
+using KnownPartitions = std::set<std::pair<std::string, std::int32_t>>;
+
+/// Asks whether the topics have partitions of this subtask that are not known, which are to be read from their beginning. Blocks for
+/// seconds. What the brokers do not tell now is left for the next time.
+/// Errors: a topic is gone.
+Result<std::vector<ReadPartition>> discover_partitions(KafkaClient& client, const KafkaSourceOptions& options, const PartitionQuestion& question, const KnownPartitions& known,
+                                                       const std::atomic<bool>& stop);
 
 }  // namespace weir::connectors

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "tests/support/temporary_directory.h"
 
@@ -20,11 +21,12 @@ class KafkaBroker {
   KafkaBroker& operator=(const KafkaBroker&) = delete;
 
   const std::string& address() const { return address_; }
-  std::string create_topic(const std::string& name, int partitions) {
-    script("topic create " + name + " --partitions " + std::to_string(partitions));
-    return name;
-  }
-  void delete_topic(const std::string& name) { script("topic delete " + name); }
+  /// @return  the name. Throws when the broker does not do it within half a minute, as all of these.
+  std::string create_topic(const std::string& name, int partitions);
+  /// @param replicas  the brokers of each partition, its leader first
+  std::string create_topic(const std::string& name, const std::vector<std::vector<int>>& replicas);
+  void delete_topic(const std::string& name);
+  void grow_topic(const std::string& name, int partitions);
   void kill() { script("stop --kill"); }
   void start() { script("start"); }
   /// What Kafka's own consumer prints: "key<tab>value" lines in any order of partitions.

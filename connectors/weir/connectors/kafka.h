@@ -55,6 +55,8 @@ struct KafkaSourceOptions {
   /// Offsets are committed to this group every 5 s, for people to watch; empty: not at all. Nothing is ever read from it but by
   /// KafkaStart::committed().
   std::string group;
+  /// How often an unbounded source looks for partitions that have been added, which it reads from their beginning; 0: never.
+  std::chrono::milliseconds discovery_interval{std::chrono::minutes(5)};
 };
 
 /// Whether options make sense: names, and properties that librdkafka knows and Weir does not need for itself. Asks no broker.
@@ -85,6 +87,9 @@ class KafkaSource final : public Source<T> {
     return check();
   }
   KafkaSource& connect_timeout(std::chrono::milliseconds limit) { return options_.cluster.connect_timeout = limit, *this; }
+
+  /// Flink's `partition.discovery.interval.ms`; 0: never.
+  KafkaSource& partition_discovery_interval(std::chrono::milliseconds interval) { return options_.discovery_interval = interval, *this; }
 
   std::string name() const override {
     std::string name = "Kafka: ";

@@ -259,6 +259,75 @@ TEST_CASE("kafka: a topic made anew under a source's state is noticed") {
   CHECK(second.to_end().error.find("anew-0 cannot be read from offset 100: it holds offsets 0 to 10") == 0);
 }
 
+TEST_CASE("kafka: a topic deleted while it is read fails the source with its name, and the source ends at once") {
+  const std::string topic = broker().create_topic("deleted", 2);
+  REQUIRE(send(sink(topic), items(0, 100)) == "");
+  std::string error;
+  steady_clock::time_point noticed;
+  {
+    Running<Item> reading(source(topic), 0, 1);
+    REQUIRE(reading.until(100).records.size() == 100);
+    reading.until(101, std::chrono::seconds(1));  // until it waits
+    broker().delete_topic(topic);
+    error = reading.to_end().error;
+    noticed = steady_clock::now();
+  }
+  CHECK(error == "the Kafka topic 'deleted' is gone while it is being read");
+  CHECK(steady_clock::now() - noticed < std::chrono::seconds(5));
+}
+
+TEST_CASE("kafka: partitions that are added are found and read from their beginning by the subtask that owns them") {
+  const std::string topic = broker().create_topic("grows", 1);
+  REQUIRE(send(sink(topic), items(0, 100)) == "");
+  const auto growing = [&] { return source(topic).start(KafkaStart::latest()).partition_discovery_interval(std::chrono::milliseconds(200)); };
+  Running<Item> first(growing(), 0, 2);
+  Running<Item> second(growing(), 1, 2);
+  first.until(1, std::chrono::seconds(1));  // both know where the one partition ends
+  second.until(1, std::chrono::seconds(1));
+  broker().grow_topic(topic, 4);
+  auto spread = sink(topic);
+  spread.key([](const Item& item, std::string& key) { key = std::to_string(item.id); });
+  REQUIRE(send(spread, items(100, 4100)) == "");
+  std::vector<Item> all;
+  for (const auto deadline = steady_clock::now() + std::chrono::seconds(30); all.size() < 4000 && steady_clock::now() < deadline;) {
+    first.until(first.records.size() + 1, std::chrono::seconds(1));
+    second.until(second.records.size() + 1, std::chrono::seconds(1));
+    all = first.records;
+    all.insert(all.end(), second.records.begin(), second.records.end());
+  }
+  CHECK(first.error + second.error == "");
+  CHECK(!first.records.empty());
+  CHECK(!second.records.empty());
+  CHECK(sorted(all) == items(100, 4100));
+}
+
+TEST_CASE("kafka: a topic deleted while it is written fails the sink with its name, and the sink ends at once") {
+  const std::string topic = broker().create_topic("unwritten", 2);
+  FakeOperatorContext context;
+  RowOutput<Item> nowhere([](const Item&) {});
+  const auto writer = sink(topic).make_writer();
+  REQUIRE(writer->open(context).ok());
+  std::string error;
+  std::int64_t next = 0;
+  steady_clock::time_point noticed;
+  for (const auto deadline = steady_clock::now() + std::chrono::seconds(30); error.empty() && steady_clock::now() < deadline;) {
+    weir::test::feed(*writer, context, items(next, next + 10), nowhere);
+    next += 10;
+    if (next == 200) broker().delete_topic(topic);
+    context.clock_ms = now_ms();
+    const Result<Progress> progress = writer->ready(nowhere);
+    noticed = steady_clock::now();
+    if (!progress.ok()) {
+      error = progress.error().message;
+    } else {
+      wait_for(progress->kind == Progress::Kind::blocked ? *progress : Progress::blocked_until(now_ms() + 10), deadline);
+    }
+  }
+  writer->close();
+  CHECK(error == "the Kafka topic 'unwritten' is gone while it is being written");
+  CHECK(steady_clock::now() - noticed < std::chrono::seconds(5));
+}
+
 TEST_CASE("kafka: a bad message fails the task, or is set aside with its place and bytes") {
   const std::string topic = broker().create_topic("bad", 1);
   KafkaSink<std::string> raw(broker().address(), topic, raw_format());
