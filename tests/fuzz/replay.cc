@@ -1,6 +1,7 @@
 // Feeds a fuzz target its corpus and seeded mutations of it, without libFuzzer: the quick form that every test run does.
-// usage: NAME CORPUS_DIR [SEED [ROUNDS]]
+// usage: NAME CORPUS_DIR [SEED [ROUNDS | SECONDSs]]
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -58,11 +59,17 @@ int main(int argc, char** argv) {
     }
   }
   const std::uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
-  const int rounds = argc > 3 ? std::atoi(argv[3]) : 20000;
-  std::printf("seed %llu, %zu corpus files, %d mutations\n", static_cast<unsigned long long>(seed), corpus.size() - 1, rounds);
+  const std::string length = argc > 3 ? argv[3] : "20000";
+  const bool is_time = length.ends_with('s');
+  const auto bound = std::strtoull(length.c_str(), nullptr, 10);
+  std::printf("seed %llu, %zu corpus files, %llu %s of mutations\n", static_cast<unsigned long long>(seed), corpus.size() - 1, bound, is_time ? "seconds" : "rounds");
   std::fflush(stdout);
   for (const std::string& input : corpus) feed(input);
   std::mt19937_64 random(seed);
-  for (int round = 0; round < rounds; ++round) feed(mutate(corpus[static_cast<std::size_t>(random() % corpus.size())], random));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(bound);
+  unsigned long long rounds = 0;
+  for (; is_time ? rounds % 64 != 0 || std::chrono::steady_clock::now() < end : rounds < bound; ++rounds)
+    feed(mutate(corpus[static_cast<std::size_t>(random() % corpus.size())], random));
+  std::printf("%llu mutations\n", rounds);
   return 0;
 }
