@@ -5,10 +5,54 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <tuple>
 
 #include "api/weir/block_check.h"
 #include "api/weir/row_codec.h"
 #include "tests/unit/api/records.h"
+
+// By hand: libFuzzer comes with another compiler, which does not give the names of fields.
+template <>
+struct weir::Schema<weir::test::Point> {
+  static constexpr std::string_view name = "Point";
+  static constexpr auto fields = std::tuple{weir::Field{"x", &weir::test::Point::x},
+                                            weir::Field{"y", &weir::test::Point::y},
+                                            weir::Field{"marked", &weir::test::Point::marked}};
+};
+template <>
+struct weir::Schema<weir::test::Bid> {
+  static constexpr std::string_view name = "Bid";
+  static constexpr auto fields = std::tuple{weir::Field{"auction", &weir::test::Bid::auction},
+                                            weir::Field{"bidder", &weir::test::Bid::bidder},
+                                            weir::Field{"price", &weir::test::Bid::price},
+                                            weir::Field{"time", &weir::test::Bid::time},
+                                            weir::Field{"channel", &weir::test::Bid::channel},
+                                            weir::Field{"url", &weir::test::Bid::url},
+                                            weir::Field{"extra", &weir::test::Bid::extra}};
+};
+template <>
+struct weir::Schema<weir::test::Everything> {
+  static constexpr std::string_view name = "Everything";
+  static constexpr auto fields = std::tuple{weir::Field{"flag", &weir::test::Everything::flag},
+                                            weir::Field{"small", &weir::test::Everything::small},
+                                            weir::Field{"big", &weir::test::Everything::big},
+                                            weir::Field{"single", &weir::test::Everything::single},
+                                            weir::Field{"colour", &weir::test::Everything::colour},
+                                            weir::Field{"at", &weir::test::Everything::at},
+                                            weir::Field{"price", &weir::test::Everything::price},
+                                            weir::Field{"total", &weir::test::Everything::total},
+                                            weir::Field{"note", &weir::test::Everything::note},
+                                            weir::Field{"maybe", &weir::test::Everything::maybe},
+                                            weir::Field{"maybe_note", &weir::test::Everything::maybe_note},
+                                            weir::Field{"maybe_point", &weir::test::Everything::maybe_point},
+                                            weir::Field{"point", &weir::test::Everything::point},
+                                            weir::Field{"tags", &weir::test::Everything::tags},
+                                            weir::Field{"points", &weir::test::Everything::points},
+                                            weir::Field{"lists", &weir::test::Everything::lists},
+                                            weir::Field{"names", &weir::test::Everything::names},
+                                            weir::Field{"choice", &weir::test::Everything::choice}};
+};
 
 namespace {
 
