@@ -243,11 +243,44 @@ TEST_CASE("slow_log_parser: the log of a real MariaDB has 2,909 statements of 35
   CHECK(folded.queries == 2909);
   CHECK(folded.nothing == 1);
   CHECK(folded.reasons.empty());
-  CHECK(folded.counts.size() == 35);
-  CHECK(folded.counts.at("select c from sbtest1 where id=?") == 740);
-  CHECK(folded.counts.at("insert into sbtest2 (id, k, c, pad) values (?)") == 73);
-  CHECK(folded.counts.at("select ? as tricky") == 3);
-  CHECK(folded.counts.at("select o1.id, o2.id from orders o1 join orders o2 on o1.customer=o2.customer where o1.amount>? and o2.amount>? order by ? limit ?") == 3);
+  // Counted by a second program as well, which follows the peer benchmark's definition of the job; on this log both definitions agree.
+  const std::map<std::string, int> expected{
+      {"begin", 143},
+      {"commit", 143},
+      {"create database shop character set utf8mb4", 3},
+      {"create table orders(id bigint primary key auto_increment, customer int, amount decimal(?), note varchar(?), created datetime default now())", 3},
+      {"delete from sbtest1 where id=?", 70},
+      {"delete from sbtest2 where id=?", 73},
+      {"drop database shop", 3},
+      {"insert into orders(customer,amount,note) select seq%?, seq*?, concat(?, seq, ?) from seq_1_to_3000", 3},
+      {"insert into sbtest1 (id, k, c, pad) values (?)", 70},
+      {"insert into sbtest2 (id, k, c, pad) values (?)", 73},
+      {"select * from missing_table", 3},
+      {"select ? as tricky", 3},
+      {"select ? from dual", 3},
+      {"select c from sbtest1 where id between ? and ?", 72},
+      {"select c from sbtest1 where id between ? and ? order by c", 81},
+      {"select c from sbtest1 where id=?", 740},
+      {"select c from sbtest2 where id between ? and ?", 71},
+      {"select c from sbtest2 where id between ? and ? order by c", 62},
+      {"select c from sbtest2 where id=?", 690},
+      {"select count(*) from sbtest1 where pad like ?", 3},
+      {"select customer, sum(amount) s from orders group by customer order by s desc limit ?", 3},
+      {"select database()", 6},
+      {"select distinct c from sbtest1 where id between ? and ? order by c", 64},
+      {"select distinct c from sbtest2 where id between ? and ? order by c", 79},
+      {"select id from sbtest1 where id in (?)", 6},
+      {"select o1.id, o2.id from orders o1 join orders o2 on o1.customer=o2.customer where o1.amount>? and o2.amount>? order by ? limit ?", 3},
+      {"select sleep(?)", 3},
+      {"select sum(k) from sbtest1 where id between ? and ?", 64},
+      {"select sum(k) from sbtest2 where id between ? and ?", 79},
+      {"show variables like ?", 1},
+      {"update sbtest1 set c=? where id=?", 79},
+      {"update sbtest1 set k=k+? where id between ? and ?", 3},
+      {"update sbtest1 set k=k+? where id=?", 76},
+      {"update sbtest2 set c=? where id=?", 64},
+      {"update sbtest2 set k=k+? where id=?", 67}};
+  CHECK(folded.counts == expected);
 }
 
 TEST_CASE("slow_log_parser: the samples made by hand") {
