@@ -1,120 +1,124 @@
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <map>
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "common/base/try.h"
 #include "common/storage/local_file_system.h"
+#include "connectors/files/file_splits.h"
 #include "connectors/files/input_files.h"
 #include "connectors/files/split_reader.h"
 #include "weir/connectors/files.h"
-#include "weir/key_group.h"
 
 namespace weir::connectors {
 namespace {
 
+/// Small files are read several in one poll, so that a block does not hold the records of one file only; each keeps its window meanwhile.
+constexpr std::size_t kFilesPerPoll = 64;
+
 /// Lives on: the slot's thread.
 class FileReader final : public RawReader {
  public:
-  explicit FileReader(FileSourceOptions options) : options_(std::move(options)) {}
+  explicit FileReader(FileSourceOptions options)
+      : options_(std::move(options)), splits_(make_boundary()->splittable() ? std::max<std::uint64_t>(options_.split_bytes, 1) : UINT64_MAX) {}
 
   Result<void> open(OperatorContext& context) override {
-    TRY(const std::vector<std::string> files, list_input_files(options_.path));
-    const bool splittable = make_boundary()->splittable();
-    for (const std::string& path : files) {
-      struct stat status {};
-      // A file that has gone since the listing is an error when it is read, for its owner only.
-      const std::uint64_t size = ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 1;
-      const std::uint64_t split_bytes = splittable ? std::max<std::uint64_t>(options_.split_bytes, 1) : UINT64_MAX;
-      const std::uint64_t count = size / split_bytes + (size % split_bytes != 0 ? 1 : 0);
-      for (std::uint64_t i = 0; i < count; ++i) {
-        if ((hash_bytes(path) + i) % context.parallelism() != context.subtask_index()) continue;
-        FileSplit split{.path = path, .begin = i * split_bytes, .position = i * split_bytes};
-        // Readers that list at different moments agree on every split's end, whatever the file has grown to.
-        if (splittable) split.end = (i + 1) * split_bytes;
-        resume(split);
-        splits_.push_back(std::move(split));
-      }
-    }
-    context.log(LogLevel::info, fmt::format("{} files, {} splits here", files.size(), splits_.size()));
-    return {};
+    context_ = &context;
+    splits_.open(context.subtask_index(), context.parallelism());
+    return discover();
   }
 
   Result<Progress> poll(std::vector<RawRecord>& records, std::size_t rows_max) override {
-    while (current_ < splits_.size()) {
-      FileSplit& split = splits_[current_];
-      if (!split.done) {
-        if (!reader_) {
-          reader_.emplace(split, make_boundary(), SplitReaderOptions{options_.record_bytes_max, options_.format->has_header()});
-          TRY_VOID(reader_->open(files_));
-        }
-        TRY_VOID(reader_->read(records, rows_max));
-        if (!records.empty()) return Progress::more();
+    read_.clear();
+    while (records.size() < rows_max && read_.size() < kFilesPerPoll) {
+      FileSplit* split = splits_.next();
+      if (split == nullptr) return records.empty() ? wait_for_files() : Progress::more();
+      if (!reader_) {
+        TRY(const bool opened, open_split(*split));
+        if (!opened) continue;
       }
+      const std::size_t before = records.size();
+      TRY_VOID(reader_->read(records, rows_max));
+      read_.emplace_back(before, reader_);
+      if (!split->done) break;
       reader_.reset();
-      ++current_;
     }
-    return Progress::finished();
+    return Progress::more();
   }
 
-  std::string place(std::size_t index) const override { return reader_->place(index); }
+  std::string place(std::size_t index) const override {
+    const auto after = std::find_if(read_.begin(), read_.end(), [&](const auto& part) { return part.first > index; });
+    // Readers that gave nothing begin where the next one does.
+    const auto& [begin, reader] = *std::prev(after);
+    return reader->place(index - begin);
+  }
 
   Result<void> snapshot(ByteWriter& out) override {
-    out.put_varint(splits_.size());
-    for (const FileSplit& split : splits_) {
-      out.put_text(split.path);
-      out.put(split.begin);
-      out.put(split.position);
-      out.put(static_cast<std::uint8_t>(split.done ? 2 : split.located ? 1 : 0));
-    }
+    splits_.snapshot(out);
     return {};
   }
-
-  Result<void> restore(ByteReader& in) override {
-    std::uint64_t count = 0;
-    in.get_varint(count);
-    for (std::uint64_t i = 0; in.ok() && i < count; ++i) {
-      std::string_view path;
-      std::uint64_t begin = 0;
-      FileSplit split;
-      std::uint8_t phase = 0;
-      if (!in.get_text(path) || !in.get(begin) || !in.get(split.position) || !in.get(phase)) break;
-      split.located = phase >= 1;
-      split.done = phase == 2;
-      restored_[{std::string(path), begin}] = split;
-    }
-    return in.ok() ? Result<void>() : Error::external(ErrorCode::corrupt, "the file source's state is cut off");
+  Result<void> restore(ByteReader& in) override { return splits_.restore(in); }
+  void close() noexcept override {
+    read_.clear();
+    reader_.reset();
   }
-
-  void close() noexcept override { reader_.reset(); }
 
  private:
   std::unique_ptr<RecordBoundary> make_boundary() const { return options_.boundary ? options_.boundary() : options_.format->make_boundary(); }
+  bool monitors() const { return options_.monitor_interval.count() > 0; }
 
-  void resume(FileSplit& split) const {
-    const auto found = restored_.find({split.path, split.begin});
-    if (found == restored_.end()) return;
-    split.position = found->second.position;
-    split.located = found->second.located;
-    split.done = found->second.done;
+  Result<void> discover() {
+    TRY(const std::vector<std::string> files, list_input_files(options_.path, monitors() ? NoFiles::wait : NoFiles::error));
+    TRY(const std::size_t added, splits_.add(files, !monitors()));
+    if (added > 0 || !monitors()) context_->log(LogLevel::info, fmt::format("{} files, {} new splits here", files.size(), added));
+    next_listing_ms_ = context_->now_ms() + options_.monitor_interval.count();
+    return {};
+  }
+
+  /// Everything that was listed is read.
+  Result<Progress> wait_for_files() {
+    if (!monitors()) return Progress::finished();
+    if (context_->now_ms() >= next_listing_ms_) {
+      TRY_VOID(discover());
+      if (splits_.next() != nullptr) return Progress::more();
+    }
+    return Progress::blocked_until(next_listing_ms_);
+  }
+
+  /// @return false when the file went before its first byte was read, which a source that waits for files takes for somebody's cleaning up
+  Result<bool> open_split(FileSplit& split) {
+    reader_ = std::make_shared<SplitReader>(split, make_boundary(), SplitReaderOptions{options_.record_bytes_max, options_.format->has_header()});
+    const bool begun = split.located;
+    Result<void> opened = reader_->open(files_);
+    if (opened.ok()) return true;
+    reader_.reset();
+    if (!monitors() || begun || opened.error().code != ErrorCode::not_found) return std::move(opened).error();
+    context_->log(LogLevel::warn, fmt::format("passed over: {}", opened.error().message));
+    split.done = true;
+    return false;
   }
 
   FileSourceOptions options_;
-  std::map<std::pair<std::string, std::uint64_t>, FileSplit> restored_;
-  std::vector<FileSplit> splits_;
-  std::size_t current_ = 0;
+  OperatorContext* context_ = nullptr;
   LocalFileSystem files_;
-  std::optional<SplitReader> reader_;
+  FileSplits splits_;
+  std::shared_ptr<SplitReader> reader_;  // of the first split that is not done
+  /// Of the last poll: from which record on, who read it. Views are into its window.
+  std::vector<std::pair<std::size_t, std::shared_ptr<SplitReader>>> read_;
+  std::int64_t next_listing_ms_ = 0;
 };
 
 }  // namespace
 
 Result<void> check_input_path(const std::string& path) {
-  auto files = list_input_files(path);
+  auto files = list_input_files(path, NoFiles::error);
   return files.ok() ? Result<void>() : Result<void>(std::move(files).error());
+}
+
+Result<void> check_monitor_interval(std::chrono::milliseconds interval) {
+  if (interval.count() > 0) return {};
+  return Error::user(ErrorCode::invalid_argument, "the monitor interval must be a millisecond or more; leave it out to read what is there and end");
 }
 
 std::unique_ptr<RawReader> make_file_reader(FileSourceOptions options) { return std::make_unique<FileReader>(std::move(options)); }

@@ -7,21 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "common/storage/file_system.h"
+#include "connectors/files/byte_window.h"
+#include "connectors/files/file_splits.h"
+#include "connectors/files/input_file.h"
 #include "weir/connectors/raw_reader.h"
 
 namespace weir::connectors {
-
-/// A range of a file. The records that begin in it are its own, also the part of the last one that lies behind its end.
-struct FileSplit {
-  std::string path;
-  std::uint64_t begin = 0;
-  std::uint64_t end = UINT64_MAX;
-  /// Where the next record begins; `begin` is only where to look for one.
-  std::uint64_t position = 0;
-  bool located = false;  ///< `position` is known
-  bool done = false;
-};
 
 struct SplitReaderOptions {
   std::size_t record_bytes_max = 0;
@@ -36,39 +27,47 @@ class SplitReader {
   SplitReader(const SplitReader&) = delete;
   SplitReader& operator=(const SplitReader&) = delete;
 
-  /// Errors: the file is gone or may not be read.
+  /// Errors: the file is gone, may not be read, or is shorter than it was read before.
   Result<void> open(FileSystem& files);
-  /// Appends at most `rows_max` records until about a block's worth is there or the window has no more; reads the file only when it has none.
-  /// Nothing appended means that the split is done. Views are valid until the next call.
+  /// Appends records until there are `rows_max`, about a block's worth of bytes, or the window has no more; reads the file only when it
+  /// has none. Nothing appended means that the split is done. Views are valid until the next call. Compressed data that is damaged
+  /// ends the split with a broken record. Errors: io; the file has become shorter.
   Result<void> read(std::vector<RawRecord>& records, std::size_t rows_max);
   /// "path:begin..end" of record `index` of the last read.
   std::string place(std::size_t index) const;
 
  private:
-  Result<void> read_header();
+  Result<void> look_at_head();
+  Result<void> take_header(std::string_view head, bool whole, bool damaged);
   Result<void> fill();
+  /// Reads behind what is there. @return whether the file goes on
+  Result<bool> append_chunk(std::size_t bytes_max);
   void produce(std::vector<RawRecord>& records, std::size_t rows_max);
   void deliver(std::size_t end, std::vector<RawRecord>& records);
   void drop_overlong(std::vector<RawRecord>& records);
+  void set_aside_rest(std::string reason, std::vector<RawRecord>& records);
+  RawRecord raw_record(std::string_view bytes) const;
   bool window_at_end() const { return window_offset_ + window_.size() >= size_; }
 
   // Set once
   FileSplit& split_;
   std::unique_ptr<RecordBoundary> boundary_;
   SplitReaderOptions options_;
-  std::unique_ptr<ReadableFile> file_;
-  std::uint64_t size_ = 0;  // of the file when it was opened: what is appended meanwhile is not read
+  std::unique_ptr<InputFile> file_;
+  // Of the file when it was opened: what is appended meanwhile is not read. UINT64_MAX while only reading can tell.
+  std::uint64_t size_ = UINT64_MAX;
 
   // The window
-  std::string window_;
-  std::uint64_t window_offset_ = 0;     // of window_[0] in the file
+  ByteWindow window_;
+  std::uint64_t window_offset_ = 0;            // of window_[0] in the file
   std::size_t record_ = RecordBoundary::npos;  // where the open record begins in window_; npos: not found yet
-  std::size_t searched_ = 0;            // up to where window_ has no further beginning
-  bool overlong_ = false;               // the open record was delivered as too long; its rest is passed over
+  std::size_t searched_ = 0;                   // up to where window_ has no further beginning
+  bool overlong_ = false;                      // the open record was delivered as too long; its rest is passed over
 
   std::string header_;
   bool header_pending_ = false;
   std::string too_long_;
+  std::string damage_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> places_;  // of the last read
 };
 

@@ -1,6 +1,7 @@
 // Files: a source over files, directories and patterns, and a sink of part files.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -30,16 +31,21 @@ struct FileSourceOptions {
   std::uint64_t split_bytes = 16u << 20;
   /// A longer record is a bad one.
   std::size_t record_bytes_max = 16u << 20;
+  /// How often to look for files that are new, and never end; 0: read what is there and end.
+  std::chrono::milliseconds monitor_interval{0};
   /// Records a second over all subtasks.
   double max_rate = RateLimit::kNone;
 };
 
 /// Checks a path as the source will use it. Errors: relative, not there, nothing in it.
 Result<void> check_input_path(const std::string& path);
+/// Errors: below a millisecond.
+Result<void> check_monitor_interval(std::chrono::milliseconds interval);
+
 /// The reader of one subtask: lists the files itself and reads the splits that are its own. State: one position per split.
 std::unique_ptr<RawReader> make_file_reader(FileSourceOptions options);
 
-/// Records of T from files; ends when all are read.
+/// Records of T from files, compressed ones included (.gz, .zst); ends when all are read.
 template <class T>
 class FileSource final : public Source<T> {
  public:
@@ -56,6 +62,12 @@ class FileSource final : public Source<T> {
   FileSource& on_bad_record(OnBadRecord choice) { return options_.on_bad_record = choice, *this; }
   FileSource& split_bytes(std::uint64_t bytes) { return options_.split_bytes = bytes, *this; }
   FileSource& record_bytes_max(std::size_t bytes) { return options_.record_bytes_max = bytes, *this; }
+  /// Goes on for ever and looks for new files this often, as `source.monitor-interval` does in Flink. A file is known by its path: what
+  /// is appended to one that was seen is not read, and one that is renamed is read again.
+  FileSource& monitor_interval(std::chrono::milliseconds interval) {
+    require(check_monitor_interval(interval), "file source of " + options_.path);
+    return options_.monitor_interval = interval, *this;
+  }
   /// Records a second over all subtasks; each gets an equal share.
   FileSource& max_rate(double records_per_second) {
     require(check_max_rate(records_per_second), "file source of " + options_.path);
@@ -63,7 +75,7 @@ class FileSource final : public Source<T> {
   }
 
   std::string name() const override { return "Files: " + options_.path; }
-  bool bounded() const override { return true; }
+  bool bounded() const override { return options_.monitor_interval.count() == 0; }
   OnBadRecord on_bad_record() const override { return options_.on_bad_record; }
   std::unique_ptr<SourceReader> make_reader() const override {
     return std::make_unique<DecodingReader<T>>(name(), make_file_reader(options_), options_.format->make_decoder(type_of<T>()), options_.on_bad_record,

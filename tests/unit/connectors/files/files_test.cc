@@ -10,6 +10,7 @@
 
 #include "tests/support/fake_operator_context.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/unit/connectors/read_all.h"
 #include "weir/connectors/console.h"
 #include "weir/connectors/files.h"
 #include "weir/connectors/generator.h"
@@ -19,69 +20,18 @@ using namespace weir::connectors;
 using weir::test::FakeOperatorContext;
 using weir::test::RowOutput;
 using weir::test::TemporaryDirectory;
+using weir::test::joined;
+using weir::test::lines;
+using weir::test::read_all;
+using weir::test::operator/;
 
 namespace {
-
-std::string operator/(const TemporaryDirectory& directory, const std::string& name) { return (directory.path() / name).string(); }
 
 struct Pair {
   std::int32_t a = 0;
   std::string b;
   bool operator==(const Pair&) const = default;
 };
-
-/// Everything that one subtask reads, or the error.
-template <class T>
-struct Reading {
-  std::vector<T> records;
-  std::vector<BadRecord> bad;
-  std::uint64_t bad_count = 0;
-  std::string error;
-};
-
-template <class T>
-Reading<T> read_all(const Source<T>& source, std::uint32_t subtask = 0, std::uint32_t subtasks = 1, std::string* state = nullptr, int polls = 1'000'000) {
-  Reading<T> reading;
-  FakeOperatorContext context(subtask, subtasks);
-  RowOutput<T> output([&](const T& record) { reading.records.push_back(record); });
-  const auto reader = source.make_reader();
-  if (state != nullptr && !state->empty()) {
-    ByteReader in(*state);
-    REQUIRE(reader->restore(in).ok());
-  }
-  Result<void> opened = reader->open(context);
-  if (!opened.ok()) reading.error = opened.error().message;
-  for (; opened.ok() && polls > 0; --polls) {
-    Result<Progress> progress = reader->poll(output);
-    if (!progress.ok()) {
-      reading.error = progress.error().message;
-      break;
-    }
-    if (progress->kind == Progress::Kind::finished) break;
-  }
-  if (state != nullptr) {
-    ByteWriter out;
-    REQUIRE(reader->snapshot(out).ok());
-    *state = out.take();
-  }
-  reader->close();
-  reading.bad = output.bad;
-  reading.bad_count = context.counters["numBadRecords"].value;
-  CHECK(context.heap.out() == 0);
-  return reading;
-}
-
-std::vector<std::string> lines(int count) {
-  std::vector<std::string> lines;
-  for (int i = 0; i < count; ++i) lines.push_back("line " + std::to_string(i) + std::string(static_cast<std::size_t>(i % 40), 'x'));
-  return lines;
-}
-
-std::string joined(const std::vector<std::string>& lines, const char* end = "\n") {
-  std::string text;
-  for (const std::string& line : lines) text += line + end;
-  return text;
-}
 
 FileSource<std::string> text_source(const std::string& path) { return {path, raw_format()}; }
 

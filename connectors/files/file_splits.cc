@@ -1,0 +1,115 @@
+#include "connectors/files/file_splits.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/base/try.h"
+#include "connectors/files/input_file.h"
+#include "weir/key_group.h"
+
+namespace weir::connectors {
+
+void FileSplits::open(std::uint32_t subtask, std::uint32_t subtasks) {
+  subtask_ = subtask;
+  subtasks_ = subtasks;
+}
+
+bool FileSplits::mine(const std::string& path, std::uint64_t index) const { return (hash_bytes(path) + index) % subtasks_ == subtask_; }
+
+Result<std::size_t> FileSplits::add(const std::vector<std::string>& files, bool lose_none) {
+  std::erase_if(splits_, [&](const FileSplit& split) { return split.done && !std::binary_search(files.begin(), files.end(), split.path); });
+  std::erase_if(known_, [&](const std::string& path) { return !std::binary_search(files.begin(), files.end(), path); });
+  current_ = splits_.begin();
+  std::size_t added = 0;
+  for (const std::string& path : files) {
+    if (known_.contains(path)) continue;
+    TRY(const Compression compression, compression_of(path));
+    struct stat status {};
+    const bool there = ::stat(path.c_str(), &status) == 0;
+    if (!there && !lose_none && errno == ENOENT) continue;
+    // One that cannot be looked at is an error when it is read, for its owner only.
+    added += add_file(path, there ? static_cast<std::uint64_t>(status.st_size) : 1, compression != Compression::none);
+    known_.insert(path);
+  }
+  TRY_VOID(check_restored());
+  restored_.clear();
+  return added;
+}
+
+std::size_t FileSplits::add_file(const std::string& path, std::uint64_t size, bool whole) {
+  const std::uint64_t split_bytes = whole ? UINT64_MAX : split_bytes_;
+  const std::uint64_t count = size / split_bytes + (size % split_bytes != 0 ? 1 : 0);
+  std::size_t added = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (!mine(path, i)) continue;
+    FileSplit split{.path = path, .begin = i * split_bytes, .position = i * split_bytes};
+    // Readers that list at different moments agree on every split's end, whatever the file has grown to.
+    if (split_bytes != UINT64_MAX) split.end = (i + 1) * split_bytes;
+    resume(split);
+    splits_.push_back(std::move(split));
+    ++added;
+  }
+  if (current_ == splits_.end()) current_ = splits_.begin();
+  return added;
+}
+
+void FileSplits::resume(FileSplit& split) {
+  const auto found = restored_.find({split.path, split.begin});
+  if (found == restored_.end()) return;
+  split.position = found->second.position;
+  split.located = found->second.located;
+  split.done = found->second.done;
+  restored_.erase(found);
+}
+
+Result<void> FileSplits::check_restored() const {
+  for (const auto& [key, split] : restored_) {
+    if (split.done || !mine(key.first, split_bytes_ == UINT64_MAX ? 0 : key.second / split_bytes_)) continue;
+    return Error::external(ErrorCode::not_found,
+                           fmt::format("{} was read up to byte {} when the snapshot was taken, and is gone or shorter now: put it back, or start the job without its state", key.first,
+                                       split.position));
+  }
+  return {};
+}
+
+FileSplit* FileSplits::next() {
+  while (current_ != splits_.end() && current_->done) ++current_;
+  return current_ == splits_.end() ? nullptr : &*current_;
+}
+
+void FileSplits::snapshot(ByteWriter& out) const {
+  out.put(split_bytes_);
+  const auto begun = [](const FileSplit& split) { return split.done || split.located; };
+  out.put_varint(static_cast<std::uint64_t>(std::count_if(splits_.begin(), splits_.end(), begun)));
+  for (const FileSplit& split : splits_) {
+    if (!begun(split)) continue;
+    out.put_text(split.path);
+    out.put(split.begin);
+    out.put(split.position);
+    out.put(static_cast<std::uint8_t>(split.done ? 2 : 1));
+  }
+}
+
+Result<void> FileSplits::restore(ByteReader& in) {
+  std::uint64_t split_bytes = 0, count = 0;
+  if (in.get(split_bytes) && split_bytes != split_bytes_) {
+    return Error::user(ErrorCode::invalid_argument, fmt::format("the file source's splits had {} bytes when the snapshot was taken, and have {} now: parts of files would be read twice or not; "
+                                                                "set split_bytes, and the format, to what they were", split_bytes, split_bytes_));
+  }
+  in.get_varint(count);
+  for (std::uint64_t i = 0; in.ok() && i < count; ++i) {
+    std::string_view path;
+    FileSplit split;
+    std::uint8_t phase = 0;
+    if (!in.get_text(path) || !in.get(split.begin) || !in.get(split.position) || !in.get(phase)) break;
+    split.located = true;
+    split.done = phase == 2;
+    restored_[{std::string(path), split.begin}] = split;
+  }
+  return in.ok() ? Result<void>() : Error::external(ErrorCode::corrupt, "the file source's state is cut off");
+}
+
+}  // namespace weir::connectors
