@@ -12,6 +12,7 @@
 #include "common/config/job_options.h"
 #include "common/config/layers.h"
 #include "common/plan/chaining.h"
+#include "common/plan/exchange_window.h"
 #include "common/plan/plan_json.h"
 #include "common/storage/bundle.h"
 
@@ -74,8 +75,8 @@ Result<plan::GraphSettings> graph_settings(const Program& program, const config:
   return settings;
 }
 
-Result<std::string> plan_text(const Program& program, const std::string& executable, const config::Configuration& configuration,
-                              const std::map<std::string, std::string>& submitted, Console& console) {
+Result<plan::JobGraph> job_graph_of(const Program& program, const std::string& executable, const config::Configuration& configuration,
+                                    const std::map<std::string, std::string>& submitted, Console& console, plan::Plan& plan) {
   TRY_VOID(check_library(program.library));
   TRY_VOID(check_arguments(program.arguments));
   TRY(config::Loaded job, config::job_configuration(configuration, submitted));
@@ -90,28 +91,39 @@ Result<std::string> plan_text(const Program& program, const std::string& executa
   start.entry = library.entry;
   start.arguments = program.arguments;
   for (const auto& [key, setting] : job.configuration.settings()) start.configuration[key] = setting.value;
-  TRY(plan::Plan plan, run_planner_child(start));
+  TRY(plan, run_planner_child(start));
   for (const std::string& warning : plan.warnings) console.complain("warning: " + warning);
   TRY(plan::GraphSettings settings, graph_settings(program, job.configuration));
-  TRY(plan::JobGraph graph, plan::make_job_graph(plan, settings));
-  return plan::plan_json(graph, plan, JobId::random().to_hex());
+  return plan::make_job_graph(plan, settings);
+}
+
+/// "Exchange buffers of a slot: ...": the formula with its numbers.
+std::string buffers_text(const plan::JobGraph& graph) {
+  const plan::ExchangeNeed need = plan::exchange_need(graph);
+  const auto mebibytes = [&](std::uint32_t window) { return static_cast<double>(need.bytes(window)) / (1 << 20); };
+  return fmt::format("Exchange buffers of a slot: {} channels x {} to {} blocks + {} blocks, of 41 KiB: {:.1f} to {:.1f} MiB.", need.channels,
+                     plan::kWindowMin, plan::kWindowMax, need.fixed_blocks, mebibytes(plan::kWindowMin), mebibytes(plan::kWindowMax));
 }
 
 }  // namespace
 
 Result<int> plan(const Program& program, const std::string& executable, const config::Configuration& configuration,
                  const std::map<std::string, std::string>& submitted, Console& console) {
-  TRY(std::string text, plan_text(program, executable, configuration, submitted, console));
-  console.print(text);
+  plan::Plan made;
+  TRY(const plan::JobGraph graph, job_graph_of(program, executable, configuration, submitted, console, made));
+  console.print(plan::plan_json(graph, made, JobId::random().to_hex()));
   return 0;
 }
 
 Result<int> info(const Program& program, const std::string& executable, const config::Configuration& configuration,
                  const std::map<std::string, std::string>& submitted, Console& console) {
-  TRY(std::string text, plan_text(program, executable, configuration, submitted, console));
+  plan::Plan made;
+  TRY(const plan::JobGraph graph, job_graph_of(program, executable, configuration, submitted, console, made));
   console.print("----------------------- Execution Plan -----------------------");
-  console.print(text);
+  console.print(plan::plan_json(graph, made, JobId::random().to_hex()));
   console.print("--------------------------------------------------------------");
+  console.print("");
+  console.print(buffers_text(graph));
   return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "common/base/unique_fd.h"
 #include "common/config/job_options.h"
 #include "common/observe/log.h"
+#include "common/plan/exchange_window.h"
 #include "common/plan/fingerprint.h"
 #include "common/plan/plan_codec.h"
 #include "proto/job_manager.pb.h"
@@ -89,10 +90,10 @@ Result<void> JobRuntime::start(const proto::StartWorkerRequest& request) {
   TRY(const auto compression, setting(request, config::kExchangeCompression));
 
   const std::uint64_t slot_pool_bytes = request.block_pool_bytes() / request.slots();
-  const WindowPlan window = plan_window(job_graph_, slot_pool_bytes);
+  const plan::WindowPlan window = plan::plan_window(job_graph_, slot_pool_bytes);
   if (!window.fits)
     LOG_WARN("exchange buffers are too small for job {}: a slot has {} bytes and may use {}; set taskmanager.memory.network.min and .max higher",
-             job_graph_.job_name, slot_pool_bytes, window.blocks_needed * SlotBlockPool::kBlockBytes);
+             job_graph_.job_name, slot_pool_bytes, window.blocks_needed * plan::kBlockBytes);
   const auto record_bytes_max = static_cast<std::uint32_t>(
       request.record_bytes_max() == 0 ? 16u << 20 : std::min(request.record_bytes_max(), kRecordBytesMaxMax));
   loop_settings_.pool_bytes = slot_pool_bytes;

@@ -21,12 +21,6 @@ bool is_pointwise(plan::Partitioner partitioner) {
   return partitioner == plan::Partitioner::forward || partitioner == plan::Partitioner::rescale;
 }
 
-/// Channels at one end when `own` tasks meet `others` on an edge.
-std::uint64_t channels_per_task(plan::Partitioner partitioner, int own, int others) {
-  if (!is_pointwise(partitioner)) return static_cast<std::uint64_t>(others);
-  return static_cast<std::uint64_t>(std::max(1, (others + own - 1) / own));
-}
-
 Result<Peer> peer_of(const proto::ChannelPeer& message, const plan::JobVertex& vertex, const std::string& what) {
   if (message.task().vertex() != vertex.id.to_bytes()) return wrong(fmt::format("{} is of another vertex", what));
   if (message.task().subtask() >= static_cast<std::uint32_t>(vertex.parallelism))
@@ -41,26 +35,6 @@ Result<Peer> peer_of(const proto::ChannelPeer& message, const plan::JobVertex& v
 }
 
 }  // namespace
-
-WindowPlan plan_window(const plan::JobGraph& graph, std::uint64_t slot_pool_bytes) {
-  std::uint64_t channels = 0;
-  std::uint64_t fixed_blocks = 0;
-  for (const auto& vertex : graph.vertices) fixed_blocks += vertex.operators.size() + 1;
-  for (const auto& edge : graph.edges) {
-    const int producers = graph.find(edge.source_vertex)->parallelism;
-    const int consumers = graph.find(edge.target_vertex)->parallelism;
-    channels += channels_per_task(edge.partitioner, consumers, producers);
-    fixed_blocks += channels_per_task(edge.partitioner, producers, consumers);
-  }
-  const std::uint64_t blocks = slot_pool_bytes / SlotBlockPool::kBlockBytes;
-  const std::uint64_t left = blocks > fixed_blocks ? blocks - fixed_blocks : 0;
-  WindowPlan plan;
-  plan.window = channels == 0 ? kWindowMax
-                              : static_cast<std::uint32_t>(std::clamp<std::uint64_t>(left / channels, kWindowMin, kWindowMax));
-  plan.blocks_needed = fixed_blocks + channels * plan.window;
-  plan.fits = plan.blocks_needed <= blocks;
-  return plan;
-}
 
 TaskBuilder::TaskBuilder(const StreamGraph& graph, const plan::JobGraph& job_graph, Settings settings, ExchangeRegistry& registry,
                          WakerOf waker_of)

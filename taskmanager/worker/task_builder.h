@@ -12,6 +12,7 @@
 #include "api/weir/stream_graph.h"
 #include "common/plan/job_graph.h"
 #include "taskmanager/worker/exchange_registry.h"
+#include "common/plan/exchange_window.h"
 #include "taskmanager/worker/task_spec.h"
 
 namespace weir::proto {
@@ -20,25 +21,13 @@ class TaskDescriptor;
 
 namespace weir::taskmanager {
 
-/// Blocks that a channel may have on their way, so that all exchanges of a slot fit its share of the exchange buffers: pure.
-/// A slot runs one task of each vertex at most, so its worst case follows from the graph alone: per edge the channels of one consumer,
-/// a window each, and one open block per consumer of one producer; per operator one block that it fills.
-struct WindowPlan {
-  std::uint32_t window = 1;          ///< blocks, kWindowMin..kWindowMax, the same for every channel of the job
-  std::uint64_t blocks_needed = 0;   ///< of one slot with this window
-  bool fits = true;                  ///< blocks_needed is within the share
-};
-inline constexpr std::uint32_t kWindowMin = 2;
-inline constexpr std::uint32_t kWindowMax = 16;
-WindowPlan plan_window(const plan::JobGraph& graph, std::uint64_t slot_pool_bytes);
-
 /// Lives on: the worker's control thread. The graphs, the registry and the settings outlive it and the tasks.
 class TaskBuilder {
  public:
   struct Settings {
     std::string task_manager_id;
     std::uint32_t slots = 0;
-    std::uint32_t window = kWindowMin;
+    std::uint32_t window = plan::kWindowMin;
     std::uint32_t record_bytes_max = 0;
     FlushPolicy flush;
     const std::map<std::string, std::string, std::less<>>* job_settings = nullptr;

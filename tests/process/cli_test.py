@@ -107,6 +107,7 @@ class CliTest(unittest.TestCase):
         code, out, error = self.cluster.cli("info", "-c", "endless", JOBS)
         self.assertEqual(code, 0, error)
         self.assertIn("Execution Plan", out)
+        self.assertRegex(out, r"Exchange buffers of a slot: \d+ channels x 2 to 16 blocks \+ \d+ blocks, of 41 KiB: [0-9.]+ to [0-9.]+ MiB\.")
 
     def test_ctrl_c_leaves_the_job_running_and_says_how_to_cancel(self):
         process = subprocess.Popen([os.path.join(dist(), "bin", "weir"), "run", "-m", self.cluster.rest, "-c", "endless", JOBS],

@@ -57,22 +57,3 @@ TEST_CASE("task_builder: a descriptor that does not fit the job is refused, nami
   CHECK(refusal(1, [](auto& d) { d.mutable_inputs(0)->mutable_producers(0)->mutable_task()->set_execution(""); }) != "");
   CHECK(refusal(1, [](auto& d) { d.mutable_inputs(0)->mutable_producers(0)->mutable_place()->set_data_port(70'000); }) != "");
 }
-
-TEST_CASE("task_builder: the window shrinks with the channels, and says when even the least does not fit") {
-  const auto graph_of = [](int parallelism) {
-    plan::JobGraph graph;
-    const VertexId source = VertexId::random();
-    const VertexId sink = VertexId::random();
-    graph.vertices = {{source, "source", parallelism, 128, "default", {1}}, {sink, "sink", parallelism, 128, "default", {2}}};
-    graph.edges = {{.id = 0, .source_vertex = source, .target_vertex = sink, .source_operator = 1, .target_operator = 2,
-                    .partitioner = plan::Partitioner::hash}};
-    return graph;
-  };
-  const std::uint64_t share = 16u << 20;
-  CHECK(plan_window(graph_of(2), share).window == kWindowMax);
-  CHECK(plan_window(graph_of(64), share).window < kWindowMax);
-  CHECK(plan_window(graph_of(64), share).fits);
-  CHECK(plan_window(graph_of(64), share).blocks_needed * SlotBlockPool::kBlockBytes <= share);
-  CHECK(plan_window(graph_of(400), share).window == kWindowMin);
-  CHECK(!plan_window(graph_of(400), share).fits);
-}
