@@ -158,6 +158,7 @@ Async<void> Daemon::drain() {
     auto stop_rest = [this] { http_->stop(kRestGrace); };
     co_await run_blocking(pool_, std::move(stop_rest));
   }
+  if (submission_ != nullptr) submission_->stop();  // a build function may take its time, and nobody waits for it any more
   if (rest_backend_ != nullptr) co_await rest_backend_->close();
   if (dispatcher_ != nullptr) co_await dispatcher_->close();
   const SteadyTime deadline = clock_.now() + options_.shutdown_timeout;

@@ -67,6 +67,7 @@ Async<JobSubmission> Submission::plan(rest::RunRequest request) {
   command.arguments = request.arguments;
   command.configuration = values_of(configuration);
   command.environment = options_.planner_environment;
+  command.stop_descriptor = stop_.descriptor();
   const PlannerLimits limits = options_.limits;
   auto work = [command, limits] { return run_planner(command, limits); };
   auto planned = co_await run_blocking(planners_, std::move(work));

@@ -14,6 +14,7 @@
 #include "jobmanager/dispatcher/dispatcher.h"
 #include "jobmanager/job/job.h"
 #include "jobmanager/planner/plan_process.h"
+#include "jobmanager/planner/planner_stop.h"
 #include "jobmanager/rest/snapshot.h"
 
 namespace weir::jobmanager {
@@ -37,6 +38,8 @@ class Submission {
   Async<JobSubmission> plan(rest::RunRequest request);
   /// Errors: as plan; already_exists.
   Async<JobId> run(rest::RunRequest request);
+  /// Ends the planners at work; plan and run answer unavailable from here on.
+  void stop() { stop_.stop(); }
 
  private:
   Result<config::Loaded> layered(const rest::RunRequest& request) const;
@@ -45,6 +48,7 @@ class Submission {
   Dispatcher& dispatcher_;
   BlockingPool& planners_;
   const SubmissionOptions options_;
+  PlannerStop stop_;
 };
 
 }  // namespace weir::jobmanager

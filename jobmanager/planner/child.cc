@@ -15,7 +15,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <utility>
 
 namespace weir::jobmanager {
@@ -99,16 +98,9 @@ Error system_error(std::string what, int error) {
   return Error::external(ErrorCode::io, fmt::format("{}: {}", what, ::strerror(error)));
 }
 
-/// Session of a process as /proc tells it; -1 when it is gone. The name in brackets may contain anything.
-pid_t session_of(const std::string& pid) {
-  std::ifstream file("/proc/" + pid + "/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), {});
-  const std::size_t bracket = text.rfind(')');
-  if (bracket == std::string::npos) return -1;
-  char state = 0;
-  int parent = 0, group = 0, session = 0;
-  if (std::sscanf(text.c_str() + bracket + 1, " %c %d %d %d", &state, &parent, &group, &session) != 4) return -1;
-  return state == 'Z' ? -1 : session;
+pid_t session_of(const char* pid) {
+  UniqueFd stat(::open(fmt::format("/proc/{}/stat", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  return stat ? session_in(stat.get()) : -1;
 }
 
 std::vector<pid_t> processes_of_session(pid_t session) {
@@ -124,6 +116,20 @@ std::vector<pid_t> processes_of_session(pid_t session) {
 }
 
 }  // namespace
+
+pid_t session_in(int stat) {
+  // No stream: they throw when the process ends between opening and reading.
+  char text[1024];
+  const ssize_t count = ::read(stat, text, sizeof text - 1);
+  if (count <= 0) return -1;
+  text[count] = '\0';
+  const char* bracket = ::strrchr(text, ')');  // the name before it may contain anything
+  if (bracket == nullptr) return -1;
+  char state = 0;
+  int parent = 0, group = 0, session = 0;
+  if (std::sscanf(bracket + 1, " %c %d %d %d", &state, &parent, &group, &session) != 4) return -1;
+  return state == 'Z' ? -1 : session;
+}
 
 Result<Child> Child::start(const Spec& spec) {
   if (spec.passed.size() > 8) return Error::internal("too many descriptors for a child");

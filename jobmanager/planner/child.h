@@ -56,6 +56,11 @@ class Child {
   int status_ = 0;
 };
 
+/// The session of a process.
+/// @param stat  its /proc/PID/stat, open for reading
+/// @return -1 when the process has ended, also since the file was opened
+pid_t session_in(int stat);
+
 /// "signal 11 (SIGSEGV)".
 std::string signal_text(int signal);
 

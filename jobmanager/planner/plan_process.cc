@@ -119,6 +119,7 @@ std::string last_words(const Stream& error, const Stream& output) {
 /// How the child came to its end.
 struct Ending {
   bool timed_out = false;
+  bool stopped = false;
   int status = 0;
 };
 
@@ -136,16 +137,17 @@ std::string ending_text(const Ending& ending, const PlannerLimits& limits) {
                    : fmt::format("the planner ended with exit code {} and without a plan", code);
 }
 
-/// Reads all streams until the child has ended, or time is up and it has been killed.
-Ending attend(Child& child, std::array<Stream*, 3> streams, const PlannerLimits& limits) {
+/// Reads all streams until the child has ended, or time is up or `stop` is readable and it has been killed.
+Ending attend(Child& child, std::array<Stream*, 3> streams, const PlannerLimits& limits, int stop) {
   const auto deadline = Clock::now() + limits.timeout;
   Ending ending;
   bool has_ended = false;
   auto until = deadline;
   for (;;) {
-    std::array<pollfd, 4> waits{};
+    std::array<pollfd, 5> waits{};
     for (std::size_t i = 0; i < streams.size(); ++i) waits[i] = {streams[i]->read ? streams[i]->read.get() : -1, POLLIN, 0};
     waits[3] = {has_ended ? -1 : child.pidfd(), POLLIN, 0};
+    waits[4] = {has_ended || ending.stopped ? -1 : stop, POLLIN, 0};
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
     const bool all_closed = std::none_of(streams.begin(), streams.end(), [](const Stream* stream) { return stream->read.valid(); });
     if (has_ended && (all_closed || left.count() <= 0)) break;
@@ -156,6 +158,10 @@ Ending attend(Child& child, std::array<Stream*, 3> streams, const PlannerLimits&
     }
     ::poll(waits.data(), waits.size(), static_cast<int>(std::max<std::int64_t>(left.count() + 1, 1)));
     for (Stream* stream : streams) drain(*stream);
+    if (waits[4].revents != 0) {
+      ending.stopped = true;
+      child.kill_session();
+    }
     if (!has_ended && (waits[3].revents & POLLIN) != 0) {
       has_ended = true;
       until = Clock::now() + kDrainTime;
@@ -185,7 +191,8 @@ Result<plan::Plan> run_planner(const PlannerCommand& command, const PlannerLimit
   TRY(Child child, Child::start(spec));
   for (Stream* stream : {&frame, &output, &error}) stream->write.reset(-1);
 
-  const Ending ending = attend(child, {&frame, &output, &error}, limits);
+  const Ending ending = attend(child, {&frame, &output, &error}, limits, command.stop_descriptor);
+  if (ending.stopped) return Error::external(ErrorCode::unavailable, "the JobManager is ending, and the planner with it");
   auto failed = [&](const std::string& sentence) {
     return Error::user(ErrorCode::invalid_argument, sentence + last_words(error, output));
   };

@@ -30,6 +30,7 @@ struct PlannerCommand {
   std::vector<std::string> arguments;    ///< verbatim
   std::map<std::string, std::string> configuration;  ///< job keys, after layering
   std::map<std::string, std::string> environment;    ///< containerized.master.env.*
+  int stop_descriptor = -1;              ///< of a PlannerStop: the planner is ended once it is readable; -1: none
 };
 
 /// Runs `weir plan --frame-fd N --configuration-fd M [--entry E] [--shown-name NAME] LIBRARY -- ARGUMENTS` and takes its plan.
@@ -37,7 +38,7 @@ struct PlannerCommand {
 /// The child has a session of its own, limits, a cleared environment (TZ=UTC, LANG=C.UTF-8, LD_LIBRARY_PATH, WEIR_HOME, what the command
 /// adds), /dev/null as standard input, and its output is read and thrown away but for the last lines.
 /// Errors: invalid_argument (user) with the planner's own sentence, or with what happened to it (signal, exit code, time, garbage) and
-/// the last lines that it wrote; io when no child could be started.
+/// the last lines that it wrote; unavailable when it was stopped; io when no child could be started.
 Result<plan::Plan> run_planner(const PlannerCommand& command, const PlannerLimits& limits);
 
 }  // namespace weir::jobmanager

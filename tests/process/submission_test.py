@@ -1,9 +1,11 @@
 """What is uploaded and planned: good artefacts, bad ones, and build functions that misbehave. None costs the JobManager anything."""
+import gzip
 import os
+import socket
 import struct
 import unittest
 
-from weir_cluster import Cluster, job_libraries
+from weir_cluster import DEADLINE, Cluster, job_libraries, wait_for
 
 JOBS = os.path.join(job_libraries(), "test_jobs.so")
 
@@ -24,10 +26,74 @@ class UploadTest(unittest.TestCase):
         before = self.cluster.get("/jars")["files"]
         answer_status, answer = self.cluster.upload_bytes(content, name)
         self.assertEqual(answer_status, status, answer)
+        self.assertEqual(len(answer["errors"]), 1)
         text = answer["errors"][0]
         for word in words:
             self.assertIn(word, text)
         self.assertEqual(self.cluster.get("/jars")["files"], before)
+
+    def raw_upload(self, body, length, and_then):
+        """Sends a part of an upload whose Content-Length is `length`; gives what `and_then` makes of the connection."""
+        with socket.create_connection(("127.0.0.1", self.cluster.job_manager.ports["rest"]), timeout=DEADLINE) as connection:
+            connection.sendall(b"POST /jars/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=XX\r\n"
+                               b"Connection: close\r\nContent-Length: %d\r\n\r\n" % length + body)
+            return and_then(connection)
+
+    def whole_form(self):
+        return (b'--XX\r\nContent-Disposition: form-data; name="jarfile"; filename="job.so"\r\n\r\n' + self.library + b"\r\n--XX--\r\n")
+
+    def test_client_that_goes_away_half_way_leaves_nothing(self):
+        before = self.cluster.uploads_on_disk()
+        form = self.whole_form()
+
+        def reset(connection):
+            wait_for(lambda: self.cluster.uploads_on_disk() != before, "the half upload")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        def close(connection):
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+        self.raw_upload(form[: len(form) // 2], len(form), reset)
+        answer = self.raw_upload(form[: len(form) // 2], len(form), close)
+        self.assertIn(b" 400 ", answer.split(b"\r\n")[0])
+        self.assertIn(b"ended before its body did", answer)
+        wait_for(lambda: self.cluster.uploads_on_disk() == before, "half uploads to be gone")
+
+    def test_content_length_that_is_too_short(self):
+        before = self.cluster.uploads_on_disk()
+        form = self.whole_form()
+        answer = self.raw_upload(form, len(form) - 200, lambda connection: b"".join(iter(lambda: connection.recv(65536), b"")))
+        self.assertIn(b" 400 ", answer.split(b"\r\n")[0])
+        self.assertIn(b"cut short", answer)
+        wait_for(lambda: self.cluster.uploads_on_disk() == before, "the upload to be gone")
+
+    def test_other_abi(self):
+        at = self.library.index(b"Weir\0\0\0\0") + 8
+        other = self.library[:at] + struct.pack("<I", 77) + self.library[at + 4:]
+        self.refused(other, "job.so", "ABI 77")
+
+    def test_32_bit_library(self):
+        self.refused(self.library[:4] + b"\x01" + self.library[5:], "job.so", "64-bit x86-64")
+
+    def test_damaged_bundles(self):
+        self.refused(b"hello", "job.tar.gz", "gzip")
+        self.refused(gzip.compress(b"no tar archive" * 1000), "job.tar.gz", "damaged")
+        self.refused(gzip.compress(bytes(64 << 20)), "job.tar.gz", "no libraries")
+
+    def planned(self, library):
+        jar = self.cluster.upload_bytes(library, "job.so")[1]["filename"].rsplit("/", 1)[1]
+        status, _, answer = self.cluster.request("POST", f"/jars/{jar}/run", {"entryClass": "prints"})
+        self.assertEqual(status, 400, answer)
+        self.cluster.request("DELETE", f"/jars/{jar}")
+        return answer["errors"][0]
+
+    def test_missing_dependency_is_named(self):
+        self.assertIn("libwxyz.so", self.planned(self.library.replace(b"\0libweir.so\0", b"\0libwxyz.so\0")))
+
+    def test_missing_symbol_is_named(self):
+        broken = self.library.replace(b"11json_formatEv\0", b"11xml__formatEv\0")
+        self.assertIn("a symbol is missing: weir::connectors::xml__format()", self.planned(broken))
 
     def test_upload_list_plan_delete(self):
         jar = self.cluster.upload_ok(JOBS)
@@ -103,8 +169,7 @@ class PlannerTest(unittest.TestCase):
         for word in words:
             self.assertIn(word, answer["errors"][0])
         self.assertEqual(self.cluster.get("/overview")["jobs-running"], 0)
-        with open(f"/proc/{self.cluster.job_manager.process.pid}/task/{self.cluster.job_manager.process.pid}/children", encoding="ascii") as children:
-            self.assertEqual(children.read().split(), [])
+        self.assertEqual(self.cluster.job_manager.children(), [])
 
     def test_exception(self):
         self.refused("plan_throws", "no such table: orders")

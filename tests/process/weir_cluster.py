@@ -101,10 +101,17 @@ class Daemon:
                 raise AssertionError(f"{self.name} did not end within {deadline} s of {signal.Signals(number).name}") from None
         return self.process.returncode
 
+    def resident_mb(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+
     def children(self):
-        """Process ids of the job workers of a TaskManager."""
-        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as children:
-            return [int(pid) for pid in children.read().split()]
+        """Process ids of the job workers of a TaskManager, of the planners of a JobManager."""
+        found = []
+        for thread in os.listdir(f"/proc/{self.process.pid}/task"):  # each knows only those that it has forked itself
+            with contextlib.suppress(OSError), open(f"/proc/{self.process.pid}/task/{thread}/children", encoding="ascii") as children:
+                found += [int(pid) for pid in children.read().split()]
+        return found
 
 
 class Cluster:
@@ -262,6 +269,14 @@ class Cluster:
     def cancel(self, job):
         status, _, body = self.request("PATCH", f"/jobs/{job}?mode=cancel")
         assert status == 202, (status, body)
+
+    def uploads_on_disk(self):
+        """Files that the JobManager has taken in and not let go: half uploads, artefacts, what bundles held."""
+        found = []
+        for folder, _, files in os.walk(os.path.join(self.directory, "tmp")):
+            if "weir-jobmanager" in folder:
+                found += [os.path.join(folder, file) for file in files if file != "lock"]
+        return sorted(found)
 
     # ---- command line ----
 

@@ -69,6 +69,8 @@ TEST_CASE("command line: what cannot be understood is said in one sentence") {
   CHECK(refusal({}).find("no verb given") != std::string::npos);
   CHECK(refusal({"rum"}).find("did you mean run?") != std::string::npos);
   CHECK(refusal({"frobnicate"}).find("weir --help") != std::string::npos);
+  CHECK(refusal({"savepoint", "x"}) == "this version has no verb savepoint: jobs have no savepoints yet");
+  CHECK(refusal({"stop", "x"}).find("weir cancel ends it") != std::string::npos);
   CHECK(refusal({"run"}).find("run needs a job library") != std::string::npos);
   CHECK(refusal({"run", "--no-such", "job.so"}).find("--no-such") != std::string::npos);
   CHECK(refusal({"run", "-s", "savepoint", "job.so"}).find("does not know the option -s") != std::string::npos);

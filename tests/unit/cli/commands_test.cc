@@ -56,6 +56,7 @@ class FakeJobManager : public http::Handler {
     http::Response response = found->second.front();
     if (found->second.size() > 1) found->second.erase(found->second.begin());
     if (on_ask) on_ask(line);
+    if (line == held) return kept_.push_back(std::move(responder));
     responder.answer(std::move(response));
   }
   std::string address() const { return "127.0.0.1:" + std::to_string(server_->port()); }
@@ -65,9 +66,11 @@ class FakeJobManager : public http::Handler {
   std::vector<std::string> asked;
   std::map<std::string, std::string> bodies;
   std::function<void(const std::string&)> on_ask;
+  std::string held;  ///< what is not answered
 
  private:
   std::mutex mutex_;
+  std::vector<http::Responder> kept_;
   std::unique_ptr<http::HttpServer> server_;
 };
 
@@ -180,6 +183,42 @@ TEST_CASE("weir run: an interrupt leaves the job running and says how to end it"
   Outcome cancelling = type({"run", "-sae", "-m", manager.address(), library.path()});
   CHECK(cancelling.exit_code == 130);
   CHECK(manager.was_asked("PATCH /v1/jobs/" + kJob + "?mode=cancel"));
+}
+
+TEST_CASE("weir run: an interrupt while the job is submitted takes the upload away and says what may have become of the job") {
+  FakeJobManager manager;
+  Library library;
+  pthread_t waiting = ::pthread_self();
+  manager.held = "POST /v1/jars/uuid_job.so/run";
+  manager.on_ask = [&](const std::string& line) {
+    if (line == manager.held) ::pthread_kill(waiting, SIGINT);
+  };
+  Outcome outcome = type({"run", "-d", "-m", manager.address(), library.path()});
+  CHECK(outcome.exit_code == 130);
+  CHECK(outcome.err == "weir: interrupted while the job was planned; it may start all the same: weir list -m " + manager.address() + " shows it\n");
+  CHECK(manager.was_asked("DELETE /v1/jars/uuid_job.so"));
+
+  manager.held = "POST /v1/jars/upload";
+  outcome = type({"run", "-m", manager.address(), library.path()});
+  CHECK(outcome.exit_code == 130);
+  CHECK(outcome.err == "weir: interrupted during the upload: no job was started\n");
+}
+
+TEST_CASE("weir: output that cannot be written is no success") {
+  FakeJobManager manager;
+  manager.answers["GET /v1/jobs/overview"] = {json(200, R"({"jobs":[]})")};
+  std::FILE* full = std::fopen("/dev/full", "w");
+  REQUIRE(full != nullptr);
+  Output err;
+  Console console(full, err.file());
+  CHECK(execute("/no/such/bin/weir", {"list", "-m", manager.address()}, {}, console) == 1);
+  CHECK(err.text() == "weir: cannot write to standard output: No space left on device\n");
+  std::fclose(full);
+}
+
+TEST_CASE("weir: without a port, the way to name one") {
+  CHECK(type({"list", "-Drest.port=0"}).err == "weir: the JobManager's port is not known here, as rest.port is 0: write -m HOST:PORT\n");
+  CHECK(type({"list", "-m", "localhost", "-Drest.port=0"}).exit_code == 1);
 }
 
 TEST_CASE("weir run: what is wrong before anything is sent") {

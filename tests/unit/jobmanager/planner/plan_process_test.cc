@@ -1,12 +1,19 @@
 #include "jobmanager/planner/plan_process.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <thread>
 
+#include "common/base/unique_fd.h"
 #include "common/plan/plan_frame.h"
+#include "jobmanager/planner/child.h"
+#include "jobmanager/planner/planner_stop.h"
 #include "proto/plan.pb.h"
 #include "tests/support/temporary_directory.h"
 
@@ -121,6 +128,24 @@ TEST_CASE("plan_process: a build function that does not end is ended at the time
   }
 }
 
+TEST_CASE("plan_process: a planner is stopped from outside, also one that begins only then") {
+  PlannerStop stop;
+  Script script("echo $$ >$here/pid; sleep 100");
+  script.command.stop_descriptor = stop.descriptor();
+  std::thread stopper([&] {
+    while (!std::filesystem::exists(script.directory.string() + "/pid")) std::this_thread::yield();
+    stop.stop();
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  for (int turn = 0; turn < 2; ++turn) {
+    auto plan = script.run();
+    REQUIRE_FALSE(plan.ok());
+    CHECK(plan.error().code == ErrorCode::unavailable);
+  }
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
+  stopper.join();
+}
+
 TEST_CASE("plan_process: what the child leaves behind is killed, also in process groups of its own") {
   Script script("set -m; sleep 1000 & echo $! >$here/left; (sleep 1000 & echo $! >$here/left2); cat $here/good >&3");
   CHECK(script.run().ok());
@@ -130,6 +155,19 @@ TEST_CASE("plan_process: what the child leaves behind is killed, also in process
     const std::string stat = test::read_text("/proc/" + std::to_string(pid) + "/stat");
     CHECK((stat.empty() || stat.find(") Z ") != std::string::npos));
   }
+}
+
+TEST_CASE("child: the session of a process, and none when it has ended since its file was opened") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (;;) ::pause();
+  }
+  UniqueFd first(::open(fmt::format("/proc/{}/stat", child).c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd second(::open(fmt::format("/proc/{}/stat", child).c_str(), O_RDONLY | O_CLOEXEC));
+  CHECK(session_in(first.get()) == ::getsid(0));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  CHECK(session_in(second.get()) == -1);
 }
 
 TEST_CASE("plan_process: a planner that can't be started is our mistake, and says so") {

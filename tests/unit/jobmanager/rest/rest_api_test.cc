@@ -10,12 +10,15 @@
 
 #include "common/http/http_client.h"
 #include "common/http/http_server.h"
+#include "jobmanager/rest/reply.h"
 #include "jobmanager/rest/run_request.h"
 #include "jobmanager/rest/summary.h"
 #include "tests/unit/jobmanager/rest/fake_backend.h"
 #include "tests/unit/jobmanager/rest/rest_client.h"
 
 using namespace weir::jobmanager::rest;
+using weir::Error;
+using weir::ErrorCode;
 using weir::Result;
 namespace json = boost::json;
 
@@ -73,6 +76,23 @@ TEST_CASE("rest: a job's times and counts follow from its tasks") {
   CHECK(vertex.at("tasks").at("RUNNING").as_int64() == 2);
   CHECK(vertex.at("metrics").at("read-records").as_int64() == 40);
   CHECK(job.at("status-counts").at("RUNNING").as_int64() == 1);
+}
+
+TEST_CASE("rest: the engine's own counts are no accumulators") {
+  FakeBackend backend;
+  backend.details.front().vertices.front().subtasks.front().counters.user["Count.numRecordsIn"] = 10;
+  RestApi api(backend.services(RestSettings()));
+  json::value vertex = value_of(ask(api, "GET", "/jobs/" + kRunningJob + "/vertices/" + kVertex + "/accumulators"));
+  json::value job = value_of(ask(api, "GET", "/jobs/" + kRunningJob + "/accumulators"));
+  const json::array late = {{{"name", "Count.late"}, {"type", "LongCounter"}, {"value", "6"}}};
+  CHECK(vertex.at("user-accumulators") == json::value(late));
+  CHECK(job.at("user-task-accumulators") == json::value(late));
+}
+
+TEST_CASE("rest: what belongs to the client is never our mistake") {
+  const Error damaged = Error::user(ErrorCode::corrupt, "the bundle is damaged");
+  CHECK(error_response_of(damaged).status == 400);
+  CHECK(error_response_of(Error::external(ErrorCode::corrupt, "the store is damaged")).status == 500);
 }
 
 TEST_CASE("rest: a failed job says why in its result and its exceptions") {
