@@ -311,7 +311,17 @@ void BadWire::pass(int client, int server) {
   UniqueFd server_fd(server);
   std::vector<char> bytes(64 * 1024);
   while (!is_stopping_ && server >= 0) {
-    if (cut_at != 0 && passed >= cut_at) return;
+    if (cut_at != 0 && passed >= cut_at) {
+      const linger at_once{1, 0};
+      if (resets) {
+        ::setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        ::setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+      }
+      if (!closes_half) return;
+      ::shutdown(client, SHUT_WR);  // the consumer reads an end; what it sends still goes through, and the producer's bytes nowhere
+      while (!is_stopping_ && ::recv(client, bytes.data(), bytes.size(), 0) > 0) {}
+      return;
+    }
     if (is_stalled) {
       ::poll(nullptr, 0, 2);
       continue;

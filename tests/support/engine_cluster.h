@@ -121,6 +121,10 @@ class BadWire {
   std::atomic<std::uint64_t> flip_at{0};
   /// Ends the connection after so many bytes from producer to consumer; 0: never.
   std::atomic<std::uint64_t> cut_at{0};
+  /// Ends only one direction at `cut_at`: the producer's, as a peer does that has closed its half.
+  std::atomic<bool> closes_half{false};
+  /// Ends with a reset at `cut_at` instead of a close.
+  std::atomic<bool> resets{false};
   /// Bytes from producer to consumer so far.
   std::atomic<std::uint64_t> passed{0};
   void cut() { cut_at = 1; }

@@ -181,6 +181,45 @@ TEST_CASE("network exchange: a connection that is cut fails the tasks at both en
   CHECK(mentions(failures, "ended before it had taken all data"));
 }
 
+TEST_CASE("network exchange: a connection that is half closed, and one that is reset, fail the tasks at both ends with a sentence") {
+  for (const bool is_reset : {false, true}) {
+    CAPTURE(is_reset);
+    const auto seen = std::make_shared<Seen>();
+    std::unique_ptr<BadWire> wire;
+    auto settings = two_machines();
+    settings.port_shown = [&](int machine, std::uint16_t port) {
+      if (machine != 0) return port;
+      if (wire == nullptr) wire = std::make_unique<BadWire>(port);
+      wire->resets = is_reset;
+      wire->closes_half = !is_reset;
+      wire->cut_at = 300'000;
+      return wire->port();
+    };
+    EngineCluster cluster(settings, hashed(0, seen));
+    REQUIRE(cluster.start().ok());
+    REQUIRE(cluster.deploy().ok());
+    CHECK(cluster.wait_for_count(proto::FAILED, 2));
+    CHECK(mentions(cluster.failures(), "ended before its data"));
+    CHECK(mentions(cluster.failures(), "ended before it had taken all data"));
+  }
+}
+
+TEST_CASE("network exchange: a reader a thousand times slower than the writer holds it back, in flat memory, and gets everything") {
+  const auto seen = std::make_shared<Seen>();
+  auto settings = two_machines();
+  settings.pool_bytes = 8u << 20;
+  std::atomic<std::uint64_t> asked{0};
+  // A batch that takes the source microseconds to make takes the sink a pause of two milliseconds.
+  EngineCluster cluster(settings, hashed(400'000, seen, [&] { return asked++ % 2 == 0; }));
+  REQUIRE(cluster.start().ok());
+  REQUIRE(cluster.deploy().ok());
+  CHECK(cluster.wait_for(proto::FINISHED, std::chrono::seconds(60)));
+  CHECK(asked > 400);
+  CHECK(all_of(cluster.failures()) == "");
+  CHECK(seen->by_key == plain_fold(2, 400'000));
+  for (int machine = 0; machine < 2; ++machine) CHECK(cluster.runtime(machine).pool_usage(0).peak <= cluster.runtime(machine).pool_usage(0).limit);
+}
+
 TEST_CASE("network exchange: a flipped byte is noticed and fails the consumer") {
   for (const std::uint64_t place : {std::uint64_t{400}, std::uint64_t{20'003}, std::uint64_t{300'007}}) {
     const auto seen = std::make_shared<Seen>();
