@@ -26,6 +26,7 @@ struct KafkaCallbacks {
 namespace {
 
 constexpr int kRequestMs = 500;
+constexpr std::string_view kRedacted = "******";
 constexpr auto kPause = std::chrono::milliseconds(50);
 constexpr auto kEndLimit = std::chrono::seconds(5);
 /// A topic that was made just now is not known to every broker at once.
@@ -36,10 +37,36 @@ struct ConfigurationDeleter {
 };
 using Configuration = std::unique_ptr<rd_kafka_conf_t, ConfigurationDeleter>;
 
+/// Properties whose values are never shown: sasl.password, ssl.key.password, ssl.key.pem, sasl.oauthbearer.client.secret, ...
+bool is_secret(std::string_view key) {
+  for (const std::string_view word : {"password", "secret", "key.pem", "oauthbearer.config", "jaas"})
+    if (key.find(word) != std::string_view::npos) return true;
+  return false;
+}
+
+/// The text without the values of secret properties.
+std::string redacted(std::string text, const KafkaProperties& properties) {
+  for (const auto& [key, value] : properties) {
+    if (!is_secret(key) || value.empty()) continue;
+    for (std::size_t at = 0; (at = text.find(value, at)) != std::string::npos; at += kRedacted.size()) text.replace(at, value.size(), kRedacted);
+  }
+  return text;
+}
+
 Result<void> set(Configuration& configuration, const std::string& key, const std::string& value) {
   char reason[512];
   if (rd_kafka_conf_set(configuration.get(), key.c_str(), value.c_str(), reason, sizeof reason) == RD_KAFKA_CONF_OK) return {};
-  return Error::user(ErrorCode::invalid_argument, fmt::format("the Kafka property {} cannot be used: {}", key, reason));
+  return Error::user(ErrorCode::invalid_argument, fmt::format("the Kafka property {} cannot be used: {}", key, redacted(reason, {{key, value}})));
+}
+
+/// Files lie on the machines of the workers, so only these can tell.
+Result<void> check_files(const KafkaProperties& properties) {
+  for (const auto& [key, value] : properties) {
+    const bool names_file = key.starts_with("ssl.") && key.ends_with(".location") && value != "probe";
+    if (names_file && ::access(value.c_str(), R_OK) != 0)
+      return Error::user(ErrorCode::invalid_argument, fmt::format("the file '{}' of the Kafka property {} cannot be read: {}", value, key, std::strerror(errno)));
+  }
+  return {};
 }
 
 Result<Configuration> configure(const KafkaCluster& cluster, const KafkaProperties& fixed, const KafkaProperties& usual) {
@@ -75,6 +102,19 @@ void end_client(rd_kafka_t* client) {
   }
 }
 
+/// Before 2.6.1 librdkafka repeated its own nonce in SCRAM's last message, which brokers from Kafka 4 on refuse as a wrong password.
+std::string scram_hint(const std::string& text) {
+  constexpr int kMended = 0x020601ff;
+  if (rd_kafka_version() >= kMended || text.find("SCRAM") == std::string::npos) return {};
+  return fmt::format(" (librdkafka {} cannot speak SCRAM with brokers of Kafka 4: if the password is right, install librdkafka 2.6.1 or newer, or use PLAIN over TLS)", rd_kafka_version_str());
+}
+
+bool is_certificate_trouble(const std::string& text) {
+  for (const char* words : {"certificate verify failed", "verification failed", "certificate required", "unknown ca", "bad certificate", "certificate unknown", "certificate expired"})
+    if (text.find(words) != std::string::npos) return true;
+  return false;
+}
+
 bool is_topic_name(const std::string& name) {
   return !name.empty() && name.size() <= 249 && name != "." && name != ".." &&
          std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'; });
@@ -99,8 +139,10 @@ Result<void> check_kafka_properties(const KafkaCluster& cluster, const KafkaProp
 Result<std::unique_ptr<KafkaClient>> KafkaClient::create(KafkaRole role, const KafkaCluster& cluster, const KafkaProperties& fixed,
                                                          const KafkaProperties& usual) {
   TRY(Configuration configuration, configure(cluster, fixed, usual));
+  TRY_VOID(check_files(cluster.properties));
   std::unique_ptr<KafkaClient> made(new KafkaClient);
   made->brokers_ = cluster.brokers;
+  made->properties_ = cluster.properties;
   made->wake_fd_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (made->wake_fd_ < 0) return Error::external(ErrorCode::io, fmt::format("cannot make an eventfd: {}", std::strerror(errno)));
   rd_kafka_conf_set_opaque(configuration.get(), made.get());
@@ -109,7 +151,7 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::create(KafkaRole role, const K
   if (role == KafkaRole::producer) rd_kafka_conf_set_dr_msg_cb(configuration.get(), &KafkaCallbacks::report);
   char reason[512];
   made->client_ = rd_kafka_new(role == KafkaRole::producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, configuration.get(), reason, sizeof reason);
-  if (made->client_ == nullptr) return Error::user(ErrorCode::invalid_argument, fmt::format("the Kafka client cannot be made: {}", reason));
+  if (made->client_ == nullptr) return Error::user(ErrorCode::invalid_argument, fmt::format("the Kafka client cannot be made: {}", redacted(reason, cluster.properties)));
   configuration.release();  // it belongs to the client now
   made->queue_ = role == KafkaRole::producer ? rd_kafka_queue_get_main(made->client_) : rd_kafka_queue_new(made->client_);
   made->role_ = role;
@@ -148,24 +190,27 @@ void KafkaClient::drain_wake() {
 
 void KafkaClient::on_error(rd_kafka_s* client, int error, const char* reason, void* self) {
   auto& kafka = *static_cast<KafkaClient*>(self);
+  const std::string text = redacted(reason, kafka.properties_);
   switch (error) {
     case RD_KAFKA_RESP_ERR__FATAL: {
-      char text[512];
-      rd_kafka_fatal_error(client, text, sizeof text);
-      kafka.fatal_ = text;
+      char fatal[512];
+      rd_kafka_fatal_error(client, fatal, sizeof fatal);
+      kafka.fatal_ = fatal;
       return;
     }
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED: kafka.fatal_ = reason; return;
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED: kafka.fatal_ = text + scram_hint(text); return;
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: return;  // says less than the complaints before it
     default: break;
   }
+  // Most troubles of TLS pass, as a broker that goes away in the middle of a handshake; a certificate that does not fit stays so.
+  if (is_certificate_trouble(text)) kafka.fatal_ = text;
   if (is_absent_topic(error)) {
     kafka.topic_doubt_ = true;
   } else {
-    kafka.complaint_ = kafka.last_complaint_ = reason;
+    kafka.complaint_ = kafka.last_complaint_ = text;
   }
 }
 
@@ -193,6 +238,12 @@ TopicAnswer KafkaClient::ask_topic(const std::string& topic) const {
 
 Error KafkaClient::no_topic(const std::string& topic) const {
   return Error::user(ErrorCode::not_found, fmt::format("Kafka at {} has no topic '{}': create it first, or mend the name", brokers_, topic));
+}
+
+std::string KafkaClient::setting(const char* name) const {
+  char value[512];
+  std::size_t size = sizeof value;
+  return rd_kafka_conf_get(rd_kafka_conf(client_), name, value, &size) == RD_KAFKA_CONF_OK ? std::string(value) : std::string();
 }
 
 Result<rd_kafka_topic_s*> KafkaClient::topic(const std::string& name) {

@@ -62,6 +62,9 @@ class KafkaClient {
   /// "Kafka at HOST:PORT has no topic 'x': create it first, or mend the name"
   Error no_topic(const std::string& topic) const;
 
+  /// The value of one of librdkafka's options as it is in force; empty when there is no such option.
+  std::string setting(const char* name) const;
+
   /// The handle of a topic, which lives as long as the client. Slot's thread.
   Result<rd_kafka_topic_s*> topic(const std::string& name);
 
@@ -83,6 +86,7 @@ class KafkaClient {
   friend struct KafkaCallbacks;
 
   std::string brokers_;
+  KafkaProperties properties_;
   KafkaRole role_ = KafkaRole::consumer;
   rd_kafka_s* client_ = nullptr;
   rd_kafka_queue_s* queue_ = nullptr;

@@ -152,6 +152,10 @@ class Producer final : public KafkaProducer {
 
   Error refused(int error) const {
     if (is_absent_topic(error)) return Error::external(ErrorCode::not_found, fmt::format("the Kafka topic '{}' is gone while it is being written", options_.topic));
+    if (error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT)
+      return Error::external(ErrorCode::deadline_exceeded,
+                             fmt::format("Kafka has not acknowledged messages for '{}' within delivery.timeout.ms ({} ms): the job fails, so that they are not lost unnoticed", options_.topic,
+                                         client_->setting("message.timeout.ms")));
     return Error::external(ErrorCode::unavailable, fmt::format("Kafka did not take a message for '{}': {}", options_.topic, rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error))));
   }
 

@@ -13,7 +13,8 @@ namespace weir::test {
 
 class KafkaBroker {
  public:
-  KafkaBroker() { address_ = trimmed(script("start")); }
+  /// @param options  of `kafka.sh start`: "--secure", "--join DIR"
+  explicit KafkaBroker(const std::string& options = {}) { address_ = trimmed(script("start " + options)); }
   ~KafkaBroker() {
     if (std::system((command("stop --kill --wipe") + " >/dev/null 2>&1").c_str()) != 0) std::fprintf(stderr, "the Kafka broker did not end\n");
   }
@@ -27,13 +28,18 @@ class KafkaBroker {
   std::string create_topic(const std::string& name, const std::vector<std::vector<int>>& replicas);
   void delete_topic(const std::string& name);
   void grow_topic(const std::string& name, int partitions);
+  /// Where one more listener of a secure broker is: "SASL_SSL".
+  std::string listener(const std::string& name) { return trimmed(script("address " + name)); }
+  /// A file that a secure broker made: "ca.pem".
+  std::string tls_file(const std::string& name) const { return folder() + "/tls/" + name; }
+  std::string folder() const { return directory_.string() + "/broker"; }
   void kill() { script("stop --kill"); }
   void start() { script("start"); }
   /// What Kafka's own consumer prints: "key<tab>value" lines in any order of partitions.
   std::string consume(const std::string& topic, int count) { return script("consume " + topic + " --keys --max " + std::to_string(count)); }
 
  private:
-  std::string command(const std::string& verb) const { return std::string(KAFKA_SCRIPT) + " " + verb + " --dir " + directory_.string() + "/broker"; }
+  std::string command(const std::string& verb) const { return std::string(KAFKA_SCRIPT) + " " + verb + " --dir " + folder(); }
 
   std::string script(const std::string& verb) {
     FILE* pipe = ::popen((command(verb) + " 2>&1").c_str(), "r");

@@ -13,9 +13,16 @@ usage() {
 kafka.sh VERB --dir DIR: one Apache Kafka $version broker on 127.0.0.1 that lives in the folder DIR.
 
   install                              fetch the jars into $cache; nothing to do when done
-  start [--set KEY=VALUE]...           start the broker, or find it running; prints host:port
+  start [--join DIR] [--secure] [--set KEY=VALUE]...
+                                       start the broker, or find it running; prints host:port.
+                                       --join: as one more broker, number 2 and up, of the cluster whose first one lives in DIR.
+                                       --secure: with more listeners, one that asks for a password (SASL_PLAINTEXT), one that also
+                                       encrypts (SASL_SSL), one that asks for a certificate (SSL). PLAIN and SCRAM-SHA-256 know the
+                                       user weir, password weir-secret; DIR/tls holds ca.pem, other-ca.pem, client.pem, client-key.pem
+  address LISTENER                     prints host:port of PLAINTEXT, SASL_PLAINTEXT, SASL_SSL or SSL
   stop [--kill] [--wipe]               end it, by SIGKILL with --kill; --wipe deletes its files
-  topic create NAME [--partitions N]   also: topic delete NAME, topic list
+  topic create NAME [--partitions N] [--replicas 2:1,1:2]
+                                       --replicas: the brokers of each partition, leader first; also: topic delete NAME, topic list
   produce TOPIC [--key-separator TEXT] one record a line from stdin
   consume TOPIC [--max N] [--keys]     print the values from the beginning until none comes for 3 s or N came
 
@@ -28,12 +35,12 @@ die() { say "$@"; exit 1; }
 
 # ---- the command line ----
 
-verb=${1-} dir='' signal=TERM wipe='' keys='' partitions=1 max='' separator=''
+verb=${1-} dir='' signal=TERM wipe='' keys='' join='' secure='' replicas='' partitions=1 max='' separator=''
 (($# == 0)) || shift
 words=() settings=()
 while (($#)); do
   case $1 in
-    --dir | --set | --partitions | --max | --key-separator)
+    --dir | --set | --partitions | --max | --key-separator | --join | --replicas)
       (($# > 1)) || die "$1 needs a value"
       case $1 in
         --dir) dir=$2 ;;
@@ -41,11 +48,14 @@ while (($#)); do
         --partitions) partitions=$2 ;;
         --max) max=$2 ;;
         --key-separator) separator=$2 ;;
+        --join) join=$2 ;;
+        --replicas) replicas=$2 ;;
       esac
       shift
       ;;
     --kill) signal=KILL ;;
     --wipe) wipe=yes ;;
+    --secure) secure=yes ;;
     --keys) keys=yes ;;
     -*) die "unknown option $1; see kafka.sh help" ;;
     *) words+=("$1") ;;
@@ -120,6 +130,12 @@ need_broker() {
   address=127.0.0.1:$(cat "$dir/port")
 }
 
+address() {
+  need_broker
+  [[ ${words[0]-} != PLAINTEXT ]] || { echo "$address"; return; }
+  sed -n "s/^${words[0]-} //p" "$dir/listeners" | grep . || die "the broker has no listener '${words[0]-}'"
+}
+
 listening() {
   awk -v port="$(printf '%04X' "$1")" '$4 == "0A" && $2 ~ ":" port "$" { found = 1 } END { exit !found }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
@@ -133,16 +149,35 @@ free_port() { # below the range from which the kernel takes ports for outgoing c
   die "found no free port between 10240 and 30240"
 }
 
-write_config() { # write_config PORT CONTROLLER_PORT
+# write_config PORT CONTROLLER_PORT: the settings, and the ports of further listeners in DIR/listeners
+write_config() {
+  local roles=broker,controller number=1 voter=127.0.0.1:$2 listeners=PLAINTEXT://127.0.0.1:$1 name
+  : >"$dir/listeners"
+  if [[ $secure ]]; then
+    make_certificates
+    for name in SASL_PLAINTEXT SASL_SSL SSL; do
+      printf '%s 127.0.0.1:%s\n' "$name" "$(free_port)" >>"$dir/listeners"
+      listeners+=,$name://$(tail -n 1 "$dir/listeners" | cut -d ' ' -f 2)
+    done
+  fi
+  local advertised=$listeners
+  if [[ $join ]]; then
+    roles=broker
+    number=$(cat "$dir/number")
+    voter=127.0.0.1:$(cat "$join/controller-port")
+  else
+    listeners+=,CONTROLLER://127.0.0.1:$2
+    echo "$2" >"$dir/controller-port"
+  fi
   cat >"$dir/server.properties" <<TEXT
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$2
+process.roles=$roles
+node.id=$number
+controller.quorum.voters=1@$voter
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-listeners=PLAINTEXT://127.0.0.1:$1,CONTROLLER://127.0.0.1:$2
-advertised.listeners=PLAINTEXT://127.0.0.1:$1
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
+listeners=$listeners
+advertised.listeners=$advertised
 log.dirs=$dir/data
 # A topic that a test did not make is an error of the test.
 auto.create.topics.enable=false
@@ -163,14 +198,51 @@ log.cleaner.dedupe.buffer.size=4194304
 num.network.threads=2
 num.io.threads=4
 TEXT
+  if [[ $secure ]]; then
+    cat >>"$dir/server.properties" <<TEXT
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
+ssl.keystore.type=PEM
+ssl.keystore.location=$dir/tls/server.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$dir/tls/ca.pem
+listener.name.ssl.ssl.client.auth=required
+TEXT
+    for name in sasl_plaintext sasl_ssl; do
+      cat >>"$dir/server.properties" <<TEXT
+listener.name.$name.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_weir="weir-secret";
+listener.name.$name.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+TEXT
+    done
+  fi
   ((${#settings[@]} == 0)) || printf '%s\n' "${settings[@]}" >>"$dir/server.properties"
+}
+
+make_certificates() {
+  [[ ! -d $dir/tls ]] || return 0
+  command -v openssl >/dev/null || die "no openssl found: it makes the certificates of --secure (Debian: openssl)"
+  mkdir -p "$dir/tls.new"
+  (
+    cd "$dir/tls.new"
+    local name
+    for name in ca other-ca; do
+      openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=$name" -keyout "$name-key.pem" -out "$name.pem"
+    done
+    for name in server client; do
+      openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" -keyout "$name-key.pem" -out "$name.csr"
+      openssl x509 -req -in "$name.csr" -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 30 -extfile <(echo 'subjectAltName=IP:127.0.0.1,DNS:localhost') -out "$name.pem"
+    done
+    cat server-key.pem >>server.pem # Kafka wants both in one file
+  ) >"$dir/tls.log" 2>&1 || die "the certificates could not be made; see $dir/tls.log"
+  mv "$dir/tls.new" "$dir/tls"
 }
 
 format_storage() {
   [[ ! -f $dir/data/meta.properties ]] || return 0
-  local id
+  local id options=()
+  [[ ! $secure ]] || options=(--add-scram 'SCRAM-SHA-256=[name=weir,password=weir-secret]')
   id=W$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22) # a leading '-' would read as an option
-  (run_class -Xmx256m kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties") >"$dir/broker.log" 2>&1 8>&- ||
+  [[ ! $join ]] || id=$(sed -n 's/^cluster.id=//p' "$join/data/meta.properties")
+  (run_class -Xmx256m kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" ${options[@]+"${options[@]}"}) >"$dir/broker.log" 2>&1 8>&- ||
     die "the broker's storage could not be formatted: $(grep -m 1 . "$dir/broker.log")"
 }
 
@@ -208,18 +280,29 @@ start() {
     echo "127.0.0.1:$(cat "$dir/port")"
     return
   fi
+  # What the broker is, it stays over restarts.
+  if [[ $join ]]; then
+    [[ -f $join/controller-port ]] || die "no broker lives in $join"
+    (cd "$join" && pwd -P) >"$dir/join"
+    [[ -f $dir/number ]] || (flock 7; number=$(($(cat "$join/joined" 2>/dev/null || echo 1) + 1)); echo "$number" | tee "$join/joined" >"$dir/number") 7>"$join/joined.lock"
+  fi
+  [[ ! $secure ]] || : >"$dir/secure"
+  [[ ! -f $dir/join ]] || join=$(cat "$dir/join")
+  [[ ! -f $dir/secure ]] || secure=yes
   await_end 10 || die "process $pid, the last broker of $dir, does not end"
-  local port kept
+  local port kept controller
   kept=$(cat "$dir/port" 2>/dev/null || true)
   for _ in 1 2 3; do
     port=${kept:-$(free_port)}
-    write_config "$port" "$(free_port)"
+    controller=$(cat "$dir/controller-port" 2>/dev/null || free_port)
+    write_config "$port" "$controller"
     format_storage
     if launch; then
       echo "$port" >"$dir/port"
       echo "127.0.0.1:$port"
       return
     fi
+    rm -f "$dir/controller-port"
     # Somebody took a port between the look and the start.
     grep -q 'Address already in use' "$dir/broker.log" || break
   done
@@ -244,7 +327,10 @@ topic() {
   need_broker
   local name=${words[1]-} action=()
   case ${words[0]-} in
-    create) action=(--create --if-not-exists --topic "$name" --partitions "$partitions" --replication-factor 1) ;;
+    create)
+      action=(--create --if-not-exists --topic "$name")
+      if [[ $replicas ]]; then action+=(--replica-assignment "$replicas"); else action+=(--partitions "$partitions" --replication-factor 1); fi
+      ;;
     delete) action=(--delete --if-exists --topic "$name") ;;
     list) action=(--list --exclude-internal) name=none ;;
     *) die "topic wants create, delete or list, not '${words[0]-}'" ;;
@@ -285,7 +371,7 @@ consume() {
 }
 
 case $verb in
-  install | start | stop | topic | produce | consume) "$verb" ;;
+  install | start | stop | address | topic | produce | consume) "$verb" ;;
   run-broker) run_class -Xmx512m kafka.Kafka "$dir/server.properties" ;; # by launch only
   help | --help | -h) usage ;;
   *) usage >&2; exit 2 ;;

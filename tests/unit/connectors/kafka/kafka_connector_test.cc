@@ -2,142 +2,30 @@
 #include <doctest/doctest.h>
 #include <poll.h>
 
-#include <algorithm>
 #include <chrono>
 #include <map>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "tests/support/fake_operator_context.h"
 #include "tests/support/kafka_broker.h"
+#include "tests/unit/connectors/kafka/kafka_running.h"
 #include "weir/connectors/kafka.h"
 
 using namespace weir;
 using namespace weir::connectors;
-using weir::test::FakeOperatorContext;
+using namespace weir::connectors::test;
 using weir::test::KafkaBroker;
-using weir::test::RowOutput;
 
 namespace {
-
-using std::chrono::steady_clock;
-
-struct Item {
-  std::int64_t id = 0;
-  std::string name;
-  bool operator==(const Item&) const = default;
-  auto operator<=>(const Item&) const = default;
-};
 
 KafkaBroker& broker() {
   static KafkaBroker broker;
   return broker;
 }
 
-std::int64_t now_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now().time_since_epoch()).count(); }
-
-/// Waits as a slot does: for the descriptor or the time, never beyond the deadline.
-void wait_for(const Progress& progress, steady_clock::time_point deadline) {
-  if (progress.kind == Progress::Kind::more) return;
-  const std::int64_t left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
-  const std::int64_t until = progress.wake_at_ms == Progress::kNever ? left : std::min(left, progress.wake_at_ms - now_ms());
-  pollfd fd{.fd = progress.wake_fd, .events = POLLIN, .revents = 0};
-  ::poll(&fd, progress.wake_fd >= 0 ? 1 : 0, static_cast<int>(std::max<std::int64_t>(until, 0)));
-}
-
-/// One subtask of a source being polled.
-template <class T>
-class Running {
- public:
-  Running(const Source<T>& source, std::uint32_t subtask, std::uint32_t subtasks, const std::string& state = {})
-      : context_(subtask, subtasks), output_([this](const T& record) { records.push_back(record); }), reader_(source.make_reader()) {
-    context_.clock_ms = now_ms();
-    if (!state.empty()) {
-      ByteReader in(state);
-      REQUIRE(reader_->restore(in).ok());
-    }
-    const Result<void> opened = reader_->open(context_);
-    if (!opened.ok()) error = opened.error().message;
-  }
-  ~Running() { reader_->close(); }
-
-  /// Until it ends, fails, or has `count` records.
-  Running& until(std::size_t count, std::chrono::seconds limit = std::chrono::seconds(30)) {
-    const auto deadline = steady_clock::now() + limit;
-    while (error.empty() && !finished && records.size() < count && steady_clock::now() < deadline) {
-      context_.clock_ms = now_ms();
-      Result<Progress> progress = reader_->poll(output_);
-      if (!progress.ok()) {
-        error = progress.error().message;
-      } else if (progress->kind == Progress::Kind::finished) {
-        finished = true;
-      } else {
-        last = *progress;
-        if (records.size() < count) wait_for(*progress, deadline);
-      }
-    }
-    return *this;
-  }
-  Running& to_end() { return until(SIZE_MAX); }
-
-  std::string state() {
-    ByteWriter out;
-    REQUIRE(reader_->snapshot(out).ok());
-    return out.take();
-  }
-  const std::vector<BadRecord>& bad() const { return output_.bad; }
-  const std::vector<std::int64_t>& times() const { return output_.times; }
-
-  std::vector<T> records;
-  std::string error;
-  bool finished = false;
-  Progress last;
-
- private:
-  FakeOperatorContext context_;
-  RowOutput<T> output_;
-  std::unique_ptr<SourceReader> reader_;
-};
-
-/// Feeds a sink and waits until everything is acknowledged. Answers what went wrong.
-template <class T>
-std::string send(const Sink<T>& sink, const std::vector<T>& records, std::chrono::seconds limit = std::chrono::seconds(30)) {
-  FakeOperatorContext context;
-  RowOutput<T> nowhere([](const T&) {});
-  const auto writer = sink.make_writer();
-  const Result<void> opened = writer->open(context);
-  if (!opened.ok()) return opened.error().message;
-  weir::test::feed(*writer, context, records, nowhere);
-  writer->end_of_input(0, nowhere);
-  std::string error = "not done in time";
-  for (const auto deadline = steady_clock::now() + limit; steady_clock::now() < deadline;) {
-    context.clock_ms = now_ms();
-    const Result<Progress> progress = writer->ready(nowhere);
-    if (!progress.ok() || progress->kind == Progress::Kind::more) {
-      error = progress.ok() ? "" : progress.error().message;
-      break;
-    }
-    wait_for(*progress, deadline);
-  }
-  writer->close();
-  return error;
-}
-
-std::vector<Item> items(std::int64_t first, std::int64_t last) {
-  std::vector<Item> items;
-  for (std::int64_t id = first; id < last; ++id) items.push_back({id, "item " + std::to_string(id)});
-  return items;
-}
-
 KafkaSource<Item> source(const std::string& topic) { return {broker().address(), topic, json_format()}; }
 KafkaSink<Item> sink(const std::string& topic) { return {broker().address(), topic, json_format()}; }
-
-std::vector<Item> sorted(std::vector<Item> items) {
-  std::sort(items.begin(), items.end());
-  return items;
-}
 
 }  // namespace
 
@@ -303,27 +191,19 @@ TEST_CASE("kafka: partitions that are added are found and read from their beginn
 
 TEST_CASE("kafka: a topic deleted while it is written fails the sink with its name, and the sink ends at once") {
   const std::string topic = broker().create_topic("unwritten", 2);
-  FakeOperatorContext context;
-  RowOutput<Item> nowhere([](const Item&) {});
-  const auto writer = sink(topic).make_writer();
-  REQUIRE(writer->open(context).ok());
   std::string error;
-  std::int64_t next = 0;
   steady_clock::time_point noticed;
-  for (const auto deadline = steady_clock::now() + std::chrono::seconds(30); error.empty() && steady_clock::now() < deadline;) {
-    weir::test::feed(*writer, context, items(next, next + 10), nowhere);
-    next += 10;
-    if (next == 200) broker().delete_topic(topic);
-    context.clock_ms = now_ms();
-    const Result<Progress> progress = writer->ready(nowhere);
-    noticed = steady_clock::now();
-    if (!progress.ok()) {
-      error = progress.error().message;
-    } else {
-      wait_for(progress->kind == Progress::Kind::blocked ? *progress : Progress::blocked_until(now_ms() + 10), deadline);
+  {
+    Writing<Item> writing(sink(topic));
+    std::int64_t next = 0;
+    for (const auto deadline = steady_clock::now() + std::chrono::seconds(30); writing.error.empty() && steady_clock::now() < deadline; next += 10) {
+      writing.feed(items(next, next + 10));
+      if (next == 200) broker().delete_topic(topic);
+      if (writing.step(deadline)) std::this_thread::sleep_for(std::chrono::milliseconds(10));  // a job's pace, not a wait for something
     }
+    noticed = steady_clock::now();
+    error = writing.error;
   }
-  writer->close();
   CHECK(error == "the Kafka topic 'unwritten' is gone while it is being written");
   CHECK(steady_clock::now() - noticed < std::chrono::seconds(5));
 }
