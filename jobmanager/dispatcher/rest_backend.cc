@@ -16,6 +16,7 @@ namespace weir::jobmanager {
 namespace {
 
 constexpr std::chrono::seconds kLogCallTimeout{10};
+constexpr std::chrono::seconds kSweepPause{60};
 constexpr std::uint32_t kLogPieceBytes = 1u << 20;
 
 rest::TaskManagerDetails details_of(const RegisteredTaskManager& entry, const SlotPool& slots) {
@@ -53,7 +54,9 @@ RestBackend::RestBackend(asio::any_io_executor control, Clock& clock, Dispatcher
       blobs_(blobs),
       submission_(submission),
       shut_down_(std::move(shut_down)),
-      gate_(control, "REST questions") {}
+      gate_(control, "REST questions") {
+  gate_.start("sweep artefacts", sweep_artefacts());
+}
 
 Async<void> RestBackend::close() { co_await gate_.close(); }
 
@@ -195,6 +198,15 @@ Async<void> RestBackend::answer_remove(std::string jar_id, rest::Answer<void> an
   answer(removed);
   std::set<std::string> in_use = dispatcher_.blobs_in_use();
   co_await blobs_.remove_unused(std::move(in_use));
+}
+
+/// An artefact whose jar was deleted while its job ran goes when the job has ended.
+Async<void> RestBackend::sweep_artefacts() {
+  for (;;) {
+    co_await clock_.sleep_for(kSweepPause);
+    std::set<std::string> in_use = dispatcher_.blobs_in_use();
+    co_await blobs_.remove_unused(std::move(in_use));
+  }
 }
 
 void RestBackend::plan(rest::RunRequest request, rest::Answer<std::string> answer) {

@@ -55,6 +55,7 @@ class RestBackend final : public rest::ClusterBackend, public rest::JobBackend, 
   Async<void> answer_read_log(std::string id, rest::LogChoice choice, std::uint64_t offset, rest::Answer<rest::LogPiece> answer);
   Async<void> answer_add(std::shared_ptr<http::SpooledFile> file, std::string client_name, rest::Answer<std::string> answer);
   Async<void> answer_remove(std::string jar_id, rest::Answer<void> answer);
+  Async<void> sweep_artefacts();
   Async<void> answer_plan(rest::RunRequest request, rest::Answer<std::string> answer);
   Async<void> answer_run(rest::RunRequest request, rest::Answer<JobId> answer);
   Result<std::shared_ptr<TaskManagerLink>> link_to(const std::string& id) const;

@@ -1,7 +1,9 @@
 """The command line as a person uses it."""
 import os
 import re
+import select
 import signal
+import socket
 import subprocess
 import unittest
 
@@ -13,7 +15,7 @@ JOBS = os.path.join(job_libraries(), "test_jobs.so")
 class CliTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(task_managers=1, slots=4)
+        cls.cluster = Cluster(task_managers=1, slots=4, options={"weir.planner.timeout": "5 s"})
         cls.cluster.__enter__()
 
     @classmethod
@@ -108,6 +110,65 @@ class CliTest(unittest.TestCase):
         self.assertEqual(code, 0, error)
         self.assertIn("Execution Plan", out)
         self.assertRegex(out, r"Exchange buffers of a slot: \d+ channels x 2 to 16 blocks \+ \d+ blocks, of 41 KiB: [0-9.]+ to [0-9.]+ MiB\.")
+
+    def test_wrong_words_are_one_sentence_with_a_way_out(self):
+        rest, out = self.cluster.rest, self.cluster.directory
+        for arguments, words in (
+                (("lisst",), "did you mean list?"), (("frob",), "weir --help"), (("savepoint", "x"), "no savepoints yet"), (("run",), "run needs a job library"),
+                (("run", "-m"), "-m needs a value"), (("run", "-p", "0", JOBS), "1 to 32768"), (("run", "-p", "abc", JOBS), "1 to 32768"),
+                (("run", "-p", "-3", JOBS), "1 to 32768"), (("run", "-p", "99999999999", JOBS), "1 to 32768"), (("run", "-m", rest, out), "is not a file"),
+                (("run", "-m", rest, "/dev/null"), "is not a file"), (("run", "-m", rest, "-c", "endles", JOBS), "it holds: aborts"),
+                (("run", "-m", rest, JOBS), "several jobs"), (("run", "-m", rest, "-Dfoo", JOBS), "-Dkey=value"), (("run", "-m", rest, __file__), "Only job libraries"),
+                (("list", "-m", "localhost:99999"), "1 to 65535"), (("list", "-m", "https://x:1"), "https"), (("list", "-m", ":8081"), "no host"),
+                (("list", "-m", "no-such-host.invalid:1"), "cannot resolve"), (("list", "-m", "127.0.0.1"), "-m HOST:PORT"),
+                (("list", "-m", f"127.0.0.1:{self.cluster.job_manager.ports['rpc']}"), "Is the JobManager running there?"),
+                (("cancel", "-m", rest), "cancel needs one job id"), (("cancel", "-m", rest, "zzz"), "not a job id"), (("list", "-m", rest, "x"), "takes no argument")):
+            with self.subTest(arguments):
+                code, _, error = self.cluster.cli(*arguments)
+                self.assertEqual(code, 1)
+                self.assertRegex(error, r"^weir: .+\n$")
+                self.assertIn(words, error)
+        self.assertEqual(self.cluster.get("/jars")["files"], [])
+
+    def test_output_that_nobody_takes(self):
+        weir = os.path.join(dist(), "bin", "weir")
+        for redirection, code in ((">/dev/full", 1), (">&-", 1), ("| head -c 1 >/dev/null", 0)):
+            run = subprocess.run(["bash", "-c", f"{weir} plan -c endless {JOBS} {redirection}"], capture_output=True, text=True, timeout=DEADLINE,
+                                 env=self.cluster.environment, check=False)
+            self.assertEqual(run.returncode, code, redirection)
+            if code:
+                self.assertIn("cannot write to standard output", run.stderr)
+
+    def interrupted(self, *arguments, when):
+        """Sends SIGINT to a `weir run` once `when` answers something true. -> (exit code, stdout, stderr)"""
+        with subprocess.Popen([os.path.join(dist(), "bin", "weir"), "run", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              env=self.cluster.environment) as process:
+            try:
+                wait_for(when, "the moment to interrupt")
+                process.send_signal(signal.SIGINT)
+                out, error = process.communicate(timeout=DEADLINE)
+                return process.returncode, out, error
+            finally:
+                process.kill()
+
+    def test_ctrl_c_during_the_upload(self):
+        with socket.socket() as silent:  # takes the connection, and reads nothing
+            silent.bind(("127.0.0.1", 0))
+            silent.listen()
+            large = os.path.join(self.cluster.directory, "large.so")
+            with open(large, "wb") as file:
+                file.truncate(64 << 20)
+            begun = lambda: silent.accept() if select.select([silent], [], [], 0)[0] else None
+            held = []
+            code, out, error = self.interrupted("-m", f"127.0.0.1:{silent.getsockname()[1]}", large, when=lambda: held.append(begun()) or held[-1])
+            held[-1][0].close()
+        self.assertEqual((code, out, error), (130, "", "weir: interrupted during the upload: no job was started\n"))
+
+    def test_ctrl_c_while_the_job_is_planned_takes_the_upload_away(self):
+        code, out, error = self.interrupted("-m", self.cluster.rest, "-c", "plan_loops", JOBS, when=self.cluster.job_manager.children)
+        self.assertEqual((code, out), (130, ""))
+        self.assertIn("interrupted while the job was planned", error)
+        self.assertEqual(self.cluster.get("/jars")["files"], [])
 
     def test_ctrl_c_leaves_the_job_running_and_says_how_to_cancel(self):
         process = subprocess.Popen([os.path.join(dist(), "bin", "weir"), "run", "-m", self.cluster.rest, "-c", "endless", JOBS],
