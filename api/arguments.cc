@@ -15,8 +15,8 @@ std::string_view name_of(std::string_view word) {
   return word.substr(0, word.find('='));
 }
 
-[[noreturn]] void refuse(std::string_view name, const std::string& text, const std::string& wanted) {
-  throw UsageError("argument --" + std::string(name) + " wants " + wanted + ", not '" + text + "'");
+[[noreturn]] void refuse(std::string_view what, const std::string& text, const std::string& wanted) {
+  throw UsageError(std::string(what) + " wants " + wanted + ", not '" + text + "'");
 }
 
 }  // namespace
@@ -68,35 +68,38 @@ void Arguments::allow_only(std::initializer_list<std::string_view> names) const 
   }
 }
 
-bool Arguments::parse_bool(std::string_view name, const std::string& text) {
+namespace detail {
+
+bool parse_bool(std::string_view what, const std::string& text) {
   if (text == "true") return true;
   if (text == "false") return false;
-  refuse(name, text, "true or false");
+  refuse(what, text, "true or false");
 }
 
-double Arguments::parse_double(std::string_view name, const std::string& text) {
+double parse_double(std::string_view what, const std::string& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) refuse(name, text, "a number");
+  if (error != std::errc() || end != text.data() + text.size()) refuse(what, text, "a number");
   return value;
 }
 
-std::int64_t Arguments::parse_signed(std::string_view name, const std::string& text, std::int64_t least, std::int64_t most) {
+std::int64_t parse_signed(std::string_view what, const std::string& text, std::int64_t least, std::int64_t most) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
-    refuse(name, text, "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+    refuse(what, text, "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
   }
   return value;
 }
 
-std::uint64_t Arguments::parse_unsigned(std::string_view name, const std::string& text, std::uint64_t most) {
+std::uint64_t parse_unsigned(std::string_view what, const std::string& text, std::uint64_t most) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value > most) {
-    refuse(name, text, "a whole number from 0 to " + std::to_string(most));
+    refuse(what, text, "a whole number from 0 to " + std::to_string(most));
   }
   return value;
 }
 
+}  // namespace detail
 }  // namespace weir

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "weir/key_group.h"
+#include "weir/parameters.h"
 
 namespace weir {
 
@@ -36,6 +37,9 @@ StreamExecutionEnvironment& StreamExecutionEnvironment::set_max_parallelism(int 
 StreamExecutionEnvironment& StreamExecutionEnvironment::set(std::string key, std::string value) {
   graph_->configuration[std::move(key)] = std::move(value);
   return *this;
+}
+StreamExecutionEnvironment& StreamExecutionEnvironment::set_global_job_parameters(const Parameters& parameters) {
+  return set("pipeline.global-job-parameters", parameters.text());
 }
 std::string_view StreamExecutionEnvironment::get(std::string_view key) const {
   const auto given = configuration_.find(key);
@@ -78,7 +82,13 @@ void set_node_slot_sharing_group(OperatorNode& node, std::string group) {
   node.slot_sharing_group = std::move(group);
 }
 
-void throw_other_environment() { throw std::invalid_argument("union_with: the streams belong to two environments"); }
+void throw_other_environment(const char* call) {
+  throw std::invalid_argument(std::string(call) + ": the streams belong to two environments");
+}
+void throw_no_such_subtask(std::int64_t answered, std::uint32_t subtasks) {
+  throw std::out_of_range("partition_custom: the partitioner answered " + std::to_string(answered) + " where it may answer 0 to " +
+                          std::to_string(subtasks - 1) + ": there are " + std::to_string(subtasks) + " subtasks behind it");
+}
 void throw_no_dead_letter(const std::string& source) {
   throw std::invalid_argument("bad_records: \"" + source +
                               "\" does not hand on its bad records; it is no source, or was not told on_bad_record = dead_letter");

@@ -42,7 +42,12 @@ Result<void> check_operators(const StreamGraph& graph) {
     }
     Result<void> fits = check_parallelism(node.parallelism, node.max_parallelism, shown(node));
     if (!fits.ok()) return fits;
-    for (const EdgeNode& edge : node.inputs) consumed[edge.source] = true;
+    for (const EdgeNode& edge : node.inputs) {
+      if (edge.source == 0 || edge.source >= node.id) {
+        return refuse(shown(node) + " reads from operator " + std::to_string(edge.source) + ", which was not made before it: a job's graph has no loops");
+      }
+      consumed[edge.source] = true;
+    }
   }
   for (const OperatorNode& node : graph.operators) {
     if (node.role != OperatorRole::sink && !consumed[node.id]) {
@@ -71,6 +76,7 @@ void write_operator(const OperatorNode& node, proto::OperatorPlan& out) {
     plan.set_input(edge.input);
     plan.set_partitioner(static_cast<proto::Partitioner>(edge.partitioner));
     plan.set_key_schema(edge.key_schema);
+    plan.set_strict(edge.strict);
   }
   for (const OutputNode& output : node.outputs) {
     proto::OutputPlan& plan = *out.add_outputs();

@@ -42,6 +42,12 @@ class CountedCounter final : public Counter {
   std::uint64_t value = 0;
 };
 
+class KeptGauge final : public Gauge {
+ public:
+  void set(double next) override { value = next; }
+  double value = 0;
+};
+
 void demand(const Result<void>& result) {
   if (!result.ok()) throw std::runtime_error(result.error().message);
 }
@@ -59,6 +65,7 @@ class Harness::Parts {
   struct Context final : OperatorContext {
     Context(Parts& parts, const OperatorNode& plan) : parts(parts), plan(plan) {}
     std::string_view job_name() const override { return "harness"; }
+    std::string_view task_name() const override { return plan.name; }
     std::string_view operator_name() const override { return plan.name; }
     std::uint32_t subtask_index() const override { return parts.options_.subtask_index; }
     std::uint32_t parallelism() const override { return parts.options_.parallelism; }
@@ -68,6 +75,7 @@ class Harness::Parts {
     std::int64_t now_ms() const override { return parts.now_ms_; }
     std::int64_t wall_ms() const override { return parts.now_ms_; }
     Counter* counter(std::string_view name) override { return &parts.counters_[std::string(name)]; }
+    Gauge* gauge(std::string_view name) override { return &parts.gauges_[std::string(name)]; }
     void log(LogLevel, std::string_view text) override { parts.log_.emplace_back(text); }
     void wake_at(std::int64_t at_ms) override { wakes.insert(at_ms); }
     std::string_view setting(std::string_view key) const override {
@@ -98,6 +106,7 @@ class Harness::Parts {
   struct Node {
     Node(Parts& parts, const OperatorNode& plan) : plan(plan), context(parts, plan), output(parts, *this) {
       watermarks.assign(plan.inputs.size(), kBeginningOfTime);
+      has_ended.assign(plan.inputs.size(), false);
       for (const EdgeNode& edge : plan.inputs) hashers.push_back(edge.make_key_hasher ? edge.make_key_hasher() : nullptr);
     }
     const OperatorNode& plan;
@@ -106,6 +115,7 @@ class Harness::Parts {
     std::unique_ptr<Operator> op;
     std::map<std::uint32_t, std::vector<Link>> links;  // by output
     std::vector<EventTime> watermarks;                 // by edge
+    std::vector<bool> has_ended;                       // by edge
     std::vector<std::unique_ptr<KeyHasher>> hashers;   // by edge
     EventTime watermark = kBeginningOfTime;
     bool is_open = false;
@@ -133,7 +143,14 @@ class Harness::Parts {
 
   void close() noexcept {
     for (auto& node : nodes_) {
-      if (node->op != nullptr && node->is_open) node->op->close();
+      if (node->op == nullptr || !node->is_open) continue;
+      try {
+        node->op->close();
+      } catch (const std::exception& thrown) {
+        log_.push_back("close() of " + node->plan.name + " threw: " + thrown.what());
+      } catch (...) {
+        log_.push_back("close() of " + node->plan.name + " threw");
+      }
     }
     nodes_.clear();
     ++attempt_;
@@ -183,17 +200,17 @@ class Harness::Parts {
 
   void deliver_watermark(Node& node, EventTime watermark) {
     for (const auto& [output, links] : node.links) {
-      for (const Link& link : links) {
-        Node& to = *link.to;
-        if (watermark <= to.watermarks[link.edge]) continue;
-        to.watermarks[link.edge] = watermark;
-        EventTime least = kEndOfTime;
-        for (const EventTime each : to.watermarks) least = each < least ? each : least;
-        if (least <= to.watermark) continue;
-        to.watermark = least;
-        to.op->on_watermark(least, to.output);
-      }
+      for (const Link& link : links) take_watermark(*link.to, link.edge, watermark);
     }
+  }
+  void take_watermark(Node& to, std::size_t edge, EventTime watermark) {
+    if (watermark <= to.watermarks[edge]) return;
+    to.watermarks[edge] = watermark;
+    EventTime least = kEndOfTime;
+    for (const EventTime each : to.watermarks) least = each < least ? each : least;
+    if (least <= to.watermark) return;
+    to.watermark = least;
+    to.op->on_watermark(least, to.output);
   }
 
   void advance_to(std::int64_t now_ms) {
@@ -212,15 +229,31 @@ class Harness::Parts {
     if (now_ms > now_ms_) now_ms_ = now_ms;
   }
 
-  void end_of_input() {
-    deliver_watermark(*nodes_.at(0), kEndOfTime);
-    for (auto& node : nodes_) {
-      if (node->op == nullptr) continue;
-      std::set<std::uint32_t> inputs;
-      for (const EdgeNode& edge : node->plan.inputs) inputs.insert(edge.input);
-      for (const std::uint32_t input : inputs) node->op->end_of_input(input, node->output);
-      await(*node);
+  /// Whoever reads the node's outputs has no more of them. The end of an operator's last input comes behind the last watermark, that of others before it.
+  void end(Node& node) {
+    for (const auto& [output, links] : node.links) {
+      for (const Link& link : links) end_edge(*link.to, link.edge);
     }
+  }
+  void end_edge(Node& node, std::size_t edge) {
+    if (node.has_ended[edge]) return;
+    node.has_ended[edge] = true;
+    const std::uint32_t input = node.plan.inputs[edge].input;
+    bool is_input_over = true;
+    bool is_all_over = true;
+    for (std::size_t other = 0; other < node.has_ended.size(); ++other) {
+      is_all_over &= node.has_ended[other];
+      is_input_over &= node.has_ended[other] || node.plan.inputs[other].input != input;
+    }
+    if (is_input_over && !is_all_over) end_input(node, input);
+    take_watermark(node, edge, kEndOfTime);
+    if (!is_all_over) return;
+    end_input(node, input);
+    end(node);
+  }
+  void end_input(Node& node, std::uint32_t input) {
+    node.op->end_of_input(input, node.output);
+    await(node);
   }
 
   std::string snapshot() {
@@ -252,6 +285,7 @@ class Harness::Parts {
   StreamExecutionEnvironment environment_;
   CountingPool pool_;  // before nodes_: operators give their blocks back when they go
   std::map<std::string, CountedCounter> counters_;
+  std::map<std::string, KeptGauge> gauges_;
   std::vector<std::string> log_;
   std::vector<std::pair<std::pair<std::uint32_t, std::uint32_t>, Receive>> receivers_;
   std::vector<std::unique_ptr<Node>> nodes_;
@@ -274,14 +308,18 @@ void Harness::open(const std::string* snapshot) { parts_->open(snapshot); }
 void Harness::close() noexcept { parts_->close(); }
 BlockPool& Harness::pool() { return parts_->pool_; }
 std::uint32_t Harness::record_bytes_max() const { return parts_->options_.record_bytes_max; }
-Output& Harness::input() { return parts_->nodes_.at(0)->output; }
-void Harness::watermark(EventTime watermark) { parts_->deliver_watermark(*parts_->nodes_.at(0), watermark); }
+Output& Harness::input(std::uint32_t input) { return parts_->nodes_.at(input - 1)->output; }
+void Harness::watermark(std::uint32_t input, EventTime watermark) { parts_->deliver_watermark(*parts_->nodes_.at(input - 1), watermark); }
 void Harness::advance_to(EventTime now) { parts_->advance_to(to_ms(now)); }
-void Harness::end_of_input() { parts_->end_of_input(); }
+void Harness::end_of_input(std::uint32_t input) { parts_->end(*parts_->nodes_.at(input - 1)); }
 std::string Harness::snapshot() { return parts_->snapshot(); }
 std::uint64_t Harness::counter(std::string_view name) const {
   const auto found = parts_->counters_.find(std::string(name));
   return found == parts_->counters_.end() ? 0 : found->second.value;
+}
+double Harness::gauge(std::string_view name) const {
+  const auto found = parts_->gauges_.find(std::string(name));
+  return found == parts_->gauges_.end() ? 0 : found->second.value;
 }
 const std::vector<std::string>& Harness::log() const { return parts_->log_; }
 int Harness::blocks_out() const { return parts_->pool_.out(); }

@@ -17,7 +17,7 @@ def benchmarks(build):
     """name -> command; programs are what tests/bench/meson.build lists."""
     listed = subprocess.run(["meson", "introspect", "--targets", build], capture_output=True, text=True, check=True)
     folder = os.path.join(TOP, "tests", "bench")
-    found = {name: [sys.executable, os.path.join(folder, name + ".py")] for name in ("daemons", "cluster_jobs")}
+    found = {name: [sys.executable, os.path.join(folder, name + ".py")] for name in ("cluster_jobs", "compile_template", "daemons")}
     for target in json.loads(listed.stdout):
         if target["type"] == "executable" and os.path.dirname(target["defined_in"]) == folder:
             found[target["name"]] = [target["filename"][0]]

@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "weir/detail/parse_value.h"
+
 namespace weir {
 
 /// The person who submits wrote something that the job cannot take. Its message is shown to them as it is: one sentence.
@@ -35,7 +37,7 @@ class Arguments {
   /// Errors: UsageError when it is missing or no such number.
   template <class T>
   T require(std::string_view name) const {
-    return parse<T>(name, require(name));
+    return detail::parse_value<T>(label(name), require(name));
   }
   /// The value, or `other` when `--name` is not there. A flag without value is true as a bool.
   std::string get_or(std::string_view name, std::string other) const;
@@ -46,30 +48,14 @@ class Arguments {
     if constexpr (std::is_same_v<T, bool>) {
       if (is_flag(name)) return true;
     }
-    return parse<T>(name, require(name));
+    return detail::parse_value<T>(label(name), require(name));
   }
   /// Refuses every `--name` that is not among these, and every word that belongs to none.
   /// Errors: UsageError that names the word and lists what is allowed.
   void allow_only(std::initializer_list<std::string_view> names) const;
 
  private:
-  template <class T>
-  static T parse(std::string_view name, const std::string& text) {
-    if constexpr (std::is_same_v<T, bool>) {
-      return parse_bool(name, text);
-    } else if constexpr (std::is_floating_point_v<T>) {
-      return static_cast<T>(parse_double(name, text));
-    } else if constexpr (std::is_unsigned_v<T>) {
-      return static_cast<T>(parse_unsigned(name, text, static_cast<std::uint64_t>(static_cast<T>(-1))));
-    } else {
-      constexpr std::int64_t kMost = static_cast<std::int64_t>((std::uint64_t{1} << (sizeof(T) * 8 - 1)) - 1);
-      return static_cast<T>(parse_signed(name, text, -kMost - 1, kMost));
-    }
-  }
-  static bool parse_bool(std::string_view name, const std::string& text);
-  static double parse_double(std::string_view name, const std::string& text);
-  static std::int64_t parse_signed(std::string_view name, const std::string& text, std::int64_t least, std::int64_t most);
-  static std::uint64_t parse_unsigned(std::string_view name, const std::string& text, std::uint64_t most);
+  static std::string label(std::string_view name) { return "argument --" + std::string(name); }
   /// Where `--name` stands; words_.size() when nowhere. The last one wins.
   std::size_t find(std::string_view name) const;
   bool is_flag(std::string_view name) const;

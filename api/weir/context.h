@@ -18,6 +18,8 @@
 
 namespace weir {
 
+class Parameters;
+
 namespace detail {
 
 /// A side output as the graph knows it; filled while the graph is built, read by the operators.
@@ -96,6 +98,8 @@ class RuntimeContext {
   RuntimeContext& operator=(const RuntimeContext&) = delete;
 
   std::string_view job_name() const { return context_->job_name(); }
+  /// The chain that the function runs in: "Source: lines -> Map".
+  std::string_view task_name() const { return context_->task_name(); }
   std::string_view operator_name() const { return context_->operator_name(); }
   std::uint32_t subtask_index() const { return context_->subtask_index(); }
   std::uint32_t parallelism() const { return context_->parallelism(); }
@@ -107,6 +111,11 @@ class RuntimeContext {
 
   /// A counter among the operator's metrics; the same for the same name. Keep the reference.
   Counter& counter(std::string_view name) { return *context_->counter(name); }
+  /// A gauge among the operator's metrics: what was set last is what is shown. The same for the same name. Keep the reference.
+  Gauge& gauge(std::string_view name) { return *context_->gauge(name); }
+  /// What env.set_global_job_parameters() was given; include weir/parameters.h to read it.
+  Parameters job_parameters() const;
+  /// Writes a line into the TaskManager's log, with the task and the operator in front.
   void log(LogLevel level, std::string_view text) { context_->log(level, text); }
 
   /// Copies bytes, so that a record may carry them as Text into a collector during this call.

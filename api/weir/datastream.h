@@ -24,6 +24,8 @@ template <class T>
 class SingleOutput;
 template <class T, class K, class Selector>
 class KeyedStream;
+template <class A, class B>
+class ConnectedStreams;
 
 namespace detail {
 
@@ -39,7 +41,7 @@ void set_node_uid(OperatorNode& node, std::string uid);
 void set_node_parallelism(OperatorNode& node, int parallelism);
 void set_node_max_parallelism(OperatorNode& node, int max_parallelism);
 void set_node_slot_sharing_group(OperatorNode& node, std::string group);
-[[noreturn]] void throw_other_environment();
+[[noreturn]] void throw_other_environment(const char* call);
 [[noreturn]] void throw_no_dead_letter(const std::string& source);
 [[noreturn]] void throw_tag_taken(const std::string& tag);
 
@@ -75,6 +77,10 @@ class BrokenStream {
   BrokenStream key_by(auto&&...) const { return {}; }
   template <class...>
   BrokenStream reduce(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream connect(auto&&...) const { return {}; }
+  template <class...>
+  BrokenStream partition_custom(auto&&...) const { return {}; }
   template <class...>
   BrokenStream union_with(auto&&...) const { return {}; }
   template <class...>
@@ -232,16 +238,42 @@ class DataStream {
   /// @param selector  `&T::field`, or a function `K (const T&)` that answers the same key for the same record whenever it is asked
   template <class F>
   auto key_by(F selector) const {
-    if constexpr (!kFits || !detail::CheckKey<T, F>::kFits) {
-      return detail::BrokenStream();
-    } else if constexpr (std::is_member_object_pointer_v<F>) {
-      using K = std::remove_cvref_t<std::invoke_result_t<F, const T&>>;
-      return keyed<K>(detail::MemberKey<T, K>(selector));
-    } else {
-      using Selector = detail::FunctionKey<T, F>;
+    if constexpr (kFits && detail::CheckKey<T, F>::kFits) {
+      using Selector = detail::SelectorOf<T, F>;
       return keyed<typename Selector::Key>(Selector(std::move(selector)));
+    } else {
+      return detail::BrokenStream();
     }
   }
+
+  /// The same stream, each record to the subtask that a function of its key names.
+  /// @param partitioner  `int (const K&, int subtasks)`: the subtask's index, from 0; another number fails the task. A text key comes as weir::Text.
+  /// @param selector     the key, as for key_by
+  template <class P, class F>
+  auto partition_custom(P partitioner, F selector) const {
+    if constexpr (kFits && detail::CheckKey<T, F>::kFits) {
+      using Selector = detail::SelectorOf<T, F>;
+      if constexpr (detail::CheckPartitioner<P, typename Selector::View>::kCallable) {
+        DataStream changed = spread(PartitionerKind::custom);
+        for (EdgeNode& edge : changed.upstream_) {
+          edge.key_schema = detail::TypedKeyedStates<typename Selector::Key>::key_schema();
+          edge.make_router = [selector = Selector(selector), partitioner] {
+            return std::make_unique<detail::CustomRouter<Selector, P>>(selector, partitioner);
+          };
+        }
+        return changed;
+      } else {
+        return detail::BrokenStream();
+      }
+    } else {
+      return detail::BrokenStream();
+    }
+  }
+
+  /// This stream and one of another type into one operator: weir/connected_streams.h says with what functions.
+  template <class B>
+  ConnectedStreams<T, B> connect(const DataStream<B>& other) const;
+  detail::BrokenStream connect(const detail::BrokenStream&) const { return {}; }
 
   /// This stream and others of the same type as one. Order holds within each only.
   template <class... Others>
@@ -253,7 +285,7 @@ class DataStream {
   }
 
   /// How records are spread over the subtasks of what comes next. Without any: one to one where the parallelism is the same, else evenly.
-  DataStream forward() const { return spread(PartitionerKind::forward); }
+  DataStream forward() const { return spread(PartitionerKind::forward); }      ///< one to one; refused where the parallelism changes
   DataStream rebalance() const { return spread(PartitionerKind::rebalance); }  ///< evenly over all
   DataStream rescale() const { return spread(PartitionerKind::rescale); }      ///< evenly over a share of them
   DataStream shuffle() const { return spread(PartitionerKind::shuffle); }      ///< at random
@@ -297,6 +329,8 @@ class DataStream {
     std::vector<EdgeNode> upstream = upstream_;
     for (EdgeNode& edge : upstream) {
       edge.partitioner = PartitionerKind::hash;
+      edge.strict = false;
+      edge.make_router = nullptr;
       edge.key_schema = detail::TypedKeyedStates<K>::key_schema();
       edge.make_key_hasher = [selector] { return std::make_unique<detail::SelectorHasher<Selector>>(selector); };
     }
@@ -306,13 +340,15 @@ class DataStream {
     DataStream changed = *this;
     for (EdgeNode& edge : changed.upstream_) {
       edge.partitioner = kind;
+      edge.strict = kind == PartitionerKind::forward;
       edge.key_schema.clear();
       edge.make_key_hasher = nullptr;
+      edge.make_router = nullptr;
     }
     return changed;
   }
   void append(const DataStream& other) {
-    if (other.graph_ != graph_) detail::throw_other_environment();
+    if (other.graph_ != graph_) detail::throw_other_environment("union_with");
     upstream_.insert(upstream_.end(), other.upstream_.begin(), other.upstream_.end());
   }
 
@@ -368,6 +404,11 @@ class KeyedStream : public DataStream<T> {
   KeyedStream(StreamGraph& graph, std::vector<EdgeNode> upstream, Selector selector)
       : DataStream<T>(graph, std::move(upstream)), selector_(std::move(selector)) {}
 
+  /// With another keyed stream, whose keys are of the same type: both functions share the state of a key.
+  template <class B, class KeyB, class SelectorB>
+  auto connect(const KeyedStream<B, KeyB, SelectorB>& other) const;
+  using DataStream<T>::connect;
+
   /// Folds the records of each key: `T function(const T& so_far, const T& next)`. Emits the new value for every record; the first one of a key as it is.
   template <class F>
   auto reduce(F function) const {
@@ -400,6 +441,8 @@ class KeyedStream : public DataStream<T> {
   }
 
  private:
+  template <class, class, class>
+  friend class KeyedStream;
   template <class R>
   OperatorNode& add_node(const char* kind) const {
     OperatorNode& node = detail::add_operator(this->graph(), OperatorRole::transform, kind, kind, this->upstream());

@@ -9,11 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include "weir/connected_streams.h"
 #include "weir/datastream.h"
 #include "weir/detail/collection_source.h"
 #include "weir/stream_graph.h"
 
 namespace weir {
+
+class Parameters;
 
 /// Collects the graph of a job. WEIR_JOB gives one as `env`; there is no execute(): the job is what was made when the body ends.
 /// Lives on: the thread of the build function. Streams must not outlive it.
@@ -32,6 +35,8 @@ class StreamExecutionEnvironment {
   StreamExecutionEnvironment& set_max_parallelism(int max_parallelism);
   /// A setting of this job, under Flink's key ("pipeline.object-reuse"); what the submission says wins.
   StreamExecutionEnvironment& set(std::string key, std::string value);
+  /// Values for people and for functions: shown with the job, and what context.job_parameters() gives (Flink's `pipeline.global-job-parameters`).
+  StreamExecutionEnvironment& set_global_job_parameters(const Parameters& parameters);
   /// What is set, here or by the submission; empty when nothing is.
   std::string_view get(std::string_view key) const;
 

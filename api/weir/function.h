@@ -20,8 +20,11 @@ namespace weir {
 //               on a keyed stream KeyedContext<K>& instead of RuntimeContext&, and for timers
 //               void on_timer(EventTime, KeyedContext<K>&, Collector<R>&)
 //
-// A function object may have `void open(RuntimeContext&)`, called once before the first record, and `void close()`, called once at the end, also after a failure.
-// It runs on its slot's thread and must not block it. What it throws fails the task.
+//               on connected streams (weir/connected_streams.h) two of them: map1 and map2, flat_map1 and flat_map2, process1 and process2
+//
+// A function object may have `void open(RuntimeContext&)`, called once before the first record, and `void close()`, called once when the task ends, however
+// it ends: also after a failure, a cancellation, and an open that threw. All run on the slot's thread and must not block it. What a function throws fails the
+// task; what close throws fails a task that had ended well, and is logged where something else has failed before.
 
 namespace detail {
 
@@ -151,13 +154,8 @@ void open_function(F& function, Context& context) {
   if constexpr (requires { function.open(context); }) function.open(context);
 }
 template <class F>
-void close_function(F& function) noexcept {
-  if constexpr (requires { function.close(); }) {
-    try {
-      function.close();
-    } catch (...) {  // what close throws cannot fail a task that is already ending
-    }
-  }
+void close_function(F& function) {
+  if constexpr (requires { function.close(); }) function.close();
 }
 
 }  // namespace detail

@@ -55,6 +55,13 @@ class Counter {
   virtual void add(std::uint64_t amount) = 0;
 };
 
+/// A number of a user function or connector that goes up and down: set on the slot's thread, read by others now and then.
+class Gauge {
+ public:
+  virtual ~Gauge() = default;
+  virtual void set(double value) = 0;
+};
+
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
 /// What an operator knows about where it runs. Lives on: the slot's thread. Outlives the operator.
@@ -62,6 +69,8 @@ class OperatorContext {
  public:
   virtual ~OperatorContext() = default;
   virtual std::string_view job_name() const = 0;
+  /// The chain that the operator runs in: "Source: lines -> Map".
+  virtual std::string_view task_name() const = 0;
   virtual std::string_view operator_name() const = 0;
   virtual std::uint32_t subtask_index() const = 0;
   virtual std::uint32_t parallelism() const = 0;
@@ -75,6 +84,8 @@ class OperatorContext {
   virtual std::int64_t wall_ms() const = 0;
   /// The counter of that name in this operator; the same object for the same name. Never null.
   virtual Counter* counter(std::string_view name) = 0;
+  /// The same for a gauge. A gauge that was never set is 0.
+  virtual Gauge* gauge(std::string_view name) = 0;
   virtual void log(LogLevel level, std::string_view text) = 0;
   /// Calls the operator's on_timer(at_ms) once, on this thread, when the monotonic clock has reached it.
   virtual void wake_at(std::int64_t at_ms) = 0;
@@ -86,7 +97,7 @@ class OperatorContext {
 
 /// One operator of a chain. Lives on: the slot's thread; made there, opened once, closed once.
 /// User code in it may throw: the task catches it and fails. Order: restore?, open, (process | on_watermark | on_timer | snapshot)*,
-/// end_of_input once per input, close.
+/// end_of_input once per input, close. Close is called whenever open was, however the task ends.
 class Operator {
  public:
   virtual ~Operator() = default;
@@ -105,7 +116,7 @@ class Operator {
   /// Writes or reads the operator's state. Between batches.
   virtual Result<void> snapshot(ByteWriter&) { return {}; }
   virtual Result<void> restore(ByteReader&) { return {}; }
-  virtual void close() noexcept {}
+  virtual void close() {}
 };
 
 /// What a source is at run time. Lives on: the slot's thread.
@@ -117,7 +128,7 @@ class SourceReader {
   virtual Result<Progress> poll(Output& output) = 0;
   virtual Result<void> snapshot(ByteWriter&) { return {}; }
   virtual Result<void> restore(ByteReader&) { return {}; }
-  virtual void close() noexcept {}
+  virtual void close() {}
 };
 
 /// The hash of every row's key, for the exchange. Lives on: the slot's thread of the producer.
@@ -126,6 +137,15 @@ class KeyHasher {
   virtual ~KeyHasher() = default;
   /// hashes[i] for the i-th row of the batch (i counts within the batch, not the block).
   virtual void hash(const Batch& batch, std::uint64_t* hashes) = 0;
+};
+
+/// The subtask of every row, for an exchange whose partitioner the user wrote. Lives on: the slot's thread of the producer.
+class RowRouter {
+ public:
+  virtual ~RowRouter() = default;
+  /// target_of[i], from 0 to targets - 1, for the i-th row of the batch (i counts within the batch, not the block).
+  /// Errors: what the user's function throws; std::out_of_range when it answers the number of no subtask.
+  virtual void route(const Batch& batch, std::uint32_t targets, std::uint16_t* target_of) = 0;
 };
 
 }  // namespace weir

@@ -29,8 +29,10 @@ struct EdgeNode {
   std::uint32_t output = 0;  ///< index in the source's outputs
   std::uint32_t input = 0;
   PartitionerKind partitioner = PartitionerKind::forward;
-  std::string key_schema;                                     ///< hash
+  bool strict = false;  ///< forward, asked for by name: nothing else will do
+  std::string key_schema;                                     ///< hash, custom
   std::function<std::unique_ptr<KeyHasher>()> make_key_hasher;  ///< hash
+  std::function<std::unique_ptr<RowRouter>()> make_router;      ///< custom
 };
 
 struct OperatorNode {

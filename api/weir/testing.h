@@ -52,7 +52,7 @@ class Harness {
   ~Harness();
 
   StreamExecutionEnvironment& environment();
-  /// Adds the operator whose output is what the test pushes.
+  /// Adds an operator whose output is what the test pushes. @return  its id, which is the input of the calls below
   std::uint32_t add_input(OutputNode output);
   /// Calls `receive` with every batch of an operator's output. Before open.
   void on_output(std::uint32_t operator_id, std::uint32_t output, Receive receive);
@@ -63,12 +63,13 @@ class Harness {
   BlockPool& pool();
   std::uint32_t record_bytes_max() const;
   /// Where pushed batches go.
-  Output& input();
-  void watermark(EventTime watermark);
+  Output& input(std::uint32_t input);
+  void watermark(std::uint32_t input, EventTime watermark);
   void advance_to(EventTime now);
-  void end_of_input();
+  void end_of_input(std::uint32_t input);
   std::string snapshot();
   std::uint64_t counter(std::string_view name) const;
+  double gauge(std::string_view name) const;
   const std::vector<std::string>& log() const;
   /// Blocks that operators and the test hold.
   int blocks_out() const;
@@ -78,30 +79,10 @@ class Harness {
   std::unique_ptr<Parts> parts_;
 };
 
-/// Steps the operators between an input of In and an output of Out, as a job's build function makes them, without a cluster:
-///     OperatorHarness<Bid, Count> harness([](auto bids) { return bids.key_by(&Bid::auction).process(CountBids{}); });
-///     harness.push({.auction = 7});
-///     CHECK(harness.take() == std::vector<Count>{{7, 1}});
-/// Everything runs on the calling thread; the clock stands still unless the test moves it. What a user function throws comes out of push, watermark, advance_to or end.
-/// Texts of the records that take() answers are valid as long as the harness.
-template <class In, class Out>
-class OperatorHarness {
+/// What harnesses of one and of two inputs share: what comes out, the clock, state, metrics. Texts of the records that take() answers are valid as long as the harness.
+template <class Out>
+class HarnessOutputs {
  public:
-  /// @param build     DataStream<Out> or SingleOutput<Out> (DataStream<In>)
-  /// @param snapshot  bytes of an earlier harness's snapshot(): state and timers begin there
-  template <class Build>
-  explicit OperatorHarness(Build build, HarnessOptions options = {}, std::optional<std::string> snapshot = std::nullopt) : harness_(options) {
-    const std::uint32_t input = harness_.add_input(detail_output<In>());
-    DataStream<In> stream(harness_.environment().graph(), {weir::detail::edge_from(input, 0)});
-    auto built = build(stream);
-    static_assert(std::is_base_of_v<DataStream<Out>, decltype(built)>, "weir: the function given to OperatorHarness<In, Out> must return a DataStream<Out>");
-    for (const EdgeNode& edge : built.upstream()) {
-      harness_.on_output(edge.source, edge.output, [this](const Batch& batch) { keep(batch); });
-    }
-    if constexpr (std::is_base_of_v<SingleOutput<Out>, decltype(built)>) last_.emplace(built);
-    snapshot_ = std::move(snapshot);
-  }
-
   /// Collects a side output of the last operator: before the first push. take_side then answers it.
   template <class T>
   void watch_side(const OutputTag<T>& tag) {
@@ -111,30 +92,10 @@ class OperatorHarness {
     const EdgeNode edge = last_.value().side_output(tag).upstream().front();
     harness_.on_output(edge.source, edge.output, [kept](const Batch& batch) { kept->add(batch); });
   }
-
-  void push(const In& record) { push_one(record, std::nullopt); }
-  void push(const In& record, EventTime time) { push_one(record, time); }
-  /// All records in one batch.
-  void push_all(const std::vector<In>& records) {
-    ready();
-    Collector<In> collector(harness_.pool(), harness_.record_bytes_max());
-    collector.bind(harness_.input());
-    for (const In& record : records) collector.collect(record);
-    collector.flush();
-  }
-  void watermark(EventTime watermark) {
-    ready();
-    harness_.watermark(watermark);
-  }
   /// Moves the clock; timers that are due run in order, each at its own time.
   void advance_to(EventTime now) {
     ready();
     harness_.advance_to(now);
-  }
-  /// The input ends: the last watermark, then end of input.
-  void end() {
-    ready();
-    harness_.end_of_input();
   }
 
   /// What came out since the last take.
@@ -160,8 +121,61 @@ class OperatorHarness {
   }
   /// Sum of the counter of that name over all operators.
   std::uint64_t counter(std::string_view name) const { return harness_.counter(name); }
+  /// What the gauge of that name was last set to.
+  double gauge(std::string_view name) const { return harness_.gauge(name); }
+  /// What functions have logged, and what their close() threw.
   const std::vector<std::string>& log() const { return harness_.log(); }
   int blocks_out() const { return harness_.blocks_out(); }
+
+ protected:
+  HarnessOutputs(const HarnessOptions& options, std::optional<std::string> snapshot) : harness_(options), snapshot_(std::move(snapshot)) {}
+
+  template <class In>
+  DataStream<In> make_input(std::uint32_t& id) {
+    id = harness_.add_input(weir::detail::output_node<In>());
+    return DataStream<In>(harness_.environment().graph(), {weir::detail::edge_from(id, 0)});
+  }
+  template <class Built>
+  void watch(const Built& built) {
+    static_assert(std::is_base_of_v<DataStream<Out>, Built>, "weir: the function given to a harness must return a stream of the harness's output type");
+    for (const EdgeNode& edge : built.upstream()) {
+      harness_.on_output(edge.source, edge.output, [this](const Batch& batch) { rows_.add(batch); });
+    }
+    if constexpr (std::is_base_of_v<SingleOutput<Out>, Built>) last_.emplace(built);
+  }
+  void ready() {
+    if (is_open_) return;
+    is_open_ = true;
+    harness_.open(snapshot_ ? &*snapshot_ : nullptr);
+  }
+  template <class In>
+  void push_one(std::uint32_t input, const In& record, std::optional<EventTime> time) {
+    ready();
+    Collector<In> collector(harness_.pool(), harness_.record_bytes_max());
+    collector.bind(harness_.input(input));
+    if (time) {
+      collector.collect(record, *time);
+    } else {
+      collector.collect(record);
+    }
+    collector.flush();
+  }
+  template <class In>
+  void push_batch(std::uint32_t input, const std::vector<In>& records) {
+    ready();
+    Collector<In> collector(harness_.pool(), harness_.record_bytes_max());
+    collector.bind(harness_.input(input));
+    for (const In& record : records) collector.collect(record);
+    collector.flush();
+  }
+  void watermark_of(std::uint32_t input, EventTime watermark) {
+    ready();
+    harness_.watermark(input, watermark);
+  }
+  void end_of(std::uint32_t input) {
+    ready();
+    harness_.end_of_input(input);
+  }
 
  private:
   template <class T>
@@ -189,34 +203,74 @@ class OperatorHarness {
     }
   };
 
-  template <class T>
-  static OutputNode detail_output() {
-    return weir::detail::output_node<T>();
-  }
-  void keep(const Batch& batch) { rows_.add(batch); }
-  void ready() {
-    if (is_open_) return;
-    harness_.open(snapshot_ ? &*snapshot_ : nullptr);
-    is_open_ = true;
-  }
-  void push_one(const In& record, std::optional<EventTime> time) {
-    ready();
-    Collector<In> collector(harness_.pool(), harness_.record_bytes_max());
-    collector.bind(harness_.input());
-    if (time) {
-      collector.collect(record, *time);
-    } else {
-      collector.collect(record);
-    }
-    collector.flush();
-  }
-
   Harness harness_;
   std::optional<SingleOutput<Out>> last_;
   Rows<Out> rows_;
   std::map<std::string, std::shared_ptr<void>> sides_;
   std::optional<std::string> snapshot_;
   bool is_open_ = false;
+};
+
+/// Steps the operators between an input of In and an output of Out, as a job's build function makes them, without a cluster:
+///     OperatorHarness<Bid, Count> harness([](auto bids) { return bids.key_by(&Bid::auction).process(CountBids{}); });
+///     harness.push({.auction = 7});
+///     CHECK(harness.take() == std::vector<Count>{{7, 1}});
+/// Everything runs on the calling thread; the clock stands still unless the test moves it. What a user function throws comes out of push, watermark, advance_to or end.
+template <class In, class Out>
+class OperatorHarness : public HarnessOutputs<Out> {
+ public:
+  /// @param build     DataStream<Out> or SingleOutput<Out> (DataStream<In>)
+  /// @param snapshot  bytes of an earlier harness's snapshot(): state and timers begin there
+  template <class Build>
+  explicit OperatorHarness(Build build, HarnessOptions options = {}, std::optional<std::string> snapshot = std::nullopt)
+      : HarnessOutputs<Out>(options, std::move(snapshot)) {
+    this->watch(build(this->template make_input<In>(input_)));
+  }
+
+  void push(const In& record) { this->push_one(input_, record, std::nullopt); }
+  void push(const In& record, EventTime time) { this->push_one(input_, record, time); }
+  /// All records in one batch.
+  void push_all(const std::vector<In>& records) { this->push_batch(input_, records); }
+  void watermark(EventTime watermark) { this->watermark_of(input_, watermark); }
+  /// The input ends: the last watermark, then end of input.
+  void end() { this->end_of(input_); }
+
+ private:
+  std::uint32_t input_ = 0;
+};
+
+/// The same for two inputs, as streams that are connected:
+///     TwoInputHarness<Order, Payment, Paid> harness([](auto orders, auto payments) { return orders.connect(payments).key_by(&Order::id, &Payment::order).process(Match{}); });
+///     harness.push1({.id = 7});
+///     harness.push2({.order = 7});
+template <class First, class Second, class Out>
+class TwoInputHarness : public HarnessOutputs<Out> {
+ public:
+  /// @param build  DataStream<Out> or SingleOutput<Out> (DataStream<First>, DataStream<Second>)
+  template <class Build>
+  explicit TwoInputHarness(Build build, HarnessOptions options = {}, std::optional<std::string> snapshot = std::nullopt)
+      : HarnessOutputs<Out>(options, std::move(snapshot)) {
+    auto first = this->template make_input<First>(first_);
+    auto second = this->template make_input<Second>(second_);
+    this->watch(build(first, second));
+  }
+
+  void push1(const First& record) { this->push_one(first_, record, std::nullopt); }
+  void push1(const First& record, EventTime time) { this->push_one(first_, record, time); }
+  void push2(const Second& record) { this->push_one(second_, record, std::nullopt); }
+  void push2(const Second& record, EventTime time) { this->push_one(second_, record, time); }
+  /// All records in one batch.
+  void push_all1(const std::vector<First>& records) { this->push_batch(first_, records); }
+  void push_all2(const std::vector<Second>& records) { this->push_batch(second_, records); }
+  void watermark1(EventTime watermark) { this->watermark_of(first_, watermark); }
+  void watermark2(EventTime watermark) { this->watermark_of(second_, watermark); }
+  /// One input ends; it holds the watermark back no more.
+  void end1() { this->end_of(first_); }
+  void end2() { this->end_of(second_); }
+
+ private:
+  std::uint32_t first_ = 0;
+  std::uint32_t second_ = 0;
 };
 
 struct MiniClusterOptions {

@@ -102,6 +102,13 @@ Result<JobVertex> make_vertex(const Plan& plan, std::vector<std::uint32_t> chain
   return vertex;
 }
 
+Error refuse_forward(const PlannedOperator& from, int from_parallelism, const PlannedOperator& to, int to_parallelism) {
+  return Error::user(ErrorCode::invalid_argument,
+                     fmt::format("forward() does not allow a change of parallelism: '{}' has {}, '{}' behind it has {}; use rebalance(), rescale(), "
+                                 "shuffle(), broadcast() or global()",
+                                 display_name(from), from_parallelism, display_name(to), to_parallelism));
+}
+
 }  // namespace
 
 int default_max_parallelism(int parallelism) {
@@ -191,8 +198,9 @@ Result<JobGraph> make_job_graph(const Plan& plan, const GraphSettings& settings)
       edge.output = input.output;
       edge.input = input.input;
       edge.partitioner = input.partitioner;
-      // Nobody asked for forward by name: between different parallelisms rows are spread evenly, as Flink does.
+      // Where nobody asked for forward by name, rows are spread evenly between different parallelisms, as Flink does.
       if (edge.partitioner == Partitioner::forward && source.parallelism != target.parallelism) {
+        if (input.strict) return refuse_forward(plan.operator_by_id(input.source), source.parallelism, planned, target.parallelism);
         edge.partitioner = Partitioner::rebalance;
       }
       edge.schema_id = plan.operator_by_id(input.source).outputs[input.output].schema_id;

@@ -22,7 +22,8 @@ struct GraphSettings {
 /// Lives on: any thread (pure).
 /// @param plan      as plan_codec or a build function made it
 /// @return          vertices in topological order, edges numbered from 0, the plan's fingerprint
-/// Errors: invalid_argument for an empty plan, a parallelism beyond its maximum, a uid used twice, too many tasks.
+/// Errors: invalid_argument for an empty plan, a parallelism beyond its maximum, a uid used twice, too many tasks, a strict forward between different
+/// parallelisms.
 Result<JobGraph> make_job_graph(const Plan& plan, const GraphSettings& settings);
 
 /// Key groups of an operator that asks for none: 128 to 32768, the power of two at or above 1.5 times the parallelism.

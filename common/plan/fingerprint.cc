@@ -42,6 +42,7 @@ void append(const PlannedOperator& planned, Canonical& out) {
     out.number(input.input);
     out.number(static_cast<std::uint64_t>(input.partitioner));
     out.text(input.key_schema);
+    out.number(input.strict ? 1 : 0);
   }
   out.number(planned.outputs.size());
   for (const auto& output : planned.outputs) {

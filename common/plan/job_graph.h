@@ -35,7 +35,8 @@ struct OperatorInput {
   std::uint32_t output = 0;  ///< index in the source's outputs
   std::uint32_t input = 0;   ///< which input of this operator
   Partitioner partitioner = Partitioner::forward;
-  std::string key_schema;    ///< hash
+  std::string key_schema;    ///< hash, custom
+  bool strict = false;       ///< forward, asked for by name: refused where the parallelism changes
 };
 
 struct PlannedOperator {

@@ -38,7 +38,7 @@ Result<OperatorInput> decode_input(const proto::EdgePlan& message, std::uint32_t
   input.output = message.output();
   input.input = message.input();
   if (input.source == 0 || input.source >= operator_id) {
-    return refused(fmt::format("operator {} reads from operator {}, which does not stand before it", operator_id, input.source));
+    return refused(fmt::format("operator {} reads from operator {}, which does not stand before it; a job's graph has no loops", operator_id, input.source));
   }
   const auto& source = before.operators[input.source - 1];
   if (input.output >= source.outputs.size()) {
@@ -49,6 +49,7 @@ Result<OperatorInput> decode_input(const proto::EdgePlan& message, std::uint32_t
   TRY(input.partitioner, decode_partitioner(message.partitioner(), operator_id));
   if (message.key_schema().size() > kSchemaBytesMax) return refused(fmt::format("operator {} has a key schema too long", operator_id));
   input.key_schema = message.key_schema();
+  input.strict = message.strict();
   return input;
 }
 
@@ -149,6 +150,7 @@ void encode_plan(const Plan& plan, proto::Plan& message) {
       edge.set_input(input.input);
       edge.set_partitioner(static_cast<proto::Partitioner>(input.partitioner));
       edge.set_key_schema(input.key_schema);
+      edge.set_strict(input.strict);
     }
     for (const auto& output : planned.outputs) {
       auto& entry = *out.add_outputs();
@@ -196,6 +198,10 @@ Result<JobGraph> decode_job_graph(const proto::JobGraph& message) {
     auto target = VertexId::from_bytes(entry.target_vertex());
     if (!source || !target || graph.find(*source) == nullptr || graph.find(*target) == nullptr) {
       return bad(fmt::format("edge {} names a vertex that does not exist", entry.id()));
+    }
+    if (graph.index_of(*source) >= graph.index_of(*target)) {
+      return bad(fmt::format("edge {} leads from vertex '{}' back to '{}'; a job's graph has no loops", entry.id(), graph.find(*source)->name,
+                             graph.find(*target)->name));
     }
     edge.id = entry.id();
     if (edge.id != graph.edges.size()) return bad(fmt::format("edge {} stands at position {}", edge.id, graph.edges.size()));

@@ -53,6 +53,7 @@ TaskCounters decode(const proto::TaskCounters& message) {
   counters.idle_ms = message.idle_ms();
   counters.backpressured_ms = message.backpressured_ms();
   counters.user.insert(message.user().begin(), message.user().end());
+  counters.gauges.insert(message.gauges().begin(), message.gauges().end());
   return counters;
 }
 

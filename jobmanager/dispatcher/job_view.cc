@@ -77,6 +77,7 @@ rest::SubtaskDetails subtask_of(const Attempt& attempt, std::uint32_t index) {
   subtask.counters.idle_ms = counters.idle_ms;
   subtask.counters.backpressured_ms = counters.backpressured_ms;
   subtask.counters.user = counters.user;
+  subtask.counters.gauges = counters.gauges;
   subtask.counters.complete = attempt.counted_at.has_value() || rest::is_over(subtask.status);
   if (attempt.status == TaskStatus::running) subtask.rates = rates_of(attempt);
   return subtask;

@@ -14,6 +14,7 @@ std::uint64_t bytes_of(const rest::JobDetails& details) {
     for (const auto& subtask : vertex.subtasks) {
       bytes += sizeof subtask + subtask.host.size() + subtask.task_manager_id.size();
       for (const auto& [name, value] : subtask.counters.user) bytes += 64 + name.size();
+      for (const auto& [name, value] : subtask.counters.gauges) bytes += 64 + name.size();
     }
   }
   for (const auto& entry : details.exceptions) {

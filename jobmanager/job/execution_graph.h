@@ -41,6 +41,7 @@ struct TaskCounters {
   std::uint64_t idle_ms = 0;
   std::uint64_t backpressured_ms = 0;
   std::map<std::string, std::uint64_t> user;  ///< "<operator>.<name>"
+  std::map<std::string, double> gauges;       ///< "<operator>.<name>"
 };
 
 /// One try at a task.

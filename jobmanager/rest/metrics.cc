@@ -77,6 +77,7 @@ void add_task(Metrics& metrics, const SubtaskDetails& subtask, const std::string
     add(fmt::format("{}outPoolUsage", group), text_of(share(count.output_queued, count.output_window)));
   }
   for (const auto& [name, value] : count.user) add(cleaned(name), text_of(value));
+  for (const auto& [name, value] : count.gauges) add(cleaned(name), text_of(value));
 }
 
 const Metric* find(const Metrics& metrics, std::string_view id) {

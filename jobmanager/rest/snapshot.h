@@ -65,6 +65,7 @@ struct TaskCounters {
   std::uint64_t backpressured_ms = 0;
   bool complete = true;  ///< the numbers have been heard of, or nothing more will be
   std::map<std::string, std::uint64_t> user;  ///< by "<operator>.<name>"
+  std::map<std::string, double> gauges;       ///< by "<operator>.<name>"; of one task, sums say nothing
 };
 
 /// What a task did per second, between its last two reports.

@@ -10,7 +10,8 @@ namespace weir::taskmanager {
 namespace {
 
 Spread spread_of(PartitionerKind kind, std::uint32_t targets) {
-  if (targets == 1) return Spread::one;
+  // A partitioner of the user's is asked even about one target: an answer that is none must not pass unseen.
+  if (targets == 1 && kind != PartitionerKind::custom) return Spread::one;
   switch (kind) {
     case PartitionerKind::forward:
     case PartitionerKind::global: return Spread::one;
@@ -26,15 +27,17 @@ Spread spread_of(PartitionerKind kind, std::uint32_t targets) {
 
 }  // namespace
 
-Partitioner::Partitioner(const Settings& settings, std::unique_ptr<KeyHasher> hasher)
+Partitioner::Partitioner(const Settings& settings, std::unique_ptr<KeyHasher> hasher, std::unique_ptr<RowRouter> router)
     : settings_(settings),
       spread_(spread_of(settings.kind, settings.targets)),
       hasher_(std::move(hasher)),
+      router_(std::move(router)),
       turn_(settings.subtask % settings.targets),
       random_(hash_word(settings.subtask)) {
   ENSURE(settings.targets > 0 && settings.targets <= kKeyGroupsMax, "targets {}", settings.targets);
   if (spread_ != Spread::each_row) return;
-  ENSURE(settings.kind == PartitionerKind::shuffle || hasher_ != nullptr, "no key");
+  ENSURE(settings.kind != PartitionerKind::hash || hasher_ != nullptr, "no key");
+  ENSURE(settings.kind != PartitionerKind::custom || router_ != nullptr, "no partitioner of the user's");
   if (settings.kind != PartitionerKind::hash) return;
   ENSURE(settings.max_parallelism >= settings.targets && settings.max_parallelism <= kKeyGroupsMax, "max parallelism {}",
          settings.max_parallelism);
@@ -46,18 +49,15 @@ Partitioner::Partitioner(const Settings& settings, std::unique_ptr<KeyHasher> ha
 
 void Partitioner::route(const Batch& batch, std::uint16_t* target_of) {
   const std::uint32_t count = batch.count();
-  if (hasher_ != nullptr) hasher_->hash(batch, hashes_);
   switch (settings_.kind) {
     case PartitionerKind::hash: {
+      hasher_->hash(batch, hashes_);
       const std::uint16_t* const table = target_of_group_.data();
       for (std::uint32_t position = 0; position < count; ++position)
         target_of[position] = table[key_group_of(hashes_[position], settings_.max_parallelism)];
       return;
     }
-    case PartitionerKind::custom:
-      for (std::uint32_t position = 0; position < count; ++position)
-        target_of[position] = static_cast<std::uint16_t>(hashes_[position] % settings_.targets);
-      return;
+    case PartitionerKind::custom: router_->route(batch, settings_.targets, target_of); return;
     default:
       for (std::uint32_t position = 0; position < count; ++position) {
         random_ += 0x9e3779b97f4a7c15ull;

@@ -28,8 +28,9 @@ class Partitioner {
     std::uint32_t max_parallelism = 1;  ///< hash: key groups of the consuming vertex
     std::uint32_t subtask = 0;          ///< of the producer: where turns and random numbers begin
   };
-  /// @param hasher  for hash, and for custom (its number, modulo the targets, is the target); otherwise none
-  Partitioner(const Settings& settings, std::unique_ptr<KeyHasher> hasher);
+  /// @param hasher  for hash; otherwise none
+  /// @param router  for custom; otherwise none
+  Partitioner(const Settings& settings, std::unique_ptr<KeyHasher> hasher, std::unique_ptr<RowRouter> router);
 
   Spread spread() const { return spread_; }
 
@@ -49,7 +50,7 @@ class Partitioner {
     }
     turn_ = (turn_ + more) % settings_.targets;
   }
-  /// Spread::each_row: writes batch.count() targets, by position in the batch.
+  /// Spread::each_row: writes batch.count() targets, by position in the batch. Custom: throws what the user's function throws.
   void route(const Batch& batch, std::uint16_t* target_of);
 
  private:
@@ -57,6 +58,7 @@ class Partitioner {
   const Settings settings_;
   const Spread spread_;
   const std::unique_ptr<KeyHasher> hasher_;
+  const std::unique_ptr<RowRouter> router_;
   std::vector<std::uint16_t> target_of_group_;
   // The slot's thread only
   std::uint32_t turn_;

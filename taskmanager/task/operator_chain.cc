@@ -1,5 +1,6 @@
 #include "taskmanager/task/operator_chain.h"
 
+#include <fmt/format.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "common/base/ensure.h"
+#include "common/observe/log.h"
 
 namespace weir::taskmanager {
 
@@ -63,8 +65,8 @@ struct OperatorChain::Node final : PollWatcher {
 };
 
 OperatorChain::OperatorChain(ChainPlan plan, std::vector<std::unique_ptr<OutputWriter>>& writers, const TaskFacts& facts,
-                             Surroundings surroundings, CounterList& counters)
-    : plan_(std::move(plan)), writers_(writers), facts_(facts), surroundings_(surroundings), counters_(counters) {
+                             Surroundings surroundings, TaskMetrics& metrics)
+    : plan_(std::move(plan)), writers_(writers), facts_(facts), surroundings_(surroundings), metrics_(metrics) {
   ENSURE(!plan_.nodes.empty(), "a chain without operators");
   for (std::size_t index = 0; index < plan_.nodes.size(); ++index) {
     auto node = std::make_unique<Node>(*this, plan_.nodes[index]);
@@ -80,16 +82,16 @@ OperatorChain::OperatorChain(ChainPlan plan, std::vector<std::unique_ptr<OutputW
   input_of_.resize(nodes_.size());
 }
 
-OperatorChain::~OperatorChain() { close(); }
+OperatorChain::~OperatorChain() { close(nullptr); }
 
 Result<void> OperatorChain::open() {
   for (std::size_t index = nodes_.size(); index-- > 0;) {
     Node& node = *nodes_[index];
     current_ = &node;
     node.context = std::make_unique<TaskOperatorContext>(facts_, node.plan->name, static_cast<std::uint32_t>(index),
-                                                         surroundings_.pool, surroundings_.clock, timers_, counters_);
-    node.rows_in = counters_.find_or_add(node.plan->name + ".numRecordsIn");
-    node.rows_out = counters_.find_or_add(node.plan->name + ".numRecordsOut");
+                                                         surroundings_.pool, surroundings_.clock, timers_, metrics_);
+    node.rows_in = metrics_.user.find_or_add(node.plan->name + ".numRecordsIn");
+    node.rows_out = metrics_.user.find_or_add(node.plan->name + ".numRecordsOut");
     if (node.plan->make_reader) {
       ENSURE(index == 0, "a source inside a chain: {}", node.plan->name);
       node.reader = node.plan->make_reader();
@@ -105,18 +107,27 @@ Result<void> OperatorChain::open() {
   return {};
 }
 
-void OperatorChain::close() noexcept {
+std::optional<TaskFailure> OperatorChain::close(ThrowPlace throw_place) noexcept {
+  std::optional<TaskFailure> failure;
   for (auto& node : nodes_) {
     if (node->wake_fd >= 0) surroundings_.poller.remove(std::exchange(node->wake_fd, -1), node.get());
     if (!std::exchange(node->is_open, false)) continue;
-    if (node->reader != nullptr) node->reader->close();
-    if (node->op != nullptr) node->op->close();
+    current_ = node.get();
+    try {
+      if (node->reader != nullptr) node->reader->close();
+      if (node->op != nullptr) node->op->close();
+    } catch (...) {
+      TaskFailure thrown = failure_of_exception(place(), throw_place);
+      LOG_WARN("{} - {}: close() threw {}: {}", facts_.display_name(), node->plan->name, thrown.exception, thrown.message);
+      if (!failure) failure = std::move(thrown);
+    }
   }
   // Blocks that operators keep go home here.
   for (auto& node : nodes_) {
     node->reader.reset();
     node->op.reset();
   }
+  return failure;
 }
 
 void OperatorChain::deliver(Node& node, std::uint32_t output, Batch& batch) {
@@ -298,6 +309,6 @@ std::int64_t OperatorChain::next_wake_ms() const {
   return next;
 }
 
-std::string_view OperatorChain::current_operator() const { return current_->plan->name; }
+std::string OperatorChain::place() const { return fmt::format("in operator '{}'", current_->plan->name); }
 
 }  // namespace weir::taskmanager

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "taskmanager/exchange/output_writer.h"
 #include "taskmanager/exchange/poller.h"
 #include "taskmanager/task/operator_context.h"
+#include "taskmanager/task/task_failure.h"
 
 namespace weir::taskmanager {
 
@@ -42,14 +44,16 @@ class OperatorChain {
   };
   /// Calls no user code.
   OperatorChain(ChainPlan plan, std::vector<std::unique_ptr<OutputWriter>>& writers, const TaskFacts& facts,
-                Surroundings surroundings, CounterList& counters);
+                Surroundings surroundings, TaskMetrics& metrics);
   ~OperatorChain();
   OperatorChain(const OperatorChain&) = delete;
   OperatorChain& operator=(const OperatorChain&) = delete;
 
   /// Makes and opens all operators, last first, so that nobody emits into one that is not open.
   Result<void> open();
-  void close() noexcept;
+  /// Closes all operators that were opened, each whatever the others do, and lets them go. What one throws is logged with the operator's name.
+  /// @return  of the first that threw: what, with its place
+  std::optional<TaskFailure> close(ThrowPlace throw_place) noexcept;
 
   /// Asks the source for a batch, unless what it waits for has not come. @return  whether it was asked and had something to do
   Result<bool> poll_source();
@@ -84,8 +88,8 @@ class OperatorChain {
 
   /// When something in here wants to be called, monotonic milliseconds.
   std::int64_t next_wake_ms() const;
-  /// Whose code is running, or ran last.
-  std::string_view current_operator() const;
+  /// Whose code is running, or ran last: "in operator 'name'".
+  std::string place() const;
 
  private:
   class NodeOutput;
@@ -106,7 +110,7 @@ class OperatorChain {
   std::vector<std::unique_ptr<OutputWriter>>& writers_;
   const TaskFacts& facts_;
   const Surroundings surroundings_;
-  CounterList& counters_;
+  TaskMetrics& metrics_;
   std::vector<std::unique_ptr<Node>> nodes_;
   // The slot's thread only
   Timers timers_;

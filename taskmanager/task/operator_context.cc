@@ -13,17 +13,21 @@ std::string TaskFacts::display_name() const {
 }
 
 TaskOperatorContext::TaskOperatorContext(const TaskFacts& facts, std::string operator_name, std::uint32_t node,
-                                         BlockPool& pool, const StepClock& clock, Timers& timers, CounterList& counters)
+                                         BlockPool& pool, const StepClock& clock, Timers& timers, TaskMetrics& metrics)
     : facts_(facts),
       operator_name_(std::move(operator_name)),
       node_(node),
       pool_(pool),
       clock_(clock),
       timers_(timers),
-      counters_(counters) {}
+      metrics_(metrics) {}
 
 Counter* TaskOperatorContext::counter(std::string_view name) {
-  return counters_.find_or_add(fmt::format("{}.{}", operator_name_, name));
+  return metrics_.user.find_or_add(fmt::format("{}.{}", operator_name_, name));
+}
+
+Gauge* TaskOperatorContext::gauge(std::string_view name) {
+  return metrics_.gauges.find_or_add(fmt::format("{}.{}", operator_name_, name));
 }
 
 void TaskOperatorContext::log(LogLevel level, std::string_view text) {

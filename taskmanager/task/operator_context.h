@@ -33,9 +33,10 @@ struct TaskFacts {
 class TaskOperatorContext final : public OperatorContext {
  public:
   TaskOperatorContext(const TaskFacts& facts, std::string operator_name, std::uint32_t node, BlockPool& pool,
-                      const StepClock& clock, Timers& timers, CounterList& counters);
+                      const StepClock& clock, Timers& timers, TaskMetrics& metrics);
 
   std::string_view job_name() const override { return facts_.job_name; }
+  std::string_view task_name() const override { return facts_.task_name; }
   std::string_view operator_name() const override { return operator_name_; }
   std::uint32_t subtask_index() const override { return facts_.subtask; }
   std::uint32_t parallelism() const override { return facts_.parallelism; }
@@ -45,6 +46,7 @@ class TaskOperatorContext final : public OperatorContext {
   std::int64_t now_ms() const override { return clock_.now_ms(); }
   std::int64_t wall_ms() const override { return clock_.wall_ms(); }
   Counter* counter(std::string_view name) override;
+  Gauge* gauge(std::string_view name) override;
   void log(LogLevel level, std::string_view text) override;
   void wake_at(std::int64_t at_ms) override { timers_.add({at_ms, node_}); }
   std::string_view setting(std::string_view key) const override;
@@ -57,7 +59,7 @@ class TaskOperatorContext final : public OperatorContext {
   BlockPool& pool_;
   const StepClock& clock_;
   Timers& timers_;
-  CounterList& counters_;
+  TaskMetrics& metrics_;
 };
 
 }  // namespace weir::taskmanager

@@ -1,7 +1,5 @@
 #include "taskmanager/task/task.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -46,7 +44,7 @@ Task::Task(Parts parts, OperatorChain::Surroundings surroundings, TaskEvents& ev
       events_(events),
       input_(std::move(parts.input)),
       writers_(std::move(parts.writers)),
-      chain_(std::make_unique<OperatorChain>(std::move(parts.plan), writers_, facts_, surroundings, metrics_->user)) {}
+      chain_(std::make_unique<OperatorChain>(std::move(parts.plan), writers_, facts_, surroundings, *metrics_)) {}
 
 Task::~Task() { release(); }
 
@@ -57,7 +55,7 @@ void Task::start() {
   try {
     if (auto opened = chain_->open(); !opened.ok()) return fail(opened.error());
   } catch (...) {
-    return fail(failure_of_exception(place(), throw_place_));
+    return fail(failure_of_exception(chain_->place(), throw_place_));
   }
   is_open_ = true;
 }
@@ -67,7 +65,7 @@ StepOutcome Task::step() {
   try {
     return step_checked();
   } catch (...) {
-    fail(failure_of_exception(place(), throw_place_));
+    fail(failure_of_exception(chain_->place(), throw_place_));
     return StepOutcome::over;
   }
 }
@@ -180,6 +178,8 @@ bool Task::fail_if_broken() {
 
 void Task::finish() {
   publish(StepOutcome::over, clock_.now_us());
+  // Everything has arrived; but an operator that could not put away what it had is not done, and says so as Flink's do.
+  if (auto thrown = chain_->close(throw_place_)) return fail(std::move(*thrown));
   release();
   change(TaskStatus::finished, nullptr);
 }
@@ -190,9 +190,7 @@ void Task::cancel() {
   change(TaskStatus::canceled, nullptr);
 }
 
-std::string Task::place() const { return fmt::format("in operator '{}'", chain_->current_operator()); }
-
-void Task::fail(const Error& error) { fail(failure_of(error, place())); }
+void Task::fail(const Error& error) { fail(failure_of(error, chain_->place())); }
 
 void Task::fail(TaskFailure failure) {
   if (is_over()) return;
@@ -208,7 +206,7 @@ void Task::change(TaskStatus status, const TaskFailure* failure) {
 }
 
 void Task::release() noexcept {
-  if (chain_ != nullptr) chain_->close();
+  if (chain_ != nullptr) chain_->close(throw_place_);
   writers_.clear();
   input_.reset();
 }

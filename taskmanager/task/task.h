@@ -88,7 +88,6 @@ class Task {
   void begin_ending(std::uint32_t last_input);
   void finish();
   void change(TaskStatus status, const TaskFailure* failure);
-  std::string place() const;
   void fail(const Error& error);
   void fail(TaskFailure failure);
   void release() noexcept;

@@ -2,19 +2,24 @@
 
 namespace weir::taskmanager {
 
-CounterList::~CounterList() {
+template <class Metric>
+MetricList<Metric>::~MetricList() {
   for (auto& [name, node] : by_name_) delete node;
 }
 
-OwnedCounter* CounterList::find_or_add(std::string_view name) {
-  if (const auto found = by_name_.find(name); found != by_name_.end()) return &found->second->counter;
+template <class Metric>
+Metric* MetricList<Metric>::find_or_add(std::string_view name) {
+  if (const auto found = by_name_.find(name); found != by_name_.end()) return &found->second->metric;
   auto* const node = new Node;  // NOLINT: kept by by_name_, linked for readers without a lock
   node->name = name;
   node->next = first_.load(std::memory_order_relaxed);
   by_name_.emplace(node->name, node);
   first_.store(node, std::memory_order_release);
-  return &node->counter;
+  return &node->metric;
 }
+
+template class MetricList<OwnedCounter>;
+template class MetricList<OwnedGauge>;
 
 void TaskMetrics::turn(Activity activity, std::int64_t now_us) {
   const std::uint64_t current = current_.load(std::memory_order_relaxed);

@@ -24,32 +24,47 @@ class OwnedCounter final : public Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-/// Counters by name; none ever goes away, so that readers need no lock.
-/// Lives on: `find_or_add` the slot's thread, `each` any.
-class CounterList {
+/// The same for a number that goes up and down.
+class OwnedGauge final : public Gauge {
  public:
-  CounterList() = default;
-  ~CounterList();
-  CounterList(const CounterList&) = delete;
-  CounterList& operator=(const CounterList&) = delete;
+  void set(double value) override { value_.store(value, std::memory_order_relaxed); }
+  double value() const { return value_.load(std::memory_order_relaxed); }
 
-  OwnedCounter* find_or_add(std::string_view name);
-  /// Calls visit(name, value) for every counter.
+ private:
+  std::atomic<double> value_{0};
+};
+
+/// Counters or gauges by name; none ever goes away, so that readers need no lock.
+/// Lives on: `find_or_add` the slot's thread, `each` any.
+template <class Metric>
+class MetricList {
+ public:
+  MetricList() = default;
+  ~MetricList();
+  MetricList(const MetricList&) = delete;
+  MetricList& operator=(const MetricList&) = delete;
+
+  Metric* find_or_add(std::string_view name);
+  /// Calls visit(name, value) for every one.
   template <class Visit>
   void each(Visit&& visit) const {
     for (const Node* node = first_.load(std::memory_order_acquire); node != nullptr; node = node->next)
-      visit(node->name, node->counter.value());
+      visit(node->name, node->metric.value());
   }
 
  private:
   struct Node {
     std::string name;
-    OwnedCounter counter;
+    Metric metric;
     Node* next = nullptr;
   };
   std::atomic<Node*> first_{nullptr};
   std::map<std::string, Node*, std::less<>> by_name_;  // the slot's thread only
 };
+extern template class MetricList<OwnedCounter>;
+extern template class MetricList<OwnedGauge>;
+using CounterList = MetricList<OwnedCounter>;
+using GaugeList = MetricList<OwnedGauge>;
 
 /// What a task does with its time, as Flink tells it.
 enum class Activity : std::uint8_t { idle = 0, busy = 1, backpressured = 2 };
@@ -68,6 +83,7 @@ struct TaskMetrics {
   OwnedCounter output_queued;
   OwnedCounter output_window;
   CounterList user;  ///< by "<operator>.<name>"
+  GaugeList gauges;  ///< by "<operator>.<name>"
 
   /// From `now_us` on the task does `activity`. What lies before belongs to the last one.
   void turn(Activity activity, std::int64_t now_us);

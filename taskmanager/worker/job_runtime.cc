@@ -69,6 +69,7 @@ void write_counters(const TaskRecord& record, proto::TaskCounters& counters) {
   counters.set_idle_ms(metrics.spent_us(Activity::idle, now_us) / 1000);
   counters.set_backpressured_ms(metrics.spent_us(Activity::backpressured, now_us) / 1000);
   metrics.user.each([&](const std::string& name, std::uint64_t value) { (*counters.mutable_user())[name] = value; });
+  metrics.gauges.each([&](const std::string& name, double value) { (*counters.mutable_gauges())[name] = value; });
 }
 
 }  // namespace

@@ -147,7 +147,8 @@ Task::Parts SlotLoop::parts_of(TaskSpec& spec) {
 
 std::unique_ptr<OutputWriter> SlotLoop::writer_of(const OutputSpec& spec, const TaskSpec& task) {
   auto hasher = spec.plan->make_key_hasher ? spec.plan->make_key_hasher() : nullptr;
-  auto partitioner = std::make_unique<Partitioner>(spec.partitioner, std::move(hasher));
+  auto router = spec.plan->make_router ? spec.plan->make_router() : nullptr;
+  auto partitioner = std::make_unique<Partitioner>(spec.partitioner, std::move(hasher), std::move(router));
   std::vector<std::unique_ptr<OutputChannel>> channels;
   std::vector<RemoteOutput*> remote;
   for (const auto& peer : spec.consumers) {

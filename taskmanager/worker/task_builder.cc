@@ -144,9 +144,10 @@ Result<void> TaskBuilder::add_outputs(const proto::TaskDescriptor& descriptor, c
     if (consumers == 0 || consumers > static_cast<std::uint32_t>(target.parallelism) ||
         (wants_all && consumers != static_cast<std::uint32_t>(target.parallelism)))
       return wrong(fmt::format("{} consumers of {} on edge {}", consumers, target.parallelism, edge.id));
-    const bool needs_key = edge.partitioner == plan::Partitioner::hash || edge.partitioner == plan::Partitioner::custom;
-    if (needs_key && !node->make_key_hasher)
+    if (edge.partitioner == plan::Partitioner::hash && !node->make_key_hasher)
       return Error::user(ErrorCode::not_found, fmt::format("the library has no key for the exchange in front of {}", target.name));
+    if (edge.partitioner == plan::Partitioner::custom && !node->make_router)
+      return Error::user(ErrorCode::not_found, fmt::format("the library has no partitioner for the exchange in front of {}", target.name));
     OutputSpec output{.edge = edge.id,
                       .layout = graph_.operators[edge.source_operator - 1].outputs[edge.output].layout,
                       .partitioner = {.kind = static_cast<PartitionerKind>(edge.partitioner),

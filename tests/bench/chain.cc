@@ -36,6 +36,7 @@ struct Small {
 class BenchContext final : public OperatorContext {
  public:
   std::string_view job_name() const override { return "bench"; }
+  std::string_view task_name() const override { return "bench"; }
   std::string_view operator_name() const override { return "bench"; }
   std::uint32_t subtask_index() const override { return 0; }
   std::uint32_t parallelism() const override { return 1; }
@@ -45,6 +46,7 @@ class BenchContext final : public OperatorContext {
   std::int64_t now_ms() const override { return 0; }
   std::int64_t wall_ms() const override { return 0; }
   Counter* counter(std::string_view) override { return nullptr; }
+  Gauge* gauge(std::string_view) override { return nullptr; }
   void log(LogLevel, std::string_view) override {}
   void wake_at(std::int64_t) override {}
   std::string_view setting(std::string_view) const override { return {}; }

@@ -18,6 +18,7 @@
 #include "common/plan/chaining.h"
 #include "common/plan/fingerprint.h"
 #include "common/plan/plan_codec.h"
+#include "jobmanager/scheduling/exchange_pattern.h"
 #include "taskmanager/exchange/data_hello.h"
 
 namespace weir::test {
@@ -32,10 +33,6 @@ Result<plan::JobGraph> job_graph_of(const StreamGraph& graph, bool chaining) {
   TRY(plan::Plan plan, plan::decode_plan(message));
   plan.fingerprint = plan::fingerprint(plan, kArtefact);
   return plan::make_job_graph(plan, {.chaining = chaining});
-}
-
-bool is_pointwise(plan::Partitioner partitioner) {
-  return partitioner == plan::Partitioner::forward || partitioner == plan::Partitioner::rescale;
 }
 
 }  // namespace
@@ -164,14 +161,11 @@ void EngineCluster::fill_peer(proto::ChannelPeer& peer, std::size_t vertex, int 
 std::vector<int> EngineCluster::peers_of(const plan::JobEdge& edge, bool of_producer, int subtask) const {
   const int producers = job_graph_.find(edge.source_vertex)->parallelism;
   const int consumers = job_graph_.find(edge.target_vertex)->parallelism;
+  const auto index = static_cast<std::uint32_t>(subtask);
+  const auto range = of_producer ? jobmanager::consumers_of(edge.partitioner, index, static_cast<std::uint32_t>(producers), static_cast<std::uint32_t>(consumers))
+                                 : jobmanager::producers_of(edge.partitioner, index, static_cast<std::uint32_t>(producers), static_cast<std::uint32_t>(consumers));
   std::vector<int> peers;
-  for (int other = 0; other < (of_producer ? consumers : producers); ++other) {
-    const int producer = of_producer ? subtask : other;
-    const int consumer = of_producer ? other : subtask;
-    const bool is_peer = !is_pointwise(edge.partitioner) ||
-                         (producers >= consumers ? producer * consumers / producers == consumer : consumer * producers / consumers == producer);
-    if (is_peer) peers.push_back(other);
-  }
+  for (std::uint32_t other = range.first; other < range.last; ++other) peers.push_back(static_cast<int>(other));
   return peers;
 }
 

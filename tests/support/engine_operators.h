@@ -225,6 +225,15 @@ class RowKeyHasher final : public KeyHasher {
   }
 };
 
+/// Sends each row to the subtask that its key, modulo their number, names.
+class RowKeyRouter final : public RowRouter {
+ public:
+  void route(const Batch& batch, std::uint32_t targets, std::uint16_t* target_of) override {
+    std::uint32_t position = 0;
+    batch.for_each_row([&](std::uint32_t index) { target_of[position++] = static_cast<std::uint16_t>(rows_of(batch.block())[index].key % targets); });
+  }
+};
+
 /// Puts operators of rows together.
 class RowGraph {
  public:
@@ -270,10 +279,9 @@ class RowGraph {
     EdgeNode edge;
     edge.source = source;
     edge.partitioner = partitioner;
-    if (partitioner == PartitionerKind::hash || partitioner == PartitionerKind::custom) {
-      edge.key_schema = "uint64";
-      edge.make_key_hasher = [] { return std::make_unique<RowKeyHasher>(); };
-    }
+    if (partitioner == PartitionerKind::hash || partitioner == PartitionerKind::custom) edge.key_schema = "uint64";
+    if (partitioner == PartitionerKind::hash) edge.make_key_hasher = [] { return std::make_unique<RowKeyHasher>(); };
+    if (partitioner == PartitionerKind::custom) edge.make_router = [] { return std::make_unique<RowKeyRouter>(); };
     return edge;
   }
 

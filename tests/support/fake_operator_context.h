@@ -21,12 +21,19 @@ class FakeCounter final : public Counter {
   std::uint64_t value = 0;
 };
 
+class FakeGauge final : public Gauge {
+ public:
+  void set(double next) override { value = next; }
+  double value = 0;
+};
+
 class FakeOperatorContext final : public OperatorContext {
  public:
   FakeOperatorContext() = default;
   FakeOperatorContext(std::uint32_t subtask, std::uint32_t subtasks) : subtask_(subtask), subtasks_(subtasks) {}
 
   std::string_view job_name() const override { return "test job"; }
+  std::string_view task_name() const override { return "test task"; }
   std::string_view operator_name() const override { return "test operator"; }
   std::uint32_t subtask_index() const override { return subtask_; }
   std::uint32_t parallelism() const override { return subtasks_; }
@@ -36,6 +43,7 @@ class FakeOperatorContext final : public OperatorContext {
   std::int64_t now_ms() const override { return clock_ms; }
   std::int64_t wall_ms() const override { return clock_ms; }
   Counter* counter(std::string_view name) override { return &counters[std::string(name)]; }
+  Gauge* gauge(std::string_view name) override { return &gauges[std::string(name)]; }
   void log(LogLevel, std::string_view text) override { lines.emplace_back(text); }
   void wake_at(std::int64_t) override {}
   std::string_view setting(std::string_view) const override { return {}; }
@@ -45,6 +53,7 @@ class FakeOperatorContext final : public OperatorContext {
   std::int64_t clock_ms = 0;
   std::uint32_t bytes_max = 16u << 20;
   std::map<std::string, FakeCounter> counters;
+  std::map<std::string, FakeGauge> gauges;
   std::vector<std::string> lines;
 
  private:

@@ -95,6 +95,15 @@ class FunctionKey {
   std::string kept_;
 };
 
+template <class T, class F>
+struct SelectorByMember {
+  using Type = MemberKey<T, std::remove_cvref_t<std::invoke_result_t<F, const T&>>>;
+};
+template <class T, class F>
+struct SelectorByFunction {
+  using Type = FunctionKey<T, F>;
+};
+
 template <class Selector>
 class SelectorHasher final : public KeyHasher {
  public:
@@ -108,10 +117,46 @@ class SelectorHasher final : public KeyHasher {
   Selector selector_;
 };
 
+[[noreturn]] void throw_no_such_subtask(std::int64_t answered, std::uint32_t subtasks);
+
+/// Asks the user's partitioner for each row, inlined in the loop.
+template <class Selector, class P>
+class CustomRouter final : public RowRouter {
+ public:
+  CustomRouter(Selector selector, P partitioner) : selector_(std::move(selector)), partitioner_(std::move(partitioner)) {}
+  void route(const Batch& batch, std::uint32_t targets, std::uint16_t* target_of) override {
+    const Block& block = batch.block();
+    const auto subtasks = static_cast<int>(targets);
+    for (std::uint32_t i = 0; i < batch.count(); ++i) {
+      const typename Selector::View key = selector_.of_row(block, batch.row_at(i));
+      const auto answered = static_cast<std::int64_t>(std::invoke(partitioner_, key, subtasks));
+      if (answered < 0 || answered >= subtasks) [[unlikely]] throw_no_such_subtask(answered, targets);
+      target_of[i] = static_cast<std::uint16_t>(answered);
+    }
+  }
+
+ private:
+  Selector selector_;
+  P partitioner_;
+};
+
+template <class P, class View>
+struct CheckPartitioner {
+  static constexpr bool takes() {
+    if constexpr (std::is_invocable_v<P&, const View&, int>) {
+      return std::is_integral_v<std::remove_cvref_t<std::invoke_result_t<P&, const View&, int>>>;
+    } else {
+      return false;
+    }
+  }
+  static constexpr bool kCallable = takes();
+  static_assert(kCallable, "weir: the partitioner given to partition_custom() must take the key and the number of subtasks (const K&, int) and return the subtask's index as an int; a text key comes as weir::Text");
+};
+
 template <class T, class F>
 struct CheckKey {
   static constexpr bool kTakes = std::is_invocable_v<F&, const T&>;
-  static_assert(kTakes, "weir: key_by() takes a pointer to a field (&Record::field) or a function of a record (const T&) that answers the key");
+  static_assert(kTakes, "weir: key_by() and partition_custom() take the key as a pointer to a field (&Record::field) or a function of a record (const T&) that answers it");
   static constexpr bool is_a_key() {
     if constexpr (kTakes) {
       return Key<KeyFromResult<std::remove_cvref_t<std::invoke_result_t<F&, const T&>>>>;
@@ -122,5 +167,9 @@ struct CheckKey {
   static_assert(is_a_key(), "weir: a key is a number, bool, enum, text, time or decimal, or an optional, pair, tuple or struct of these");
   static constexpr bool kFits = kTakes && is_a_key();
 };
+
+/// How a key selector is kept, whichever way it was written.
+template <class T, class F>
+using SelectorOf = typename std::conditional_t<std::is_member_object_pointer_v<F>, SelectorByMember<T, F>, SelectorByFunction<T, F>>::Type;
 
 }  // namespace weir::detail

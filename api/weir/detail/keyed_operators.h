@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "weir/detail/key_reader.h"
 #include "weir/detail/keyed_states.h"
@@ -52,8 +55,8 @@ class ReduceOperator final : public Operator {
   Result<void> open(OperatorContext& context) override {
     collector_ = std::make_unique<Collector<T>>(context);
     context_.attach(context, nullptr, nullptr);
+    is_open_ = true;
     open_function(function_, context_);
-    opened_ = true;
     return states_.seal(context);
   }
   void process(std::uint32_t, Batch& batch, Output& output) override {
@@ -85,9 +88,8 @@ class ReduceOperator final : public Operator {
     states_.restore(bytes);
     return {};
   }
-  void close() noexcept override {
-    if (opened_) close_function(function_);
-    opened_ = false;
+  void close() override {
+    if (std::exchange(is_open_, false)) close_function(function_);
   }
 
  private:
@@ -98,20 +100,21 @@ class ReduceOperator final : public Operator {
   TypedKeyedStates<K> states_;
   std::unique_ptr<Collector<T>> collector_;
   std::uint64_t hashes_[kBlockRowsMax];
-  bool opened_ = false;
+  bool is_open_ = false;
 };
 
-template <class T, class K, class R, class Selector, class F>
-class KeyedProcessOperator final : public Operator {
+/// What operators with a user's function on keyed streams share: the states and timers of the keys, and the function's life.
+/// Lives on: the slot's thread.
+template <class K, class R, class F>
+class KeyedFunctionOperator : public Operator {
  public:
-  KeyedProcessOperator(F function, Selector selector, std::shared_ptr<const SideTags> tags)
-      : function_(std::move(function)), selector_(std::move(selector)), tags_(std::move(tags)) {}
+  KeyedFunctionOperator(F function, std::shared_ptr<const SideTags> tags) : function_(std::move(function)), tags_(std::move(tags)) {}
 
   Result<void> open(OperatorContext& context) override {
     collector_ = std::make_unique<Collector<R>>(context);
     context_.attach(context, tags_, &states_);
+    is_open_ = true;
     open_function(function_, context_);
-    opened_ = true;
     auto sealed = states_.seal(context);
     if (!sealed.ok()) return sealed;
     const KeyGroupRange groups = states_.table().groups();
@@ -125,26 +128,6 @@ class KeyedProcessOperator final : public Operator {
     restored_timers_ = {};
     if (!context_.processing_timers().empty()) context_.wake_for(context_.processing_timers().earliest());
     return {};
-  }
-
-  void process(std::uint32_t, Batch& batch, Output& output) override {
-    Collector<R>& collector = *collector_;
-    const Block& block = batch.block();
-    collector.begin(batch, output);
-    context_.begin(batch, output);
-    for_each_key<K>(batch, selector_, states_.table(), hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
-      if (collector.inherits()) collector.inherit(block, row);
-      context_.set_row(row);
-      enter(hash, key);
-      const T& record = reader_.read(block, row);
-      if constexpr (std::is_invocable_v<F&, const T&, KeyedContext<K>&, Collector<R>&>) {
-        std::invoke(function_, record, context_, collector);
-      } else {
-        function_.process(record, context_, collector);
-      }
-    });
-    collector.flush();
-    context_.end();
   }
 
   void on_watermark(EventTime watermark, Output& output) override {
@@ -173,10 +156,33 @@ class KeyedProcessOperator final : public Operator {
     restored_timers_.emplace_back(timers);
     return {};
   }
-  void close() noexcept override {
-    if (opened_) close_function(function_);
-    opened_ = false;
+  void close() override {
+    if (std::exchange(is_open_, false)) close_function(function_);
   }
+
+ protected:
+  /// Calls body(record) for each row, with the context and the states at its key, between begin and flush of everything that collects.
+  template <class T, class Selector, class Body>
+  void run(RowReader<T>& reader, Selector& selector, Batch& batch, Output& output, Body&& body) {
+    Collector<R>& collector = *collector_;
+    const Block& block = batch.block();
+    collector.begin(batch, output);
+    context_.begin(batch, output);
+    for_each_key<K>(batch, selector, states_.table(), hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
+      if (collector.inherits()) collector.inherit(block, row);
+      context_.set_row(row);
+      enter(hash, key);
+      body(reader.read(block, row));
+    });
+    collector.flush();
+    context_.end();
+  }
+
+  F function_;
+  std::shared_ptr<const SideTags> tags_;
+  KeyedContext<K> context_;
+  TypedKeyedStates<K> states_;
+  std::unique_ptr<Collector<R>> collector_;
 
  private:
   void enter(std::uint64_t hash, const KeyView<K>& key) {
@@ -204,16 +210,30 @@ class KeyedProcessOperator final : public Operator {
     context_.end();
   }
 
-  F function_;
-  Selector selector_;
-  std::shared_ptr<const SideTags> tags_;
-  KeyedContext<K> context_;
-  RowReader<T> reader_;
-  TypedKeyedStates<K> states_;
-  std::unique_ptr<Collector<R>> collector_;
   std::vector<std::string> restored_timers_;
   std::uint64_t hashes_[kBlockRowsMax];
-  bool opened_ = false;
+  bool is_open_ = false;
+};
+
+template <class T, class K, class R, class Selector, class F>
+class KeyedProcessOperator final : public KeyedFunctionOperator<K, R, F> {
+ public:
+  KeyedProcessOperator(F function, Selector selector, std::shared_ptr<const SideTags> tags)
+      : KeyedFunctionOperator<K, R, F>(std::move(function), std::move(tags)), selector_(std::move(selector)) {}
+
+  void process(std::uint32_t, Batch& batch, Output& output) override {
+    this->run(reader_, selector_, batch, output, [&](const T& record) __attribute__((always_inline)) {
+      if constexpr (std::is_invocable_v<F&, const T&, KeyedContext<K>&, Collector<R>&>) {
+        std::invoke(this->function_, record, this->context_, *this->collector_);
+      } else {
+        this->function_.process(record, this->context_, *this->collector_);
+      }
+    });
+  }
+
+ private:
+  Selector selector_;
+  RowReader<T> reader_;
 };
 
 }  // namespace weir::detail

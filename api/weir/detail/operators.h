@@ -22,17 +22,16 @@ class FunctionOperator : public Operator {
   Result<void> open(OperatorContext& context) override {
     context_.attach(context, tags_, nullptr);
     open_output(context);
+    is_open_ = true;
     open_function(function_, context_);
-    opened_ = true;
     return {};
   }
   void on_watermark(EventTime watermark, Output& output) override {
     context_.set_watermark(watermark);
     output.emit_watermark(watermark);
   }
-  void close() noexcept override {
-    if (opened_) close_function(function_);
-    opened_ = false;
+  void close() override {
+    if (std::exchange(is_open_, false)) close_function(function_);
   }
 
  protected:
@@ -41,7 +40,7 @@ class FunctionOperator : public Operator {
   F function_;
   std::shared_ptr<const SideTags> tags_;
   RuntimeContext context_;
-  bool opened_ = false;
+  bool is_open_ = false;
 };
 
 /// The same with a main output of R.

@@ -64,6 +64,31 @@ TEST_CASE("graph: calls on streams become operators and edges in the order of ma
   CHECK(env.graph().operators.empty());
 }
 
+TEST_CASE("graph: each way to spread records is one partitioner, the last one said counts, and forward by name is strict") {
+  StreamExecutionEnvironment env;
+  auto lines = env.from_source(Lines(OnBadRecord::fail));
+  const auto one = [](Text, int) { return 0; };
+  const auto edge = [](const auto& stream) { return stream.upstream()[0]; };
+  CHECK(edge(lines).partitioner == PartitionerKind::forward);
+  CHECK_FALSE(edge(lines).strict);
+  CHECK(edge(lines.forward()).partitioner == PartitionerKind::forward);
+  CHECK(edge(lines.forward()).strict);
+  CHECK(edge(lines.rebalance()).partitioner == PartitionerKind::rebalance);
+  CHECK(edge(lines.rescale()).partitioner == PartitionerKind::rescale);
+  CHECK(edge(lines.shuffle()).partitioner == PartitionerKind::shuffle);
+  CHECK(edge(lines.broadcast()).partitioner == PartitionerKind::broadcast);
+  CHECK(edge(lines.global()).partitioner == PartitionerKind::global);
+  const auto self = [](const std::string& s) { return std::string_view(s); };
+  const EdgeNode custom = edge(lines.forward().partition_custom(one, self));
+  CHECK(custom.partitioner == PartitionerKind::custom);
+  CHECK(custom.key_schema == "string");
+  CHECK(custom.make_router != nullptr);
+  CHECK_FALSE(custom.strict);
+  CHECK(edge(lines.partition_custom(one, self).rescale()).make_router == nullptr);
+  CHECK(edge(lines.partition_custom(one, self).key_by(self)).make_router == nullptr);
+  CHECK(edge(lines.partition_custom(one, self).key_by(self)).partitioner == PartitionerKind::hash);
+}
+
 TEST_CASE("graph: key schemas of string keys are one, however they are written") {
   StreamExecutionEnvironment env;
   auto lines = env.from_source(Lines(OnBadRecord::fail));

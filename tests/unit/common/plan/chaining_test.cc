@@ -90,6 +90,18 @@ TEST_CASE("chaining: forward between different parallelisms becomes rebalance, b
   CHECK(graph.edges[1].partitioner == Partitioner::forward);
 }
 
+TEST_CASE("chaining: forward that was asked for by name is refused between different parallelisms, and chains between equal ones") {
+  PlanBuilder builder("strict");
+  auto lines = builder.source("lines", 2);
+  auto map = builder.map("Map", lines, Partitioner::forward, 2);
+  builder.at(map).inputs.front().strict = true;
+  CHECK(graph_of(builder.plan()).vertices.size() == 1);
+  builder.at(map).parallelism = 3;
+  CHECK(refusal(builder.plan()) ==
+        "forward() does not allow a change of parallelism: 'Source: lines' has 2, 'Map' behind it has 3; use rebalance(), rescale(), shuffle(), "
+        "broadcast() or global()");
+}
+
 TEST_CASE("parallelism: the operator's own, then the job's, then the submission's, then the cluster's") {
   PlanBuilder builder("job");
   builder.source("own", 7);

@@ -65,6 +65,11 @@ TEST_CASE("plan_codec: a plan that breaks one promise is refused with a sentence
   const Case cases[] = {
       {"operator 9 stands at position 2", [](auto& p) { p.mutable_operators(1)->set_id(9); }},
       {"operator 2 reads from operator 2, which does not stand before it", [](auto& p) { p.mutable_operators(1)->mutable_inputs(0)->set_source(2); }},
+      {"operator 1 reads from operator 2, which does not stand before it; a job's graph has no loops",
+       [](auto& p) {
+         p.mutable_operators(0)->set_role(proto::TRANSFORM);
+         p.mutable_operators(0)->add_inputs()->set_source(2);
+       }},
       {"operator 2 reads from operator 0", [](auto& p) { p.mutable_operators(1)->mutable_inputs(0)->set_source(0); }},
       {"operator 2 reads output 1 of operator 1, which has 1", [](auto& p) { p.mutable_operators(1)->mutable_inputs(0)->set_output(1); }},
       {"operator 2 has an input number 256", [](auto& p) { p.mutable_operators(1)->mutable_inputs(0)->set_input(256); }},
@@ -113,6 +118,23 @@ TEST_CASE("plan_codec: a job graph that names what is not there is refused") {
   }
 }
 
+TEST_CASE("plan_codec: a job graph with a loop is refused with a sentence") {
+  auto graph = make_job_graph(small_plan(), {.chaining = false});
+  REQUIRE(graph.ok());
+  proto::JobGraph message;
+  encode_job_graph(*graph, message);
+  auto& back = *message.add_edges();
+  back = message.edges(0);
+  back.set_id(static_cast<std::uint32_t>(message.edges_size() - 1));
+  back.set_source_vertex(message.edges(0).target_vertex());
+  back.set_target_vertex(message.edges(0).source_vertex());
+  auto refused = decode_job_graph(message);
+  REQUIRE(!refused.ok());
+  CHECK_MESSAGE(refused.error().message.find("a job's graph has no loops") != std::string::npos, refused.error().message);
+  back.set_target_vertex(back.source_vertex());
+  CHECK(!decode_job_graph(message).ok());
+}
+
 TEST_CASE("plan_frame: a frame gives its plan back, and any other bytes a sentence") {
   auto frame = encode_plan_frame(message_of(small_plan()));
   REQUIRE(frame.ok());
@@ -159,6 +181,7 @@ TEST_CASE("fingerprint: every part of a plan counts, and so does the artefact") 
       [](Plan& p) { p.operators[1].stateful = true; },
       [](Plan& p) { p.operators[1].inputs[0].partitioner = Partitioner::rebalance; },
       [](Plan& p) { p.operators[1].inputs[0].key_schema = "i32"; },
+      [](Plan& p) { p.operators[1].inputs[0].strict = true; },
       [](Plan& p) { p.operators[1].outputs[0].schema = "{b:i64}"; },
       [](Plan& p) { p.operators[1].outputs[0].tag = "late"; },
   };

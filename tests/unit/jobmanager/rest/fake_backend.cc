@@ -28,6 +28,7 @@ SubtaskDetails subtask(int index, TaskStatus status) {
   details.counters.records_in = 10 + static_cast<std::uint64_t>(index) * 20;
   details.counters.busy_ms = 700;
   details.counters.user["Count.late"] = 3;
+  details.counters.gauges["Count.fill"] = 0.25;
   return details;
 }
 

@@ -36,6 +36,7 @@ TEST_CASE("metrics: a vertex has its tasks' by number, a subtask its own, and wh
   const std::string names = answer(kVertexPath + "/metrics");
   CHECK(names.find(R"({"id":"1.busyTimeMsPerSecond"})") != std::string::npos);
   CHECK(names.find(R"({"id":"0.Count.late"})") != std::string::npos);
+  CHECK(answer(kVertexPath + "/subtasks/0/metrics?get=Count.late,Count.fill") == R"(200 [{"id":"Count.late","value":"3"},{"id":"Count.fill","value":"0.25"}])");
   CHECK(names.find("value") == std::string::npos);
   CHECK(answer(kVertexPath + "/jm-operator-metrics") == "200 []");
 }

@@ -132,6 +132,13 @@ struct CountPerKey {
   }
 };
 
+struct KeepBoth {
+  ValueState<std::int64_t> seen;
+  void open(RuntimeContext& context) { seen = context.value_state<std::int64_t>("seen"); }
+  void flat_map1(const Plain& row, Collector<Plain>& out) { out.collect({row.key, ++seen.edit()}); }
+  void flat_map2(const std::int64_t& value, Collector<Plain>& out) { out.collect({value, ++seen.edit()}); }
+};
+
 const OutputTag<std::int64_t> kSide{"side"};
 
 template <class T>
@@ -154,7 +161,10 @@ void build(StreamExecutionEnvironment& env, const std::shared_ptr<Looks>& looks)
   const auto counted = changed.key_by(&T::key).process(CountPerKey<T>{});
   const auto spread = counted.rebalance().map([](const T& row) { return Plain{row.key, 1}; });
   const auto other = counted.shuffle().map([](const T& row) { return Plain{row.key, 2}; });
-  spread.union_with(other)
+  const auto joined = spread.connect(other.global().map([](const Plain& row) { return row.value; }))
+                          .key_by(&Plain::key, [](std::int64_t value) { return value; })
+                          .flat_map(KeepBoth{});
+  spread.union_with(other, joined.partition_custom([](std::int64_t key, int subtasks) { return static_cast<int>(key) % subtasks; }, &Plain::key))
       .key_by([](const Plain& row) { return row.key; })
       .reduce([](const Plain& a, const Plain& b) { return Plain{a.key, a.value + b.value}; })
       .broadcast()

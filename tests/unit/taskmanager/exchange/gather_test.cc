@@ -179,7 +179,7 @@ TEST_CASE("gather: texts up to the last byte of a block are copied whole") {
 
 TEST_CASE("partitioner: hash agrees with key groups, for a maximum parallelism that divides evenly and for one that does not") {
   for (const std::uint32_t max_parallelism : {128u, 77u, 32768u}) {
-    Partitioner partitioner({.kind = PartitionerKind::hash, .targets = 5, .max_parallelism = max_parallelism}, std::make_unique<RowKeyHasher>());
+    Partitioner partitioner({.kind = PartitionerKind::hash, .targets = 5, .max_parallelism = max_parallelism}, std::make_unique<RowKeyHasher>(), nullptr);
     HeapPool pool;
     Block* const block = pool.take(kBlockCapacity);
     block->reset(row_layout(), 0);
@@ -199,7 +199,7 @@ TEST_CASE("partitioner: hash agrees with key groups, for a maximum parallelism t
 }
 
 TEST_CASE("partitioner: dealing in turn is even over batches of any size") {
-  Partitioner partitioner({.kind = PartitionerKind::rebalance, .targets = 4, .subtask = 2}, nullptr);
+  Partitioner partitioner({.kind = PartitionerKind::rebalance, .targets = 4, .subtask = 2}, nullptr, nullptr);
   std::vector<std::uint64_t> rows(4);
   std::mt19937 random(seed());
   std::uint64_t total = 0;
@@ -230,7 +230,7 @@ TEST_CASE("output_writer: rows with and without event time do not meet in one bl
     layout.text_refs = {8};
     std::vector<std::unique_ptr<OutputChannel>> channels;
     channels.push_back(std::make_unique<Collecting>(elements));
-    OutputWriter writer(layout, std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr),
+    OutputWriter writer(layout, std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr, nullptr),
                         std::make_unique<OutputPartition>(std::move(channels)), pool, {.timeout_us = 100, .idle_spacing_us = 50});
     std::mt19937 random(seed());
     const auto emit = [&](std::uint8_t flags, std::uint32_t rows, std::size_t text, std::int64_t now_us) {

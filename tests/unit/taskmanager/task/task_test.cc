@@ -27,7 +27,7 @@ struct SteppedTask final : TaskEvents {
     parts.plan.nodes.back().links.push_back({.is_writer = true});
     std::vector<std::unique_ptr<OutputChannel>> channels;
     channels.push_back(std::make_unique<LocalOutput>(channel));
-    parts.writers.push_back(std::make_unique<OutputWriter>(row_layout(), std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr),
+    parts.writers.push_back(std::make_unique<OutputWriter>(row_layout(), std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr, nullptr),
                                                            std::make_unique<OutputPartition>(std::move(channels)), pool, FlushPolicy{}));
     task = std::make_unique<Task>(std::move(parts), OperatorChain::Surroundings{pool, clock, poller}, *this);
     task->start();
