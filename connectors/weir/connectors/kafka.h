@@ -88,6 +88,11 @@ class KafkaSource final : public Source<T> {
   }
   KafkaSource& connect_timeout(std::chrono::milliseconds limit) { return options_.cluster.connect_timeout = limit, *this; }
 
+  /// Records a second over all subtasks, at most.
+  KafkaSource& max_rate(double records_per_second) {
+    require(check_max_rate(records_per_second), name());
+    return max_rate_ = records_per_second, *this;
+  }
   /// Flink's `partition.discovery.interval.ms`; 0: never.
   KafkaSource& partition_discovery_interval(std::chrono::milliseconds interval) { return options_.discovery_interval = interval, *this; }
 
@@ -100,7 +105,7 @@ class KafkaSource final : public Source<T> {
   OnBadRecord on_bad_record() const override { return on_bad_record_; }
   std::unique_ptr<SourceReader> make_reader() const override {
     require(check_kafka_source(options_), name());
-    return std::make_unique<DecodingReader<T>>(name(), make_kafka_reader(options_), format_->make_decoder(type_of<T>()), on_bad_record_, RateLimit::kNone);
+    return std::make_unique<DecodingReader<T>>(name(), make_kafka_reader(options_), format_->make_decoder(type_of<T>()), on_bad_record_, max_rate_);
   }
 
  private:
@@ -112,6 +117,7 @@ class KafkaSource final : public Source<T> {
   KafkaSourceOptions options_;
   FormatPtr format_;
   OnBadRecord on_bad_record_ = OnBadRecord::fail;
+  double max_rate_ = RateLimit::kNone;
 };
 
 struct KafkaSinkOptions {

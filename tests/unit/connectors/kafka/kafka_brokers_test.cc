@@ -1,10 +1,12 @@
 // The Kafka source and sink while brokers go, of a cluster of two.
 #include <doctest/doctest.h>
+#include <librdkafka/rdkafka.h>
 
 #include <chrono>
 #include <string>
 #include <thread>
 
+#include "connectors/kafka/client.h"
 #include "tests/support/kafka_broker.h"
 #include "tests/unit/connectors/kafka/kafka_running.h"
 #include "weir/connectors/kafka.h"
@@ -74,4 +76,23 @@ TEST_CASE("kafka brokers: a flush of a sink whose broker is gone fails instead o
   broker.kill();
   writing.feed(items(100, 200));
   CHECK(writing.flush().find("Kafka has not acknowledged messages for 'unflushed' within delivery.timeout.ms (2000 ms)") == 0);
+}
+
+TEST_CASE("kafka brokers: a client that does not end is left behind after five seconds") {
+  KafkaBroker broker;
+  const std::string topic = broker.create_topic("held", 1);
+  REQUIRE(send(KafkaSink<Item>(broker.address(), topic, json_format()), items(0, 1)) == "");
+  auto client = KafkaClient::create(KafkaRole::consumer, {.brokers = broker.address(), .properties = {}}, {}, {});
+  REQUIRE(client.ok());
+  const auto handle = (*client)->topic(topic);
+  REQUIRE(handle.ok());
+  REQUIRE(rd_kafka_consume_start_queue(*handle, 0, 0, (*client)->queue()) == 0);
+  rd_kafka_message_t* message = nullptr;
+  REQUIRE(rd_kafka_consume_batch_queue((*client)->queue(), 20'000, &message, 1) == 1);
+  const auto began = steady_clock::now();
+  client->reset();  // librdkafka waits for the message to be given back
+  const auto took = steady_clock::now() - began;
+  CHECK(took > std::chrono::milliseconds(4900));
+  CHECK(took < std::chrono::seconds(10));
+  rd_kafka_message_destroy(message);
 }

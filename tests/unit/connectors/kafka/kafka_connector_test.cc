@@ -113,6 +113,18 @@ TEST_CASE("kafka: a bounded source ends at the end as it was, an unbounded one i
   CHECK(bounded.to_end().records == items(0, 11));
 }
 
+TEST_CASE("kafka: a source that is held to a rate takes the time that its records need") {
+  const std::string topic = broker().create_topic("slowly", 1);
+  REQUIRE(send(sink(topic), items(0, 2000)) == "");
+  const auto began = steady_clock::now();
+  Running<Item> reading(source(topic).max_rate(2000).stop_at_end(), 0, 2);
+  Running<Item> other(source(topic).max_rate(2000).stop_at_end(), 1, 2);
+  const std::size_t count = reading.to_end().records.size() + other.to_end().records.size();
+  CHECK(count == 2000);
+  // One subtask owns the only partition: it may read 1,000 a second, and save up a second's worth.
+  CHECK(steady_clock::now() - began > std::chrono::milliseconds(900));
+}
+
 TEST_CASE("kafka: a restored source goes on behind what it had read") {
   const std::string topic = broker().create_topic("restores", 3);
   REQUIRE(send(sink(topic), items(0, 6000)) == "");

@@ -49,6 +49,11 @@ TEST_CASE("kafka options: a source is bounded when it is told to stop at the end
   CHECK(source("a").topic("b").name() == "Kafka: a, b");
 }
 
+TEST_CASE("kafka options: a rate is a positive number") {
+  CHECK_NOTHROW(source("t").max_rate(0.5));
+  for (const double rate : {0.0, -1.0, 1e308 * 10}) CHECK_THROWS_WITH(source("t").max_rate(rate), doctest::Contains("must be a positive number of records a second"));
+}
+
 TEST_CASE("kafka options: a source's state that is cut off is refused") {
   const auto reader = source("t").make_reader();
   ByteWriter out;
