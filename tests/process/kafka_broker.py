@@ -11,10 +11,14 @@ RECIPE = os.path.join(TOP, "tests", "support", "kafka", "kafka.sh")
 
 
 class Broker:
+    def __init__(self, *options):
+        """options: of `kafka.sh start`: "--secure", "--join", DIR"""
+        self.options = options
+
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix="weir-kafka-")
         try:
-            self.address = self._call("start").strip().splitlines()[-1]
+            self.address = self._call("start", *self.options).strip().splitlines()[-1]
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -29,6 +33,9 @@ class Broker:
         if run.returncode:
             raise AssertionError(f"kafka.sh {' '.join(words)}: {run.stderr}")
         return run.stdout
+
+    def listener(self, name):
+        return self._call("address", name).strip()
 
     def create(self, topic, partitions=2):
         self._call("topic", "create", topic, "--partitions", str(partitions))
