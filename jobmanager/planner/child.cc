@@ -17,15 +17,11 @@
 #include <cstdlib>
 #include <utility>
 
+#include "common/base/sanitizer.h"
+
 namespace weir::jobmanager {
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kLimitsAddressSpace = false;  // A sanitizer reserves terabytes of address space.
-#else
-constexpr bool kLimitsAddressSpace = true;
-#endif
 
 constexpr int kFirstPassed = 3;
 
@@ -137,7 +133,8 @@ Result<Child> Child::start(const Spec& spec) {
   int report[2];
   if (!null_fd || ::pipe2(report, O_CLOEXEC) != 0) return system_error("cannot start a child process", errno);
   UniqueFd report_read(report[0]), report_write(report[1]);
-  Prepared prepared{pointers(spec.arguments), pointers(spec.environment), &spec, null_fd.get(), report_write.get(), ::getpid()};
+  const std::vector<std::string> environment = with_sanitizer_options(spec.environment);
+  Prepared prepared{pointers(spec.arguments), pointers(environment), &spec, null_fd.get(), report_write.get(), ::getpid()};
 
   // Signals stay blocked until the child has default handlers: ours must not run in it.
   sigset_t all, before;

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/base/sanitizer.h"
 #include "common/base/try.h"
 
 namespace weir::taskmanager {
@@ -37,7 +38,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 struct Prepared {
   const ChildSpec& spec;
   std::vector<char*> arguments = pointers(spec.arguments);
-  std::vector<char*> environment = pointers(spec.environment);
+  std::vector<std::string> variables = with_sanitizer_options(spec.environment);
+  std::vector<char*> environment = pointers(variables);
   pid_t parent = ::getpid();
   int null_device = -1;
   int report = -1;  // close-on-exec: carries errno when something went wrong before the exec

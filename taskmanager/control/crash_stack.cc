@@ -16,6 +16,7 @@
 #include <utility>
 #include <variant>
 
+#include "common/base/sanitizer.h"
 #include "common/observe/log.h"
 #include "taskmanager/control/child_process.h"
 #include "taskmanager/crash/crash_handler.h"
@@ -78,7 +79,7 @@ Async<std::string> crash_stack(asio::any_io_executor executor, Clock& clock, con
 int symbolise_crash_from_stdin() {
   const rlimit memory{kMemoryBytesMax, kMemoryBytesMax};
   const rlimit no_core{0, 0};
-  ::setrlimit(RLIMIT_AS, &memory);
+  if (kLimitsAddressSpace) ::setrlimit(RLIMIT_AS, &memory);
   ::setrlimit(RLIMIT_CORE, &no_core);
   std::string bytes(kCrashReportBytesMax, '\0');
   bytes.resize(std::fread(bytes.data(), 1, bytes.size(), stdin));

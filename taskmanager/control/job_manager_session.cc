@@ -108,6 +108,7 @@ Async<Result<void>> JobManagerSession::register_once() {
   }
   LOG_INFO("registered at the JobManager {}{}", settings_.job_manager.to_string(),
            unknown.empty() ? "" : ", which does not know all of our jobs: those are ended");
+  forget_statuses(unknown);
   if (!unknown.empty()) events_.end_jobs(unknown);
   has_complained_ = false;
   registered_.set();
@@ -172,6 +173,12 @@ void JobManagerSession::on_task_status(const JobId& job, proto::TaskStatus statu
   has_statuses_.set();
 }
 
+void JobManagerSession::forget_statuses(const std::vector<JobId>& jobs) {
+  const auto is_forgotten = [&](const JobId& job) { return std::ranges::find(jobs, job) != jobs.end(); };
+  std::erase_if(statuses_, [&](const Queued& queued) { return is_forgotten(queued.job); });
+  if (sending_ && is_forgotten(*sending_)) sending_.reset();
+}
+
 std::size_t JobManagerSession::queued_statuses() const noexcept { return statuses_.size(); }
 
 Async<void> JobManagerSession::send_statuses() {
@@ -179,8 +186,13 @@ Async<void> JobManagerSession::send_statuses() {
   for (;;) {
     co_await has_statuses_.wait();
     co_await registered_.wait();
+    if (statuses_.empty()) {  // forgotten in the meantime
+      has_statuses_.reset();
+      continue;
+    }
     std::vector<Queued> batch;
     const JobId job = statuses_.front().job;
+    sending_ = job;
     proto::TaskStatusRequest request;
     request.set_task_manager_id(settings_.self.name);
     request.set_job(job.to_bytes());
@@ -191,7 +203,8 @@ Async<void> JobManagerSession::send_statuses() {
     }
     auto call = gateway_->task_status(std::move(request), in(settings_.call_timeout));
     const auto reply = co_await std::move(call);
-    if (!reply.ok() && !is_answer(reply.error().code)) {
+    const bool is_wanted = std::exchange(sending_, std::nullopt).has_value();
+    if (is_wanted && !reply.ok() && !is_answer(reply.error().code)) {
       statuses_.insert(statuses_.begin(), std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
       co_await clock_.sleep_for(pause);
       pause = std::min(pause * 2, kRetryPauseMax);

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,7 +53,7 @@ struct SessionEvents {
 
 /// Dials the JobManager, registers, sends heartbeats, registers again when it was lost or restarted, for ever.
 /// Lives on: the control thread. Owned by the daemon; `co_await close()` before destruction.
-/// Promise: a status is sent until a JobManager has answered it, in order.
+/// Promise: a status is sent until a JobManager has answered it, in order, unless a JobManager says that it does not know the job.
 class JobManagerSession final : public TaskStatusListener {
  public:
   /// @param methods  what the JobManager may call over this connection
@@ -76,6 +77,8 @@ class JobManagerSession final : public TaskStatusListener {
   Async<void> heartbeat_until_lost();
   Async<bool> heartbeat_once();
   Async<void> send_statuses();
+  /// What waits to be said about these jobs is not said: the JobManager does not know them.
+  void forget_statuses(const std::vector<JobId>& jobs);
   void on_lost(const Error& reason);
   void on_dial_failed(const Error& reason, std::uint64_t failures);
   void complain(const Error& reason);
@@ -89,6 +92,7 @@ class JobManagerSession final : public TaskStatusListener {
   std::unique_ptr<JobManagerGateway> gateway_;
   // Control thread only
   std::deque<Queued> statuses_;
+  std::optional<JobId> sending_;  ///< whose statuses are on their way; none when they were forgotten there
   std::chrono::milliseconds heartbeat_interval_{1000};
   std::chrono::milliseconds heartbeat_timeout_{5000};
   SteadyTime last_complaint_{};

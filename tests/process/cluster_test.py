@@ -4,7 +4,7 @@ import signal
 import subprocess
 import unittest
 
-from weir_cluster import Cluster, dist, job_libraries, taken_port, wait_for
+from weir_cluster import DEADLINE, Cluster, dist, job_libraries, taken_port, wait_for
 
 JOBS = os.path.join(job_libraries(), "test_jobs.so")
 
@@ -71,7 +71,7 @@ class ClusterTest(unittest.TestCase):
     def test_task_manager_without_a_job_manager_ends_after_the_registration_timeout(self):
         with Cluster(task_managers=0) as cluster:
             run = subprocess.run([os.path.join(dist(), "bin", "taskmanager"), "--configDir", cluster.conf, "-D", "jobmanager.rpc.port=1",
-                                  "-D", "taskmanager.registration.timeout=500 ms"], capture_output=True, text=True, timeout=20,
+                                  "-D", "taskmanager.registration.timeout=500 ms"], capture_output=True, text=True, timeout=DEADLINE,
                                  env=cluster.environment, check=False)
             self.assertEqual(run.returncode, 1)
             self.assertIn("localhost:1", run.stdout + run.stderr)
@@ -82,7 +82,7 @@ class StartTest(unittest.TestCase):
 
     def start(self, cluster, kind, *arguments):
         return subprocess.run([os.path.join(dist(), "bin", kind), "--configDir", cluster.conf, *arguments], capture_output=True, text=True,
-                              timeout=20, env=cluster.environment, check=False)
+                              timeout=DEADLINE, env=cluster.environment, check=False)
 
     def refused(self, kind, options, *words, arguments=()):
         cluster = Cluster(task_managers=0, options=options)
@@ -119,7 +119,7 @@ class StartTest(unittest.TestCase):
     def test_folder_without_configuration(self):
         with Cluster(task_managers=0) as cluster:
             run = subprocess.run([os.path.join(dist(), "bin", "jobmanager"), "--configDir", "/nonexistent"], capture_output=True, text=True,
-                                 timeout=20, env=cluster.environment, check=False)
+                                 timeout=DEADLINE, env=cluster.environment, check=False)
             self.assertEqual(run.returncode, 1)
             self.assertIn("/nonexistent", run.stderr)
 
@@ -136,7 +136,7 @@ class StartTest(unittest.TestCase):
 
     def test_version(self):
         for kind in ("jobmanager", "taskmanager", "weir"):
-            run = subprocess.run([os.path.join(dist(), "bin", kind), "--version"], capture_output=True, text=True, timeout=20, check=False)
+            run = subprocess.run([os.path.join(dist(), "bin", kind), "--version"], capture_output=True, text=True, timeout=DEADLINE, check=False)
             self.assertEqual(run.returncode, 0)
             self.assertRegex(run.stdout, r"\d+\.\d+\.\d+")
 

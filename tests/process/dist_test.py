@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from weir_cluster import dist, wait_for
+from weir_cluster import SLOWNESS, dist, wait_for
 
 
 class DistTest(unittest.TestCase):
@@ -20,7 +20,7 @@ class DistTest(unittest.TestCase):
         self.environment["WEIR_PID_DIR"] = self.directory
 
     def call(self, *command, **more):
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=self.environment, check=False, **more)
+        return subprocess.run(command, capture_output=True, text=True, timeout=120 * SLOWNESS, env=self.environment, check=False, **more)
 
     def test_no_path_of_the_build_tree_in_it(self):
         build = os.path.dirname(os.path.realpath(dist()))

@@ -6,7 +6,7 @@ import os
 import signal
 import unittest
 
-from weir_cluster import Cluster, job_libraries, wait_for
+from weir_cluster import FATNESS, Cluster, job_libraries, wait_for
 
 JOBS = os.path.join(job_libraries(), "test_jobs.so")
 
@@ -226,7 +226,7 @@ class BackpressureTest(unittest.TestCase):
                 for worker in manager.children():
                     with open(f"/proc/{worker}/statm", encoding="ascii") as statm:
                         resident.append(int(statm.read().split()[1]) * 4096)
-            self.assertLess(max(resident), 200 << 20)
+            self.assertLess(max(resident), FATNESS * (200 << 20))
             stood_at = source_count()
             with open(os.path.join(cluster.directory, "gate"), "w", encoding="ascii"):
                 pass  # opens the sink

@@ -5,7 +5,7 @@ import os
 import subprocess
 import unittest
 
-from weir_cluster import Cluster, dist, wait_for
+from weir_cluster import SLOWNESS, Cluster, dist, wait_for
 
 EXAMPLES = os.path.join(dist(), "examples")
 JOB = os.path.join(EXAMPLES, "slow_query_log.so")
@@ -15,7 +15,7 @@ SAMPLE = os.path.join(DATA, "mariadb-10.11-slow.log")
 
 
 def compare(sample, results):
-    run = subprocess.run([FOLD, "--compare", sample, results], capture_output=True, text=True, check=False, timeout=60)
+    run = subprocess.run([FOLD, "--compare", sample, results], capture_output=True, text=True, check=False, timeout=60 * SLOWNESS)
     if run.returncode:
         raise AssertionError(run.stdout + run.stderr)
 

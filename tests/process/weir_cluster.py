@@ -17,10 +17,20 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 import uuid
 
-DEADLINE = float(os.environ.get("WEIR_TEST_DEADLINE", "20"))
+SANITIZER = os.environ.get("WEIR_TEST_SANITIZER", "")  # what the distribution was built with: "address", "thread" or nothing
+# Deadlines and limits of memory are for a build without one.
+SLOWNESS = {"": 1, "address": 3, "thread": 6}[SANITIZER]
+FATNESS = {"": 1, "address": 3, "thread": 10}[SANITIZER]
+DEADLINE = float(os.environ.get("WEIR_TEST_DEADLINE", "20")) * SLOWNESS
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def not_under(*sanitizers, because):
+    """Leaves a test out under sanitizers that it cannot live with, and says why: @not_under("address", because="...")"""
+    return unittest.skipIf(SANITIZER in sanitizers, because)
 
 
 def dist():
@@ -38,7 +48,8 @@ def job_libraries():
 
 def wait_for(condition, what, deadline=None):
     """Calls `condition` until it answers something true, and gives that answer."""
-    end = time.monotonic() + (deadline or DEADLINE)
+    seconds = deadline * SLOWNESS if deadline else DEADLINE
+    end = time.monotonic() + seconds
     last = None
     while time.monotonic() < end:
         try:
@@ -49,7 +60,7 @@ def wait_for(condition, what, deadline=None):
         except (OSError, http.client.HTTPException, KeyError, ValueError) as error:
             last = error
         time.sleep(0.01)
-    raise AssertionError(f"waited {deadline or DEADLINE} s for {what}; last answer: {last!r}")
+    raise AssertionError(f"waited {seconds} s for {what}; last answer: {last!r}")
 
 
 class Daemon:
@@ -94,7 +105,7 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(number)
             try:
-                self.process.wait(deadline)
+                self.process.wait(deadline * SLOWNESS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(5)
@@ -282,7 +293,7 @@ class Cluster:
 
     def cli(self, *arguments, deadline=60, environment=None):
         """-> (exit code, stdout, stderr)"""
-        run = subprocess.run([os.path.join(self.home, "bin", "weir"), *arguments], capture_output=True, text=True, timeout=deadline,
+        run = subprocess.run([os.path.join(self.home, "bin", "weir"), *arguments], capture_output=True, text=True, timeout=deadline * SLOWNESS,
                              env={**self.environment, **(environment or {})}, stdin=subprocess.DEVNULL)
         return run.returncode, run.stdout, run.stderr
 

@@ -323,6 +323,37 @@ TEST_CASE("daemon: a JobManager that restarted gets a registration and ends what
   });
 }
 
+TEST_CASE("daemon: what waits to be said about a job is not said to a JobManager that does not know it") {
+  run_coroutine([](ControlThread& control) -> Async<void> {
+    Scene scene(control);
+    co_await scene.registered();
+    scene.manager->statuses_to_lose = 1'000'000;
+    const JobId forgotten = JobId::random();
+    auto request = scene.request(forgotten, Script{{"test.task", "finish"}});
+    const auto message = co_await deploy(scene, std::move(request));
+    CHECK(*message == "");
+    auto some_lost = [&scene] { return scene.manager->statuses_to_lose < 1'000'000; };
+    auto waiting = scene.manager->until(some_lost);
+    co_await std::move(waiting);
+    const std::uint16_t port = scene.manager->port;
+    co_await scene.manager->close();
+    scene.manager.reset();
+    scene.manager.emplace(control, port);
+    scene.manager->end_jobs.push_back(forgotten.to_bytes());
+    co_await scene.registered();
+    scene.manager->end_jobs.clear();
+    scene.key = scene.manager->add_blob("a library");
+    auto next = scene.request(JobId::random(), Script{{"test.task", "finish"}}, {0, 1});
+    const auto last = co_await deploy(scene, std::move(next));
+    CHECK(*last == "");
+    // Statuses go in order: with the second job's, the first one's would have come.
+    const auto finished = co_await scene.manager->wait_for(proto::FINISHED);
+    CHECK(finished.ok());
+    CHECK(scene.manager->status_jobs.count(forgotten.to_bytes()) == 0);
+    co_await scene.end(SIGTERM);
+  });
+}
+
 TEST_CASE("daemon: registers again when the JobManager does not know it, and when heartbeats are not answered") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Scene scene(control);

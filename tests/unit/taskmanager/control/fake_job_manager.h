@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,8 +62,10 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
   Async<proto::TaskStatusReply> task_status(proto::TaskStatusRequest request, SteadyTime) override {
     if (statuses_to_lose > 0) {
       --statuses_to_lose;
+      changed_.set();
       co_return Error::external(ErrorCode::unavailable, "lost");
     }
+    status_jobs.insert(request.job());
     for (auto& status : *request.mutable_statuses()) statuses.push_back(std::move(status));
     changed_.set();
     co_return proto::TaskStatusReply();
@@ -123,6 +126,7 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
   std::vector<proto::RegisterRequest> registrations;
   std::vector<proto::HeartbeatRequest> heartbeats;
   std::vector<proto::TaskStatus> statuses;
+  std::set<std::string> status_jobs;  ///< whom statuses were about
 
  private:
   rpc::Identity self() const {
