@@ -8,10 +8,13 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "common/base/try.h"
+
 namespace weir::http {
 
 namespace {
 
+constexpr std::size_t kWriteBytes = 256 * 1024;  // at once: on a network file system each write is a round trip
 constexpr std::uint64_t kFormValueBytesMax = 1024 * 1024;  // all values of one form
 
 Error spool_error(std::string_view what, const std::string& directory) {
@@ -51,17 +54,25 @@ Result<void> FormSpool::part_data(std::string_view bytes) {
     part.value.append(bytes);
     return {};
   }
+  unwritten_.append(bytes);
+  return unwritten_.size() < kWriteBytes ? Result<void>() : write_out();
+}
+
+Result<void> FormSpool::write_out() {
+  std::string_view bytes = unwritten_;
   while (!bytes.empty()) {
     ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return spool_error("write an upload", directory_);
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
+  unwritten_.clear();
   return {};
 }
 
 Result<void> FormSpool::end_part() {
   if (!file_) return {};
+  TRY_VOID(write_out());
   if (::close(file_.release()) != 0) return spool_error("finish an upload", directory_);
   return {};
 }

@@ -30,9 +30,12 @@ class FormSpool : public PartSink {
   std::vector<FormPart> take_parts() { return std::move(parts_); }
 
  private:
+  Result<void> write_out();
+
   std::string directory_;
   std::vector<FormPart> parts_;
   UniqueFd file_;  // being written
+  std::string unwritten_;  // what of it is still in memory
   std::uint64_t value_bytes_ = 0;  // of all values together
 };
 

@@ -141,11 +141,12 @@ Response options_response() {
 
 struct HttpConnection::State {
   State(std::shared_ptr<asio::io_context> its_context, asio::ip::tcp::socket its_socket, const ServerOptions& its_options,
-        Handler& its_handler)
+        Handler& its_handler, BlockingPool& its_files)
       : context(std::move(its_context)),
         socket(std::move(its_socket)),
         options(its_options),
         handler(its_handler),
+        files(its_files),
         deadline(socket),
         answer_timer(socket.get_executor()),
         buffer(options.head_bytes_max + kPieceBytes) {
@@ -190,6 +191,7 @@ struct HttpConnection::State {
   asio::ip::tcp::socket socket;
   const ServerOptions& options;
   Handler& handler;
+  BlockingPool& files;
   std::string peer;
   // The connection's thread only
   Deadline deadline;
@@ -205,8 +207,8 @@ struct HttpConnection::State {
 };
 
 HttpConnection::HttpConnection(std::shared_ptr<asio::io_context> context, asio::ip::tcp::socket socket,
-                               const ServerOptions& options, Handler& handler)
-    : state_(std::make_unique<State>(std::move(context), std::move(socket), options, handler)) {}
+                               const ServerOptions& options, Handler& handler, BlockingPool& files)
+    : state_(std::make_unique<State>(std::move(context), std::move(socket), options, handler, files)) {}
 
 HttpConnection::~HttpConnection() = default;
 
@@ -339,11 +341,17 @@ asio::awaitable<Refusal> HttpConnection::State::read_body(Parser& parser, const 
     if (!sent) co_return refusal;
   }
   refusal = co_await read_pieces(parser, rule.bytes_max, request, form.get());
-  if (refusal.status != 0 || !parser.is_done() || !form) co_return refusal;
+  if (!form) co_return refusal;
+  if (refusal.status != 0 || !parser.is_done()) {
+    auto discard = [&] { spool.reset(); };  // with the file that it has begun
+    co_await run_blocking(files, std::move(discard));
+    co_return refusal;
+  }
 
-  Result<void> whole = form->finish();
+  auto finish = [&] { return form->finish(); };
+  Result<void> whole = co_await run_blocking(files, std::move(finish));
   if (!whole.ok()) {
-    refusal.status = 400;
+    refusal.status = whole.error().blame == Blame::user ? 400 : 500;
     refusal.message = whole.error().message;
   } else {
     request.parts = spool->take_parts();
@@ -389,10 +397,15 @@ asio::awaitable<Refusal> HttpConnection::State::read_pieces(Parser& parser, std:
     std::string_view fresh(piece.data(), bytes);
     if (form == nullptr) {
       request.body.append(fresh);
-    } else if (Result<void> taken = form->feed(fresh); !taken.ok()) {
-      refusal.status = taken.error().blame == Blame::user ? 400 : 500;
-      refusal.message = taken.error().message;
-      break;
+    } else {
+      auto feed = [&] { return form->feed(fresh); };
+      Result<void> taken = co_await run_blocking(files, std::move(feed));
+      if (!taken.ok()) {
+        refusal.status = taken.error().blame == Blame::user ? 400 : 500;
+        refusal.message = taken.error().message;
+        break;
+      }
+      if (deadline.passed()) deadline.set(options.body_timeout);  // by our disk's fault: the client gets new time
     }
     if (since_deadline >= kBodyProgressBytes) {
       since_deadline = 0;
@@ -457,12 +470,20 @@ std::string HttpConnection::State::head_of(const Response& response, std::option
 }
 
 asio::awaitable<bool> HttpConnection::State::send(Response response, bool head_only) {
+  if (BlockingBody* work = std::get_if<BlockingBody>(&response.body)) {
+    std::function<Response()> make = std::move(work->make);
+    response = co_await run_blocking(files, std::move(make));
+  }
   answer_begun = true;
   if (response.status < 200 || response.status > 599) response.status = 500;
   bool bodiless = head_only || response.status == 204 || response.status == 304;
   if (const FileBody* part = std::get_if<FileBody>(&response.body)) {
-    UniqueFd file(::open(part->path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    std::optional<std::uint64_t> bytes = bytes_to_send(file, *part);
+    UniqueFd file;
+    auto open = [&] {
+      file.reset(::open(part->path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+      return bytes_to_send(file, *part);
+    };
+    std::optional<std::uint64_t> bytes = co_await run_blocking(files, std::move(open));
     if (bytes) {
       std::string head = head_of(response, *bytes);
       bool sent = co_await write(head);
@@ -495,7 +516,8 @@ asio::awaitable<bool> HttpConnection::State::send_file(const UniqueFd& file, std
   std::string piece(std::min<std::uint64_t>(kPieceBytes, bytes), '\0');
   while (bytes > 0) {
     std::size_t wanted = std::min<std::uint64_t>(piece.size(), bytes);
-    ssize_t count = ::pread(file.get(), piece.data(), wanted, static_cast<off_t>(offset));
+    auto read = [&] { return ::pread(file.get(), piece.data(), wanted, static_cast<off_t>(offset)); };
+    ssize_t count = co_await run_blocking(files, std::move(read));
     if (count <= 0) co_return false;  // cut while being sent: the promised length can only be broken by closing
     std::string_view fresh(piece.data(), static_cast<std::size_t>(count));
     bool sent = co_await write(fresh);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "common/async/executor.h"
 #include "common/http/message.h"
 #include "common/http/server_options.h"
 
@@ -17,8 +18,9 @@ namespace weir::http {
 class HttpConnection {
  public:
   /// @param context  the one that the socket belongs to
+  /// @param files    where uploads are written and files are read: their directories may be slow
   HttpConnection(std::shared_ptr<boost::asio::io_context> context, boost::asio::ip::tcp::socket socket,
-                 const ServerOptions& options, Handler& handler);
+                 const ServerOptions& options, Handler& handler, BlockingPool& files);
   ~HttpConnection();
   HttpConnection(const HttpConnection&) = delete;
 

@@ -18,6 +18,7 @@
 #include <set>
 #include <thread>
 
+#include "common/async/executor.h"
 #include "common/base/ensure.h"
 #include "common/base/sockets.h"
 #include "common/base/try.h"
@@ -34,6 +35,7 @@ using boost::system::error_code;
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kTurnedAwayMax = 64;  // connections over the limit that are told so at one time; more are just closed
 constexpr std::chrono::milliseconds kLastWords{200};    // in which a client whose request is cut short is told so
+constexpr std::size_t kFileThreads = 2;
 constexpr std::chrono::milliseconds kAcceptPause{100};  // after an error such as too many open files
 
 /// One thread with its connections.
@@ -74,6 +76,7 @@ struct HttpServer::State {
   std::uint16_t port = 0;
   std::vector<std::unique_ptr<Loop>> loops;
   std::optional<tcp::acceptor> acceptor;  // on the first loop
+  BlockingPool files{kFileThreads};       // after the loops: it goes first
   // Any thread
   std::atomic<std::size_t> served{0};
   std::atomic<std::size_t> turned_away{0};
@@ -137,7 +140,7 @@ asio::awaitable<void> HttpServer::State::accept() {
 
 asio::awaitable<void> HttpServer::State::serve(std::size_t loop_index, tcp::socket socket, bool full) {
   Loop& loop = *loops[loop_index];
-  HttpConnection connection(loop.context, std::move(socket), options, handler);
+  HttpConnection connection(loop.context, std::move(socket), options, handler, files);
   loop.connections.insert(&connection);
   if (loop.stopping) connection.close_when_idle();
   if (full) {

@@ -76,11 +76,18 @@ struct StreamBody {
   std::function<void(Taker)> next;
 };
 
+struct Response;
+
+/// An answer that takes a look at files first: `make` is called where blocking holds up nobody, and its Response is what is sent.
+struct BlockingBody {
+  std::function<Response()> make;
+};
+
 struct Response {
   unsigned status = 200;
   std::string content_type;  ///< no header when empty
   std::vector<Header> headers;
-  std::variant<std::string, FileBody, StreamBody> body;
+  std::variant<std::string, FileBody, StreamBody, BlockingBody> body;
   bool page = false;  ///< part of the dashboard: sent with the headers that keep foreign scripts and frames out
 };
 

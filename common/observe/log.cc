@@ -12,25 +12,13 @@
 #include <mutex>
 #include <vector>
 
+#include "common/observe/log_writer.h"
 #include "common/observe/text.h"
 
 namespace weir::log {
 namespace {
 
 constexpr std::array<std::string_view, 6> kNames = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF"};
-
-spdlog::level::level_enum to_spdlog(Level level) {
-  using enum Level;
-  switch (level) {
-    case trace: return spdlog::level::trace;
-    case debug: return spdlog::level::debug;
-    case info: return spdlog::level::info;
-    case warn: return spdlog::level::warn;
-    case error: return spdlog::level::err;
-    case off: return spdlog::level::off;
-  }
-  return spdlog::level::off;
-}
 
 /// Five letters, as Flink's layout pads them.
 class PaddedLevel : public spdlog::custom_flag_formatter {
@@ -60,13 +48,18 @@ std::shared_ptr<spdlog::logger> make_logger(const std::string& name, std::vector
   return logger;
 }
 
+std::shared_ptr<spdlog::logger> stderr_logger() {
+  return make_logger("stderr", {std::make_shared<spdlog::sinks::stderr_sink_mt>()});
+}
+
 /// Any thread. What the macros write to.
 struct State {
   std::atomic<Level> level{Level::info};
 
   std::mutex mutex;
   // Guarded by mutex
-  std::shared_ptr<spdlog::logger> logger = make_logger("start", {std::make_shared<spdlog::sinks::stderr_sink_mt>()});
+  std::shared_ptr<spdlog::logger> console = stderr_logger();  // where neither of the others is: before the start and after the end
+  std::shared_ptr<LogWriter> writer;
   std::shared_ptr<const Sink> sink;
 };
 
@@ -83,32 +76,32 @@ std::string_view place_of(std::string_view file) {
 }
 
 void emit(Level level, std::string_view text) {
-  std::shared_ptr<spdlog::logger> logger;
+  std::shared_ptr<spdlog::logger> console;
+  std::shared_ptr<LogWriter> writer;
   std::shared_ptr<const Sink> sink;
   {
     std::lock_guard lock(state().mutex);
-    logger = state().logger;
+    console = state().console;
+    writer = state().writer;
     sink = state().sink;
   }
   if (sink) {
     (*sink)(level, text);
+  } else if (writer) {
+    writer->write(level, text);
   } else {
-    logger->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
+    console->log(static_cast<spdlog::level::level_enum>(level), spdlog::string_view_t(text.data(), text.size()));
   }
 }
 
-void replace(Level level, std::shared_ptr<spdlog::logger> logger, std::shared_ptr<const Sink> sink) {
+void replace(Level level, std::shared_ptr<LogWriter> writer, std::shared_ptr<const Sink> sink) {
   {
     std::lock_guard lock(state().mutex);
-    std::swap(state().logger, logger);
+    std::swap(state().writer, writer);
     state().sink = std::move(sink);
     state().level.store(level, std::memory_order_relaxed);
   }
-  logger->flush();
-}
-
-std::shared_ptr<spdlog::logger> stderr_logger() {
-  return make_logger("stderr", {std::make_shared<spdlog::sinks::stderr_sink_mt>()});
+  writer.reset();  // outside the lock: it writes what is left
 }
 
 }  // namespace
@@ -136,16 +129,16 @@ Result<void> start(const Options& options) {
       sinks.push_back(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
           *options.file, static_cast<std::size_t>(options.file_bytes_max), static_cast<std::size_t>(options.files_kept)));
     }
-    replace(options.level, make_logger(options.program, std::move(sinks)), nullptr);
+    replace(options.level, std::make_shared<LogWriter>(make_logger(options.program, std::move(sinks))), nullptr);
   } catch (const spdlog::spdlog_ex& failure) {
     return Error::external(ErrorCode::io, fmt::format("cannot write the log of {}: {}", options.program, failure.what()));
   }
   return {};
 }
 
-void start(Level level, Sink sink) { replace(level, stderr_logger(), std::make_shared<const Sink>(std::move(sink))); }
+void start(Level level, Sink sink) { replace(level, nullptr, std::make_shared<const Sink>(std::move(sink))); }
 
-void stop() { replace(Level::info, stderr_logger(), nullptr); }
+void stop() { replace(Level::info, nullptr, nullptr); }
 
 void set_level(Level level) { state().level.store(level, std::memory_order_relaxed); }
 

@@ -88,9 +88,15 @@ Result<Jar> BlobStore::recover(const std::string& id) {
 
 Async<std::string> BlobStore::add(std::string path, std::string client_name) {
   const WallTime now = clock_.wall_now();
-  auto work = [this, path, client_name, now] { return store(path, client_name, now); };
+  BlobKey fresh;
+  auto work = [&] { return store(path, client_name, now, fresh); };
+  ++adding_;
   auto stored = co_await run_blocking(pool_, std::move(work));
-  if (!stored.ok()) co_return std::move(stored).error();
+  --adding_;
+  if (!stored.ok()) {
+    if (!fresh.is_none()) co_await forget_fresh(fresh);
+    co_return std::move(stored).error();
+  }
   Jar jar = std::move(stored).value();
   std::string id = jar.id;
   LOG_INFO("artefact {} is stored: {} bytes, {} jobs", id, jar.bytes, jar.artefact.entries.size());
@@ -98,8 +104,30 @@ Async<std::string> BlobStore::add(std::string path, std::string client_name) {
   co_return id;
 }
 
+/// The content of an upload whose jar could not be recorded, for example because the disk is full: unless another upload of the
+/// same content may count on it, it goes.
+Async<void> BlobStore::forget_fresh(BlobKey fresh) {
+  const bool is_used = std::any_of(jars_.begin(), jars_.end(), [&](const auto& jar) { return jar.second.key == fresh; });
+  if (adding_ > 0 || is_used) co_return;
+  auto work = [this, fresh] {
+    const auto removed = files_.remove(blob_path(fresh));
+    if (!removed.ok()) LOG_WARN("cannot remove an unused artefact: {}", removed.error().message);
+    remove_tree(unpacked_path(fresh));
+  };
+  co_await run_blocking(pool_, std::move(work));
+}
+
+Async<void> BlobStore::discard(std::string path) {
+  auto work = [&] {
+    const auto removed = files_.remove(path);
+    if (!removed.ok()) LOG_WARN("cannot remove an upload: {}", removed.error().message);
+  };
+  co_await run_blocking(pool_, std::move(work));
+}
+
 /// On the pool.
-Result<Jar> BlobStore::store(const std::string& path, const std::string& client_name, WallTime now) {
+/// @param fresh  takes the key when the content was not in the store before
+Result<Jar> BlobStore::store(const std::string& path, const std::string& client_name, WallTime now, BlobKey& fresh) {
   const std::string name = http::safe_file_name(client_name);
   TRY_VOID(check_artefact_name(name));
   TRY(const BlobContent content, blob_key_of_file(files_, path));
@@ -110,16 +138,17 @@ Result<Jar> BlobStore::store(const std::string& path, const std::string& client_
   const std::string unpacking = unpacking_path();
   TRY(auto artefact, inspect_artefact(path, name, unpacking, read_library_));
   if (artefact.is_bundle) TRY_VOID(keep_unpacked(unpacking, content.key));
-  TRY_VOID(copy_blob(path, content));
+  TRY(const bool is_new, copy_blob(path, content));
+  if (is_new) fresh = content.key;
   Jar jar{uuid() + "_" + name, name, content.key, content.bytes, now, std::move(artefact)};
   const std::string line = fmt::format("{} {} {}\n", content.key.to_hex(), content.bytes, now.time_since_epoch().count());
   TRY_VOID(write_durably(files_, jar_path(jar.id), line));
   return jar;
 }
 
-/// On the pool.
-Result<void> BlobStore::copy_blob(const std::string& path, const BlobContent& content) {
-  if (is_file_of(blob_path(content.key), content.bytes)) return {};
+/// On the pool. Whether it had to be copied.
+Result<bool> BlobStore::copy_blob(const std::string& path, const BlobContent& content) {
+  if (is_file_of(blob_path(content.key), content.bytes)) return false;
   TRY(auto source, files_.open(path));
   TRY(auto target, DurableFile::create(files_, blob_path(content.key)));
   std::string buffer(kCopyBytes, '\0');
@@ -133,7 +162,8 @@ Result<void> BlobStore::copy_blob(const std::string& path, const BlobContent& co
     offset += count;
   }
   if (hasher.finish() != content.key) return Error::external(ErrorCode::corrupt, fmt::format("{} changed while it was stored", path));
-  return target.publish();
+  TRY_VOID(target.publish());
+  return true;
 }
 
 /// On the pool. Somebody else may have unpacked the same content meanwhile: it is the same.

@@ -55,6 +55,8 @@ class BlobStore {
   /// @param client_name  as the client wrote it
   /// Errors: invalid_argument, resource_exhausted for what is refused, with one sentence; io.
   Async<std::string> add(std::string path, std::string client_name);
+  /// Deletes an upload that has been added, or refused.
+  Async<void> discard(std::string path);
   /// Errors: not_found.
   Async<Result<void>> remove(std::string jar_id);
   /// Deletes blobs that no jar and none of these jobs' keys name.
@@ -76,8 +78,9 @@ class BlobStore {
   std::string jar_path(const std::string& id) const;
   std::string unpacked_path(const BlobKey& key) const;
   std::string unpacking_path() const;
-  Result<Jar> store(const std::string& path, const std::string& client_name, WallTime now);
-  Result<void> copy_blob(const std::string& path, const BlobContent& content);
+  Result<Jar> store(const std::string& path, const std::string& client_name, WallTime now, BlobKey& fresh);
+  Result<bool> copy_blob(const std::string& path, const BlobContent& content);
+  Async<void> forget_fresh(BlobKey fresh);
   Result<void> keep_unpacked(const std::string& unpacking, const BlobKey& key);
   Result<Jar> recover(const std::string& id);
   Result<BlobPiece> read_piece(const BlobKey& key, std::uint64_t offset, std::size_t bytes);
@@ -91,6 +94,7 @@ class BlobStore {
   // Control thread only
   std::map<std::string, Jar> jars_;
   std::set<BlobKey> verified_;
+  int adding_ = 0;  // uploads on their way into the store
 };
 
 }  // namespace weir::jobmanager

@@ -184,6 +184,7 @@ void RestBackend::add(http::SpooledFile file, std::string client_name, rest::Ans
 
 Async<void> RestBackend::answer_add(std::shared_ptr<http::SpooledFile> file, std::string client_name, rest::Answer<std::string> answer) {
   auto added = co_await blobs_.add(file->path(), std::move(client_name));
+  co_await blobs_.discard(file->keep());
   answer(std::move(added));
 }
 

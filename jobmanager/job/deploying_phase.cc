@@ -23,18 +23,23 @@ class DeployingPhase final : public LivePhase {
   }
 
   void on_deployed(const TaskManagerId& task_manager, const Result<void>& outcome) override {
-    if (!outcome.ok()) {
-      for (TaskIndex task : context_.book().tasks.on(task_manager)) {
-        if (!is_over(context_.book().tasks.attempt(task).status)) {
-          return fail(task, {"deployment failed", outcome.error().message, "", context_.now()});
-        }
-      }
-    }
+    if (!outcome.ok() && refuse(task_manager, outcome.error())) return;
     std::erase(unanswered_, task_manager);
     if (unanswered_.empty()) context_.enter(make_running_phase(context_));
   }
 
  private:
+  /// A TaskManager has none of the tasks that it was sent: one of them fails the job, and nobody would answer for the others.
+  bool refuse(const TaskManagerId& task_manager, const Error& error) {
+    ExecutionGraph& tasks = context_.book().tasks;
+    std::vector<TaskIndex> refused = tasks.on(task_manager);
+    std::erase_if(refused, [&](TaskIndex task) { return is_over(tasks.attempt(task).status); });
+    if (refused.empty()) return false;
+    fail(refused.front(), {"deployment failed", error.message, "", context_.now()});
+    for (TaskIndex task : refused) tasks.enter(task, TaskStatus::canceled, context_.now());
+    return true;
+  }
+
   std::vector<TaskManagerId> unanswered_;
 };
 

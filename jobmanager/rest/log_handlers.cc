@@ -75,12 +75,15 @@ void send_remote_log(Call call, http::Responder responder, LogChoice choice) {
 
 /// A file of this machine.
 void send_local_log(const Call& call, http::Responder responder, const std::string& path) {
-  struct stat about {};
-  if (path.empty() || ::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode)) return responder.answer(no_such_file(call));
-  http::Response response = text_response();
-  http::FileBody body;
-  body.path = path;
-  response.body = std::move(body);
+  if (path.empty()) return responder.answer(no_such_file(call));
+  http::Response response;
+  response.body = http::BlockingBody{[path, missing = no_such_file(call)] {
+    struct stat about {};
+    if (::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode)) return missing;
+    http::Response text = text_response();
+    text.body = http::FileBody{path, 0, std::nullopt};
+    return text;
+  }};
   responder.answer(std::move(response));
 }
 
@@ -131,7 +134,10 @@ void get_job_manager_stdout(Call call, http::Responder responder) {
 
 void get_job_manager_logs(Call call, http::Responder responder) {
   const std::string& directory = call.services.settings.log_directory;
-  responder.answer(json_response(200, logs_view(directory.empty() ? std::vector<LogFile>() : list_files(directory))));
+  if (directory.empty()) return responder.answer(json_response(200, logs_view({})));
+  http::Response response;
+  response.body = http::BlockingBody{[directory] { return json_response(200, logs_view(list_files(directory))); }};
+  responder.answer(std::move(response));
 }
 
 void get_job_manager_log_file(Call call, http::Responder responder) {

@@ -54,31 +54,63 @@ Result<void> write_at(int file, std::string_view bytes, std::uint64_t offset, co
   return {};
 }
 
+// What has come of an artefact so far, and its size; a part that is too long begins anew. Blocks.
+struct Part {
+  UniqueFd file;
+  std::uint64_t bytes = 0;
+};
+Result<Part> open_part(const std::string& path, std::uint64_t bytes_max) {
+  Part part{UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644))};
+  struct stat status {};
+  if (!part.file.valid() || ::fstat(part.file.get(), &status) != 0) return disk_error("write", path);
+  part.bytes = static_cast<std::uint64_t>(status.st_size);
+  if (part.bytes <= bytes_max) return part;
+  part.bytes = 0;
+  if (::ftruncate(part.file.get(), 0) != 0) return disk_error("write", path);
+  return part;
+}
+
+Result<void> name_whole(const std::string& directory, const std::string& part, const std::string& whole) {
+  {
+    const UniqueFd file(::open(part.c_str(), O_RDWR | O_CLOEXEC));
+    if (!file.valid() || ::fchmod(file.get(), 0555) != 0 || ::fsync(file.get()) != 0) return disk_error("sync", part);
+  }
+  if (::rename(part.c_str(), whole.c_str()) != 0) return disk_error("rename", part);
+  return LocalFileSystem().sync_directory(directory);
+}
+
+Result<std::string> unpack_whole(const std::string& whole, const std::string& unpacked) {
+  TRY(const bool bundle, is_bundle(whole));
+  if (!bundle) return whole;
+  std::error_code ignored;
+  fs::remove_all(unpacked, ignored);
+  TRY_VOID(unpack_bundle(whole, unpacked, {}));
+  TRY(const BundleManifest manifest, read_manifest(unpacked));
+  return unpacked + "/" + manifest.library;
+}
+
+void remove_files(const std::string& directory, const std::string& key) {
+  std::error_code ignored;
+  for (const char* kind : {".part", ".so"}) fs::remove(directory + "/" + key + kind, ignored);
+  fs::remove_all(directory + "/" + key + ".d", ignored);
+}
+
 // The verified part file becomes the artefact; a bundle is unpacked beside it. Blocks. Returns the entry library.
+// After an error nothing of it is left, which would only fill a full disk.
 Result<std::string> publish_file(const std::string& directory, const std::string& key) {
   const std::string part = directory + "/" + key + ".part";
   const std::string whole = directory + "/" + key + ".so";
   LocalFileSystem files;
   TRY(const BlobContent content, blob_key_of_file(files, part));
   if (content.key.to_hex() != key) {
-    ::unlink(part.c_str());
+    remove_files(directory, key);
     return Error::external(ErrorCode::corrupt, fmt::format("the artefact that came is not the one that was asked for: SHA-256 {}, "
                                                            "expected {}", content.key.to_hex(), key));
   }
-  {
-    const UniqueFd file(::open(part.c_str(), O_RDWR | O_CLOEXEC));
-    if (!file.valid() || ::fchmod(file.get(), 0555) != 0 || ::fsync(file.get()) != 0) return disk_error("sync", part);
-  }
-  if (::rename(part.c_str(), whole.c_str()) != 0) return disk_error("rename", part);
-  TRY_VOID(files.sync_directory(directory));
-  TRY(const bool bundle, is_bundle(whole));
-  if (!bundle) return whole;
-  const std::string unpacked = directory + "/" + key + ".d";
-  std::error_code ignored;
-  fs::remove_all(unpacked, ignored);
-  TRY_VOID(unpack_bundle(whole, unpacked, {}));
-  TRY(const BundleManifest manifest, read_manifest(unpacked));
-  return unpacked + "/" + manifest.library;
+  Result<void> named = name_whole(directory, part, whole);
+  Result<std::string> library = named.ok() ? unpack_whole(whole, directory + "/" + key + ".d") : Result<std::string>(std::move(named).error());
+  if (!library.ok()) remove_files(directory, key);
+  return library;
 }
 
 bool worth_another_try(ErrorCode code) {
@@ -122,6 +154,7 @@ ArtefactCache::ArtefactCache(asio::any_io_executor executor, BlockingPool& pool,
       servers_(servers),
       directory_(std::move(directory)),
       limits_(limits),
+      removed_(executor),
       gate_(executor, "artefact cache") {}
 
 ArtefactCache::~ArtefactCache() = default;
@@ -162,6 +195,7 @@ Async<Result<void>> ArtefactCache::wait_fetched(Entry& entry, SteadyTime deadlin
 }
 
 Async<void> ArtefactCache::fetch(std::string key, ArtefactWanted wanted) {
+  while (removing_.contains(key)) co_await removed_.wait();
   auto fetched = co_await fetch_verified(wanted);
   Result<std::string> library;
   if (fetched.ok()) {
@@ -181,17 +215,11 @@ Async<std::string> ArtefactCache::publish(std::string key) {
 }
 
 Async<Result<void>> ArtefactCache::fetch_verified(const ArtefactWanted& wanted) {
-  const std::string part = directory_ + "/" + wanted.key + ".part";
-  UniqueFd file(::open(part.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  struct stat status {};
-  if (!file.valid() || ::fstat(file.get(), &status) != 0) co_return disk_error("write", part);
-  auto offset = static_cast<std::uint64_t>(status.st_size);
-  if (offset > wanted.bytes) {
-    offset = 0;
-    if (::ftruncate(file.get(), 0) != 0) co_return disk_error("write", part);
-  }
+  const std::string path = directory_ + "/" + wanted.key + ".part";
+  auto open = [&] { return open_part(path, wanted.bytes); };
+  CO_TRY(const Part part, co_await run_blocking(pool_, std::move(open)));
   CO_TRY(auto source, servers_.open(wanted.blob_address));
-  Result<void> result = co_await download(*source, wanted, file.get(), offset);
+  Result<void> result = co_await download(*source, wanted, part.file.get(), part.bytes);
   co_await source->close();
   co_return result;
 }
@@ -205,7 +233,12 @@ Async<Result<void>> ArtefactCache::download(BlobSource& source, const ArtefactWa
                                 fmt::format("the blob server at {} has an artefact of {} bytes under that key, expected {}",
                                             wanted.blob_address, piece.blob_bytes, wanted.bytes));
     }
-    auto write = [&] { return write_at(file, piece.content, offset, part); };
+    // A part that could not be written is no use for a later fetch, and takes the room that is missing.
+    auto write = [&] {
+      auto written = write_at(file, piece.content, offset, part);
+      if (!written.ok()) remove_files(directory_, wanted.key);
+      return written;
+    };
     CO_TRY_VOID(co_await run_blocking(pool_, std::move(write)));
     offset += piece.content.size();
   }
@@ -225,6 +258,14 @@ Async<BlobPiece> ArtefactCache::read_patiently(BlobSource& source, const Artefac
     co_await clock_.sleep_for(pause);
     pause *= 2;
   }
+}
+
+Async<void> ArtefactCache::remove(std::string key) {
+  auto work = [this, key] { remove_files(directory_, key); };
+  co_await run_blocking(pool_, std::move(work));
+  removing_.erase(key);
+  removed_.set();
+  removed_.reset();
 }
 
 void ArtefactCache::give_back(const std::string& key) {
@@ -249,9 +290,8 @@ void ArtefactCache::evict() {
       if (oldest == entries_.end() || candidate.last_use < oldest->second->last_use) oldest = entry;
     }
     if (oldest == entries_.end()) return;
-    std::error_code ignored;
-    fs::remove(directory_ + "/" + oldest->first + ".so", ignored);
-    fs::remove_all(directory_ + "/" + oldest->first + ".d", ignored);
+    removing_.insert(oldest->first);
+    gate_.start("remove " + oldest->first, remove(oldest->first));
     entries_.erase(oldest);
   }
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "common/async/clock.h"
@@ -80,6 +81,7 @@ class ArtefactCache {
   Async<Result<void>> download(BlobSource& source, const ArtefactWanted& wanted, int file, std::uint64_t offset);
   Async<BlobPiece> read_patiently(BlobSource& source, const ArtefactWanted& wanted, std::uint64_t offset);
   Async<std::string> publish(std::string key);
+  Async<void> remove(std::string key);
   void give_back(const std::string& key);
   void evict();
 
@@ -92,6 +94,8 @@ class ArtefactCache {
   const ArtefactLimits limits_;
   // Control thread only
   std::map<std::string, std::unique_ptr<Entry>> entries_;
+  std::set<std::string> removing_;  // keys whose files are on their way out
+  Event removed_;
   std::uint64_t uses_ = 0;  // counts leases: the order of eviction
   std::size_t fetches_ = 0;
   Gate gate_;

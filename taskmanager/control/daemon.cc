@@ -92,7 +92,7 @@ Daemon::Daemon(ControlThread& control, DaemonOptions options)
       pool_(static_cast<std::size_t>(options_.io_threads)),
       stop_(control.executor()),
       slots_(options_.slots),
-      output_(control.executor(), pool_, output_path(options_.facts), options_.worker_output_bytes_max),
+      output_(control.executor(), log_pool_, output_path(options_.facts), options_.worker_output_bytes_max),
       gate_(control.executor(), "TaskManager") {}
 
 Daemon::~Daemon() = default;
@@ -109,7 +109,7 @@ Result<void> Daemon::start() {
   // All that can fail is done before anything runs in the background. The sockets listen already.
   TRY_VOID(write_ports(rpc.port, data.port));
   make_session();
-  make_jobs();
+  TRY_VOID(make_jobs());
   rpc_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(), methods_, options_.rpc_limits, rpc::ServerEvents{});
   acceptor_ = std::make_unique<DataAcceptor>(control_.executor(), clock_, *workers_, slots_, DataAcceptorLimits());
   rpc_server_->start(std::move(rpc));
@@ -146,16 +146,16 @@ void Daemon::make_session() {
   session_ = std::make_unique<JobManagerSession>(control_.executor(), clock_, std::move(settings), methods_, epoch_, session_events());
 }
 
-void Daemon::make_jobs() {
+Result<void> Daemon::make_jobs() {
   blob_servers_.emplace(control_.executor(), identity(), options_.rpc_limits, epoch_);
   ArtefactLimits limits;
   limits.retries = options_.blob_retries;
   const std::string artefacts = directory_.path() + "/artefacts";
-  std::filesystem::create_directory(artefacts);
+  TRY_VOID(LocalFileSystem().make_directories(artefacts));
   artefacts_.emplace(control_.executor(), pool_, clock_, *blob_servers_, artefacts, limits);
   context_.emplace(JobWorkerContext{
       .executor = control_.executor(),
-      .pool = pool_,
+      .log_pool = log_pool_,
       .clock = clock_,
       .artefacts = *artefacts_,
       .output = output_,
@@ -177,9 +177,10 @@ void Daemon::make_jobs() {
       .counters_interval = options_.heartbeat_interval});
   workers_.emplace(*context_);
   const std::string& stem = options_.facts.log_stem;
-  service_.emplace(slots_, *workers_, pool_,
+  service_.emplace(slots_, *workers_, log_pool_,
                    LogPlace{.directory = options_.facts.log_directory, .log_name = stem + ".log", .output_name = stem + ".out"});
   serve_task_manager(methods_, *service_);
+  return {};
 }
 
 SessionEvents Daemon::session_events() {

@@ -56,7 +56,7 @@ class Daemon {
   Result<void> make_name(const ListenSocket& rpc);
   rpc::Identity identity() const;
   void make_session();
-  void make_jobs();
+  Result<void> make_jobs();
   SessionEvents session_events();
   void describe(proto::RegisterRequest& request) const;
   void measure(proto::HeartbeatRequest& request) const;
@@ -86,6 +86,7 @@ class Daemon {
   rpc::LeaderFence fence_;
   const SeenEpoch epoch_{fence_};
   BlockingPool pool_;
+  BlockingPool log_pool_{2};  // apart: a log directory that hangs does not keep artefacts from being fetched
   WorkingDirectory directory_;
   Event stop_;
   int exit_code_ = kEndedInOrder;

@@ -131,8 +131,8 @@ Async<Result<void>> JobWorker::start(const proto::DeployRequest& request, std::u
   share_ = context_.slot_memory * slot_count;
   ArtefactWanted wanted{.key = request.artefact().blob_key(), .bytes = request.artefact().bytes(), .blob_address = request.blob_address()};
   CO_TRY(artefact_, co_await context_.artefacts.lease(std::move(wanted), deadline));
-  auto clean = [prefix = context_.process.output_prefix] { remove_old_outputs(prefix, kWorkerOutputsKept); };
-  co_await run_blocking(context_.pool, std::move(clean));
+  // Not waited for: a slow log directory is no reason to start a job late.
+  asio::post(context_.log_pool.executor(), [prefix = context_.process.output_prefix] { remove_old_outputs(prefix, kWorkerOutputsKept); });
   if (is_ending_) co_return Error::external(ErrorCode::cancelled, "the job was ended while its artefact was fetched");
   CO_TRY_VOID(start_process());
   auto started = co_await call_start_worker(request, deadline);
@@ -141,7 +141,7 @@ Async<Result<void>> JobWorker::start(const proto::DeployRequest& request, std::u
 }
 
 Result<void> JobWorker::start_process() {
-  TRY(process_, WorkerProcess::start(context_.executor, context_.pool, context_.clock, context_.process, process_name(), context_.output));
+  TRY(process_, WorkerProcess::start(context_.executor, context_.log_pool, context_.clock, context_.process, process_name(), context_.output));
   rpc::Identity peer{.role = rpc::Role::worker, .cluster = {}, .incarnation = {}, .name = "worker of job " + job_.to_hex()};
   connection_ = std::make_unique<rpc::Connection>(context_.executor, process_->take_call_socket(), peer, methods_, context_.rpc_limits);
   channel_ = std::make_unique<rpc::FdChannel>(context_.executor, process_->take_descriptor_socket());

@@ -48,7 +48,7 @@ class TaskStatusListener {
 /// What every job's worker needs of its TaskManager. Set once; the references outlive the workers.
 struct JobWorkerContext {
   asio::any_io_executor executor;
-  BlockingPool& pool;
+  BlockingPool& log_pool;  ///< for files in the log directory
   Clock& clock;
   ArtefactCache& artefacts;
   OutputFile& output;  ///< of all workers together

@@ -40,6 +40,7 @@ Async<void> OutputFile::write(std::string_view bytes) {
   writing_ = false;
   idle_.set();
   if (!result.ok() && !failing_) LOG_WARN("{}: output of user code is lost from here on", result.error().message);
+  if (result.ok() && failing_) LOG_INFO("{}: output of user code is kept again", path_);
   failing_ = !result.ok();
 }
 

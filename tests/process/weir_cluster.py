@@ -200,9 +200,9 @@ class Cluster:
     def rest(self):
         return f"127.0.0.1:{self.job_manager.ports['rest']}"
 
-    def request(self, method, path, body=None, headers=None):
+    def request(self, method, path, body=None, headers=None, deadline=DEADLINE):
         """-> (status, headers, body as parsed JSON, or as bytes when it is not JSON)"""
-        connection = http.client.HTTPConnection("127.0.0.1", self.job_manager.ports["rest"], timeout=DEADLINE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.job_manager.ports["rest"], timeout=deadline)
         try:
             data = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
             connection.request(method, path, body=data, headers={"Content-Type": "application/json", **(headers or {})} if data is not None else (headers or {}))
@@ -225,12 +225,12 @@ class Cluster:
         with open(path, "rb") as file:
             return self.upload_bytes(file.read(), name or os.path.basename(path))
 
-    def upload_bytes(self, content, name):
+    def upload_bytes(self, content, name, deadline=DEADLINE):
         mark = uuid.uuid4().hex
         head = (f'--{mark}\r\nContent-Disposition: form-data; name="jarfile"; filename="{name}"\r\n'
                 "Content-Type: application/x-java-archive\r\n\r\n").encode()
         body = head + content + f"\r\n--{mark}--\r\n".encode()
-        status, _, answer = self.request("POST", "/jars/upload", body, {"Content-Type": f"multipart/form-data; boundary={mark}"})
+        status, _, answer = self.request("POST", "/jars/upload", body, {"Content-Type": f"multipart/form-data; boundary={mark}"}, deadline)
         return status, answer
 
     def upload_ok(self, path):

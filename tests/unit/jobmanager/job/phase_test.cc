@@ -186,6 +186,17 @@ TEST_CASE("phases: a refused deployment fails the job with the TaskManager's sen
   CHECK(job.phase->status() == JobStatus::failed);
 }
 
+TEST_CASE("phases: of a refused deployment no task is waited for") {
+  Recorder job(3);
+  job.start();
+  job.deployed("b", Error::external(ErrorCode::io, "no space left"));
+  CHECK(job.status(kSecond) == TaskStatus::failed);
+  CHECK(job.status({2, 0}) == TaskStatus::canceled);
+  job.deployed("a");
+  job.report(kFirst, TaskStatus::canceled);
+  CHECK(job.phase->status() == JobStatus::failed);
+}
+
 TEST_CASE("phases: cancelling ends in CANCELED, however the tasks end") {
   Recorder job(3);
   job.start();

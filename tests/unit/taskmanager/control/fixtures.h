@@ -98,7 +98,7 @@ struct Machine {
         output(control.executor(), pool, directory.string() + "/tm.out", 1 << 20),
         listener(control.executor()),
         context{.executor = control.executor(),
-                .pool = pool,
+                .log_pool = pool,
                 .clock = clock,
                 .artefacts = cache,
                 .output = output,
