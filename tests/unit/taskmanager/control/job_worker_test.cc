@@ -7,6 +7,7 @@
 
 #include "common/base/sockets.h"
 #include "taskmanager/exchange/data_hello.h"
+#include "tests/support/sanitizer.h"
 #include "tests/unit/taskmanager/control/fixtures.h"
 
 using namespace weir;
@@ -196,7 +197,9 @@ TEST_CASE("job_worker: a task that does not stop costs the worker, is CANCELED, 
   });
 }
 
-TEST_CASE("job_worker: a worker above its share of the memory is ended with a sentence") {
+constexpr const char* kTooLarge = "with the sanitizer's shadow a worker is above this share from its start";
+TEST_CASE("job_worker: a worker above its share of the memory is ended with a sentence" * weir::test::not_under(weir::Sanitizer::address, kTooLarge) *
+          weir::test::not_under(weir::Sanitizer::thread, kTooLarge)) {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Machine machine(control);
     machine.context.slot_memory = ByteCount::mib(128);
