@@ -30,7 +30,8 @@ std::string random_digits() {
 }  // namespace
 
 Result<DurableFile> DurableFile::create(FileSystem& files, std::string path) {
-  std::string temporary = path + std::string(kMark) + random_digits();
+  const std::size_t name = path.rfind('/') + 1;  // 0 without a slash
+  std::string temporary = path.substr(0, name) + "." + path.substr(name) + std::string(kMark) + random_digits();
   TRY(std::unique_ptr<WritableFile> file, files.create(temporary));
   return DurableFile(files, std::move(path), std::move(temporary), std::move(file));
 }

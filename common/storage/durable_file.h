@@ -11,7 +11,7 @@
 
 namespace weir {
 
-/// Writes `NAME.inprogress.<random>` beside the name, and publishes it: sync, checked close, rename, sync of the directory.
+/// Writes `.NAME.inprogress.<random>` beside the name, hidden from who lists the directory, and publishes it: sync, checked close, rename, sync of the directory.
 /// One thread at a time. Given up when it ends without `publish`: the file in progress is removed. A process that is killed
 /// leaves one behind; `remove_unfinished` clears them.
 class DurableFile {

@@ -18,6 +18,8 @@ class ByteWindow {
 
   std::string_view view() const { return {bytes_.get() + begin_, size_}; }
   std::size_t size() const { return size_; }
+  /// Bytes that may be read behind `end`, a place in the window: the rest of it and the padding.
+  std::size_t readable_behind(const char* end) const { return static_cast<std::size_t>(bytes_.get() + begin_ + size_ + kPaddingBytes - end); }
   void drop_front(std::size_t count) {
     begin_ += count;
     size_ -= count;

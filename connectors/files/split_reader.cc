@@ -205,6 +205,7 @@ void SplitReader::set_aside_rest(std::string reason, std::vector<RawRecord>& rec
 RawRecord SplitReader::raw_record(std::string_view bytes) const {
   RawRecord record;
   record.bytes = bytes.substr(0, options_.record_bytes_max);
+  record.readable_behind = window_.readable_behind(record.bytes.data() + record.bytes.size());
   return record;
 }
 

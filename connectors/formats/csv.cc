@@ -2,6 +2,7 @@
 #include <cstring>
 #include <vector>
 
+#include "connectors/formats/byte_scan.h"
 #include "connectors/formats/scalar_text.h"
 #include "weir/connectors/format.h"
 
@@ -23,18 +24,18 @@ class CellReader {
   const char* read(std::string_view record, std::vector<Cell>& cells) {
     cells.clear();
     unquoted_.clear();
-    // Views into the buffer must stay: it never grows beyond the record.
-    unquoted_.reserve(record.size());
+    ByteScan marks(record, options_.delimiter, options_.quote);
     std::size_t at = 0;
     for (;;) {
       Cell cell;
-      if (at < record.size() && record[at] == options_.quote) {
-        if (const char* wrong = quoted(record, at, cell)) return wrong;
-      } else {
-        const std::size_t end = std::min(record.find(options_.delimiter, at), record.size());
+      const std::size_t end = marks.next(at);
+      if (end == record.size() || record[end] == options_.delimiter) {
         cell.text = record.substr(at, end - at);
-        if (cell.text.find(options_.quote) != std::string_view::npos) return "a quote stands inside a field that does not begin with one";
         at = end;
+      } else if (end != at) {
+        return "a quote stands inside a field that does not begin with one";
+      } else if (const char* wrong = quoted(record, at, cell)) {
+        return wrong;
       }
       cells.push_back(cell);
       if (at == record.size()) return nullptr;
@@ -45,6 +46,8 @@ class CellReader {
  private:
   const char* quoted(std::string_view record, std::size_t& at, Cell& cell) {
     cell.quoted = true;
+    // Views into the buffer must stay: it never grows beyond the record.
+    if (unquoted_.empty()) unquoted_.reserve(record.size());
     const std::size_t begin = ++at;
     const std::size_t buffered = unquoted_.size();
     bool doubled = false;
@@ -205,9 +208,13 @@ class QuotedBoundary final : public RecordBoundary {
   bool splittable() const override { return false; }
   std::size_t find_start(std::string_view window, std::size_t record, std::size_t, bool) override {
     bool inside = false;
-    for (std::size_t at = record; at < window.size(); ++at) {
-      if (window[at] == quote_) inside = !inside;
-      if (window[at] == '\n' && !inside) return at + 1 < window.size() ? at + 1 : npos;
+    ByteScan marks(window, quote_, '\n');
+    for (std::size_t at = marks.next(record); at < window.size(); at = marks.next(at + 1)) {
+      if (window[at] == quote_) {
+        inside = !inside;
+      } else if (!inside) {
+        return at + 1 < window.size() ? at + 1 : npos;
+      }
     }
     return npos;
   }

@@ -88,7 +88,14 @@ StepOutcome Task::step_checked() {
     finish();
     return StepOutcome::over;
   }
-  has_worked |= chain_->run_timers([this] { return is_output_blocked(); });
+  if (chain_->run_timers([this] { return is_output_blocked(); })) {
+    has_worked = true;
+    // A timer may have given a sink rows, or been a sink's own.
+    if (auto asked = chain_->ask_ready(); !asked.ok()) {
+      fail(asked.error());
+      return StepOutcome::over;
+    }
+  }
   if (is_output_blocked()) return StepOutcome::worked;
   if (chain_->is_blocked()) {
     auto asked = chain_->ask_blocked();

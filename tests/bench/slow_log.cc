@@ -1,6 +1,5 @@
-// Records of a slow-query log: cut out of a file's bytes, parsed, reduced to fingerprints; and JSON records read and written.
+// Records of a slow-query log: cut out of a file's bytes, parsed, reduced to fingerprints.
 //   slow_log [LOG] [--json]
-#include <fmt/format.h>
 
 #include <cstdio>
 #include <cstring>
@@ -12,9 +11,6 @@
 #include "examples/slow_query_log/record_splitter.h"
 #include "examples/slow_query_log/slow_log_parser.h"
 #include "tests/bench/measure.h"
-#include "weir/connectors/format.h"
-#include "weir/text.h"
-#include "weir/type_of.h"
 
 namespace {
 
@@ -24,16 +20,6 @@ using weir::bench::Measure;
 constexpr double kSecondsPerMeasure = 1.0;
 /// docs/performance.md: the slow-log job's aim per core.
 constexpr double kFingerprintAim = 3e6;
-
-struct Bid {
-  std::int64_t auction = 0;
-  std::int64_t bidder = 0;
-  std::int64_t price = 0;
-  std::int64_t ts = 0;
-  weir::Text channel;
-  weir::Text url;
-  weir::Text extra;
-};
 
 std::uint64_t checksum = 0;  // keeps the compiler from dropping what is measured
 
@@ -102,39 +88,6 @@ void bench_slow_log(const std::string& log, const weir::bench::Printer& printer)
   printer.print(both);
 }
 
-void bench_json(const weir::bench::Printer& printer) {
-  std::vector<std::string> texts;
-  for (int i = 0; i < 1000; ++i) {
-    texts.push_back(fmt::format(R"({{"auction":{},"bidder":{},"price":{},"ts":{},"channel":"ch{:04}","url":"https://www.example.com/item.htm?q={:04}","extra":"{}"}})", 1000 + i * 7,
-                                2000 + i, 123456 + i, 1700000000000 + i, i, i, std::string(30, 'x')));
-  }
-  const auto& type = weir::type_of<Bid>();
-  const auto decoder = weir::connectors::json_format()->make_decoder(type);
-  const auto encoder = weir::connectors::json_format()->make_encoder(type);
-  Bid bid;
-  std::string reason, out;
-  const double bytes_limit = rate([&] {
-    for (const std::string& text : texts) {
-      out.assign(text);
-      checksum += out.size();
-    }
-    return texts.size();
-  });
-  printer.print(measure("JSON, bids read", rate([&] {
-                          for (const std::string& text : texts) checksum += decoder->decode(text, &bid, reason) ? static_cast<std::uint64_t>(bid.auction) : 0;
-                          return texts.size();
-                        }), bytes_limit));
-  printer.print(measure("JSON, bids written", rate([&] {
-                          for (std::size_t i = 0; i < texts.size(); ++i) {
-                            out.clear();
-                            bid.price = static_cast<std::int64_t>(i);
-                            encoder->encode(&bid, out);
-                            checksum += out.size();
-                          }
-                          return texts.size();
-                        }), bytes_limit));
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -147,6 +100,5 @@ int main(int argc, char** argv) {
     return 2;
   }
   bench_slow_log({std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()}, printer);
-  bench_json(printer);
   return checksum == 0;
 }

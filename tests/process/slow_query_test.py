@@ -1,5 +1,6 @@
 """The main job on a real cluster: every input form, every output, against the plain single-threaded fold."""
 import glob
+import gzip
 import json
 import os
 import subprocess
@@ -37,6 +38,25 @@ class SlowQueryTest(unittest.TestCase):
             for sample in sorted(glob.glob(os.path.join(DATA, "*.log")) + glob.glob(os.path.join(DATA, "*.txt")) + glob.glob(os.path.join(DATA, "*.jsonl"))):
                 with self.subTest(sample=os.path.basename(sample)):
                     compare(sample, self.run_job(cluster, os.path.basename(sample), sample))
+
+    def test_compressed_logs_are_read_as_the_plain_one(self):
+        with Cluster(task_managers=1, slots=2) as cluster, open(SAMPLE, "rb") as file:
+            sample = file.read()
+            cut = sample.index(b"# Time: ", len(sample) // 2)
+            source = os.path.join(cluster.directory, "sample.log.gz")
+            with open(source, "wb") as packed:  # two members, as `cat a.gz b.gz` makes them
+                packed.write(gzip.compress(sample[:cut]) + gzip.compress(sample[cut:]))
+            compare(SAMPLE, self.run_job(cluster, "out", source))
+
+    def test_a_compressed_log_that_is_cut_off_is_a_broken_record(self):
+        with Cluster(task_managers=1, slots=2) as cluster, open(SAMPLE, "rb") as file:
+            source = os.path.join(cluster.directory, "sample.log.gz")
+            with open(source, "wb") as packed:
+                packed.write(gzip.compress(file.read())[:-20_000])
+            bad = os.path.join(cluster.directory, "bad")
+            self.run_job(cluster, "out", source, "--bad-records", f"file:{bad}")
+            content = b"".join(open(part, "rb").read() for part in glob.glob(os.path.join(bad, "**", "part-*"), recursive=True))
+            self.assertEqual(content.count(b"ends in the middle of its compressed data"), 1)
 
     def test_broken_records_are_set_aside_and_stop_nothing(self):
         with Cluster(task_managers=1, slots=2) as cluster:

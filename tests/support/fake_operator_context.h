@@ -45,7 +45,7 @@ class FakeOperatorContext final : public OperatorContext {
   Counter* counter(std::string_view name) override { return &counters[std::string(name)]; }
   Gauge* gauge(std::string_view name) override { return &gauges[std::string(name)]; }
   void log(LogLevel, std::string_view text) override { lines.emplace_back(text); }
-  void wake_at(std::int64_t) override {}
+  void wake_at(std::int64_t at_ms) override { wakes.push_back(at_ms); }
   std::string_view setting(std::string_view) const override { return {}; }
   std::uint32_t record_bytes_max() const override { return bytes_max; }
 
@@ -55,6 +55,7 @@ class FakeOperatorContext final : public OperatorContext {
   std::map<std::string, FakeCounter> counters;
   std::map<std::string, FakeGauge> gauges;
   std::vector<std::string> lines;
+  std::vector<std::int64_t> wakes;
 
  private:
   std::uint32_t subtask_ = 0;

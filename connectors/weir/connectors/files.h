@@ -86,17 +86,28 @@ class FileSource final : public Source<T> {
   FileSourceOptions options_;
 };
 
+/// When a part is full: as soon as one of these says so. The next record begins a new one. Defaults are Flink's (DefaultRollingPolicy).
+struct RollingPolicy {
+  /// When it has grown to this many bytes; `sink.rolling-policy.file-size`.
+  std::uint64_t file_bytes = 128u << 20;
+  /// When its first record is this old; `sink.rolling-policy.rollover-interval`. 0: never.
+  std::chrono::milliseconds rollover_interval{60'000};
+  /// When nothing has come for so long; `sink.rolling-policy.inactivity-interval`. 0: never.
+  std::chrono::milliseconds inactivity_interval{60'000};
+};
+/// Errors: a size of nothing, a negative interval.
+Result<void> check_rolling_policy(const RollingPolicy& policy);
+
 struct FileSinkOptions {
   /// Absolute; made when it is not there.
   std::string directory;
   FormatPtr format;
-  /// A part that has grown to this size is published and a new one begun.
-  std::uint64_t part_bytes_max = 128u << 20;
+  RollingPolicy rolling;
   /// After the number, such as ".json".
   std::string suffix;
 };
 
-/// The writer of one subtask: `part-<subtask>-<n>`, written as `part-<subtask>-<n>.inprogress.<random>` and renamed when it is whole and on disk.
+/// The writer of one subtask: `part-<subtask>-<n>`, written as `.part-<subtask>-<n>.inprogress.<random>` and renamed when it is whole and on disk.
 std::unique_ptr<ByteSink> make_part_files(FileSinkOptions options);
 
 /// One record a line (or as the format says) into part files of a directory.
@@ -112,7 +123,10 @@ class FileSink final : public Sink<T> {
               "file sink to '" + options_.directory + "'");
     }
   }
-  FileSink& part_bytes_max(std::uint64_t bytes) { return options_.part_bytes_max = bytes, *this; }
+  FileSink& rolling_policy(RollingPolicy policy) {
+    require(check_rolling_policy(policy), "file sink to " + options_.directory);
+    return options_.rolling = policy, *this;
+  }
   FileSink& suffix(std::string suffix) { return options_.suffix = std::move(suffix), *this; }
 
   std::string name() const override { return "Files: " + options_.directory; }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,13 @@
 
 namespace weir::connectors {
 
+/// Where a record lies.
+struct RecordBytes {
+  std::string_view bytes;
+  /// That many bytes behind it may be read, whatever they are. The end of them is the same for records of one buffer.
+  std::size_t readable_behind = 0;
+};
+
 /// Makes records out of bytes. Lives on: one thread.
 class RecordDecoder {
  public:
@@ -18,6 +26,9 @@ class RecordDecoder {
   /// The first record of the stream that follows, where the format says that it names the columns.
   /// Errors: a column that the record type needs is not there.
   virtual Result<void> begin(std::string_view header) = 0;
+  /// The records that decode() will be asked for next, in this order, some left out: a decoder may look at all of them at once.
+  /// They stay where they are until the next call.
+  virtual void begin_batch(std::span<const RecordBytes> /*records*/) {}
   /// @param bytes   one record, without what separates it from the next
   /// @param record  an object of the type that the decoder was made for; every field is set. Texts in it are views into `bytes` or into
   ///                the decoder, valid until both change.

@@ -26,8 +26,9 @@ class RateLimit {
   explicit RateLimit(double records_per_second) : per_second_(records_per_second) {}
 
   /// Once, when the reader is opened.
-  void start(std::int64_t now_ms, std::uint32_t parallelism) {
-    per_ms_ = per_second_ / 1000.0 / static_cast<double>(parallelism);
+  /// @param sharers  subtasks that share the rate, usually all
+  void start(std::int64_t now_ms, std::uint32_t sharers) {
+    per_ms_ = per_second_ / 1000.0 / static_cast<double>(sharers);
     saved_max_ = std::max(1.0, per_ms_ * 1000.0);
     saved_ = std::min(saved_max_, std::max(1.0, per_ms_));
     counted_ms_ = now_ms;

@@ -23,6 +23,8 @@ struct RawRecord {
   static constexpr std::int64_t kNoTime = INT64_MIN;
 
   std::string_view bytes;
+  /// As RecordBytes has it.
+  std::size_t readable_behind = 0;
   std::int64_t timestamp_ms = kNoTime;
   /// Names the columns of the records that follow.
   bool header = false;
@@ -39,6 +41,8 @@ class RawReader {
   /// @param records   empty
   /// @param rows_max  no more than this, at least 1: a block, or what the source's rate allows
   virtual Result<Progress> poll(std::vector<RawRecord>& records, std::size_t rows_max) = 0;
+  /// Among how many of the subtasks the source's rate is shared.
+  virtual std::uint32_t sharers(std::uint32_t parallelism) const { return parallelism; }
   /// Where records[index] of the last poll came from: "orders-3@1288", "/logs/a.log:812..1410".
   virtual std::string place(std::size_t index) const = 0;
   virtual Result<void> snapshot(ByteWriter& out) = 0;
@@ -65,7 +69,7 @@ class DecodingReader final : public SourceReader {
     if (on_bad_record_ == OnBadRecord::dead_letter) bad_.emplace(context, 1);
     bad_count_ = context.counter("numBadRecords");
     context_ = &context;
-    rate_.start(context.now_ms(), context.parallelism());
+    rate_.start(context.now_ms(), raw_->sharers(context.parallelism()));
     return raw_->open(context);
   }
 
@@ -76,6 +80,7 @@ class DecodingReader final : public SourceReader {
     Result<Progress> progress = raw_->poll(records_, room);
     rate_.take(records_.size());
     if (!progress.ok() || records_.empty()) return progress;
+    announce();
     good_->bind(output);
     if (bad_) bad_->bind(output);
     for (std::size_t i = 0; i < records_.size(); ++i) {
@@ -96,6 +101,14 @@ class DecodingReader final : public SourceReader {
   }
 
  private:
+  void announce() {
+    announced_.clear();
+    for (const RawRecord& record : records_) {
+      if (!record.header && record.broken == nullptr) announced_.push_back({record.bytes, record.readable_behind});
+    }
+    decoder_->begin_batch(announced_);
+  }
+
   Result<void> take(std::size_t index) {
     const RawRecord& record = records_[index];
     if (record.header) return decoder_->begin(record.bytes);
@@ -142,6 +155,7 @@ class DecodingReader final : public SourceReader {
   std::optional<Collector<BadRecord>> bad_;
   Counter* bad_count_ = nullptr;
   std::vector<RawRecord> records_;
+  std::vector<RecordBytes> announced_;
   T value_{};
   BadRecord letter_;
   std::string reason_;

@@ -1,6 +1,7 @@
 // What lies between a sink, which gets rows, and a transport, which takes bytes.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ class ByteSink {
   virtual void write(std::string_view record) = 0;
   /// After a batch, and after finish().
   virtual Result<Progress> ready() = 0;
+  /// A time that it asked for with OperatorContext::wake_at has come.
+  virtual void on_timer(std::int64_t /*at_ms*/) {}
   /// No more records: make all that was taken safe. Done when ready() answers more or idle.
   virtual void finish() = 0;
   /// Everything taken so far is safe when this has returned.
@@ -43,6 +46,7 @@ class RowWriter final : public Operator {
       sink_->write(bytes_);
     });
   }
+  void on_timer(std::int64_t at_ms, Output&) override { sink_->on_timer(at_ms); }
   void end_of_input(std::uint32_t, Output&) override { sink_->finish(); }
   Result<Progress> ready(Output&) override { return sink_->ready(); }
   Result<void> snapshot(ByteWriter&) override { return sink_->flush(); }

@@ -67,7 +67,7 @@ TEST_CASE("durable_file: nothing is visible under the name before it is publishe
   CHECK_FALSE(std::filesystem::exists(path));
   auto names = files.list(directory.string());
   REQUIRE(names->size() == 1);
-  CHECK(names->front().starts_with("part-0.inprogress."));
+  CHECK(names->front().starts_with(".part-0.inprogress."));
   CHECK(weir::is_unfinished(names->front()));
   REQUIRE(file->publish().ok());
   CHECK(weir::test::read_text(path) == "one two");

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -17,6 +18,7 @@
 
 using namespace weir;
 using namespace weir::connectors;
+using namespace std::chrono_literals;
 using weir::test::FakeOperatorContext;
 using weir::test::RowOutput;
 using weir::test::TemporaryDirectory;
@@ -250,7 +252,7 @@ TEST_CASE("file sink: a part that is full is published and the next one begins w
   const std::string out = directory / "out";
   std::vector<Pair> records;
   for (int i = 0; i < 1000; ++i) records.push_back({i, std::string(1000, 'x')});
-  CHECK(write_all(FileSink<Pair>(out, csv_format({.header = true})).part_bytes_max(300'000), records) == "");
+  CHECK(write_all(FileSink<Pair>(out, csv_format({.header = true})).rolling_policy({.file_bytes = 300'000}), records) == "");
   CHECK(names(out).size() == 4);
   std::vector<Pair> back = read_all(FileSource<Pair>(out, csv_format({.header = true}))).records;
   std::sort(back.begin(), back.end(), [](const Pair& one, const Pair& other) { return one.a < other.a; });
@@ -262,6 +264,127 @@ TEST_CASE("file sink: a directory that cannot be made is named") {
   const std::string file = directory.write("file", "x");
   CHECK(write_all(FileSink<Pair>(file + "/out", json_format()), {{1, "x"}}).find(file) != std::string::npos);
   CHECK_THROWS_WITH(FileSink<Pair>("out", json_format()), doctest::Contains("the path is relative"));
+}
+
+namespace {
+
+/// A file sink's writer under way, whose clock the test moves and whose timers it fires.
+struct Writing {
+  explicit Writing(const FileSink<Pair>& sink) : writer(sink.make_writer()) { REQUIRE(writer->open(context).ok()); }
+  ~Writing() { writer->close(); }
+  std::string write(const Pair& record) {
+    weir::test::feed(*writer, context, std::vector<Pair>{record}, nowhere);
+    return ready();
+  }
+  std::string ready() {
+    const Result<Progress> progress = writer->ready(nowhere);
+    return progress.ok() ? "" : progress.error().message;
+  }
+  std::string pass_to(std::int64_t now_ms) {
+    for (context.clock_ms = now_ms;;) {
+      const auto due = std::find_if(context.wakes.begin(), context.wakes.end(), [&](std::int64_t at_ms) { return at_ms <= now_ms; });
+      if (due == context.wakes.end()) return ready();
+      const std::int64_t at_ms = *due;
+      context.wakes.erase(due);
+      writer->on_timer(at_ms, nowhere);
+    }
+  }
+
+  FakeOperatorContext context{0, 1};
+  RowOutput<Pair> nowhere{[](const Pair&) {}};
+  std::unique_ptr<Operator> writer;
+};
+
+/// Names that others see.
+std::set<std::string> visible(const std::string& directory) {
+  std::set<std::string> visible;
+  for (const std::string& name : names(directory)) {
+    if (!name.starts_with('.')) visible.insert(name);
+  }
+  return visible;
+}
+
+}  // namespace
+
+TEST_CASE("file sink: a part in progress is hidden, also from a source, until it is whole") {
+  TemporaryDirectory directory;
+  Writing writing(FileSink<Pair>(directory.string(), json_format()));
+  CHECK(names(directory.string()).empty());
+  CHECK(writing.write({1, "x"}) == "");
+  CHECK(names(directory.string()).size() == 1);
+  CHECK(names(directory.string()).begin()->starts_with(".part-0-0.inprogress."));
+  CHECK(read_all(FileSource<Pair>(directory.string(), json_format())).error == "the directory " + directory.string() + " holds no files");
+  writing.writer->end_of_input(0, writing.nowhere);
+  CHECK(names(directory.string()) == std::set<std::string>{"part-0-0"});
+}
+
+TEST_CASE("file sink: a part is published when its first record is as old as the policy says, however busy it is") {
+  TemporaryDirectory directory;
+  Writing writing(FileSink<Pair>(directory.string(), json_format()).rolling_policy({.rollover_interval = 10s, .inactivity_interval = 0s}));
+  writing.pass_to(5'000);
+  for (int i = 0; i < 25; ++i) {
+    CHECK(writing.write({i, "x"}) == "");
+    CHECK(writing.pass_to(5'000 + 1'000 * (i + 1)) == "");
+    CHECK(visible(directory.string()).size() == static_cast<std::size_t>((i + 1) / 10));
+    CHECK(writing.context.wakes.size() <= 1);
+  }
+  CHECK(writing.pass_to(1'000'000) == "");
+  CHECK(visible(directory.string()).size() == 3);
+  CHECK(read_all(FileSource<Pair>(directory.string(), json_format())).records.size() == 25);
+}
+
+TEST_CASE("file sink: a part to which nothing is added is published, one to which something is added is not") {
+  TemporaryDirectory directory;
+  Writing writing(FileSink<Pair>(directory.string(), json_format()).rolling_policy({.rollover_interval = 0s, .inactivity_interval = 10s}));
+  for (int i = 0; i < 5; ++i) {
+    CHECK(writing.write({i, "x"}) == "");
+    CHECK(writing.pass_to(9'000 * (i + 1)) == "");
+    CHECK(visible(directory.string()).empty());
+  }
+  CHECK(writing.pass_to(36'000 + 10'001) == "");
+  CHECK(visible(directory.string()) == std::set<std::string>{"part-0-0"});
+  CHECK(writing.context.wakes.empty());
+  CHECK(writing.pass_to(1'000'000) == "");
+  CHECK(names(directory.string()).size() == 1);
+}
+
+TEST_CASE("file sink: without intervals time publishes nothing; Flink's are the default") {
+  TemporaryDirectory directory;
+  Writing never(FileSink<Pair>(directory / "never", json_format()).rolling_policy({.rollover_interval = 0s, .inactivity_interval = 0s}));
+  CHECK(never.write({1, "x"}) == "");
+  CHECK(never.pass_to(1'000'000'000) == "");
+  CHECK(visible(directory / "never").empty());
+  Writing usual(FileSink<Pair>(directory / "usual", json_format()));
+  CHECK(usual.write({1, "x"}) == "");
+  CHECK(usual.pass_to(59'999) == "");
+  CHECK(visible(directory / "usual").empty());
+  CHECK(usual.pass_to(60'000) == "");
+  CHECK(visible(directory / "usual").size() == 1);
+}
+
+TEST_CASE("file sink: a part that cannot be begun, or published, fails the task, at a timer as well") {
+  TemporaryDirectory directory;
+  Writing begun(FileSink<Pair>(directory / "begun", json_format()));
+  std::filesystem::remove(directory / "begun");
+  CHECK(begun.write({1, "x"}).find("cannot create " + (directory / "begun/.part-0-0.inprogress.")) == 0);
+  CHECK(begun.write({2, "x"}) != "");
+  Writing published(FileSink<Pair>(directory / "published", json_format()));
+  CHECK(published.write({1, "x"}) == "");
+  std::filesystem::remove_all(directory / "published");
+  CHECK(published.pass_to(60'000).find("cannot rename") == 0);
+  // A directory stands where the part should go.
+  Writing taken(FileSink<Pair>(directory / "taken", json_format()));
+  std::filesystem::create_directories(directory / "taken/part-0-0/inner");
+  CHECK(taken.write({1, "x"}) == "");
+  CHECK(taken.pass_to(60'000).find("cannot rename") == 0);
+  taken.writer->close();
+  CHECK(names(directory / "taken") == std::set<std::string>{"part-0-0"});
+}
+
+TEST_CASE("file sink: a policy that makes no sense is refused while the job is built") {
+  CHECK_THROWS_WITH(FileSink<Pair>("/a", json_format()).rolling_policy({.file_bytes = 0}), doctest::Contains("file sink to /a: the rolling policy's file_bytes must be a byte or more"));
+  CHECK_THROWS_WITH(FileSink<Pair>("/a", json_format()).rolling_policy({.rollover_interval = -1ms}), doctest::Contains("the rolling policy's intervals must be"));
+  CHECK_THROWS_WITH(FileSink<Pair>("/a", json_format()).rolling_policy({.inactivity_interval = -1ms}), doctest::Contains("the rolling policy's intervals must be"));
 }
 
 TEST_CASE("generator: any parallelism makes the same records") {
