@@ -273,13 +273,14 @@ Result<std::vector<std::int32_t>> KafkaClient::await_partitions(const std::strin
   }
 }
 
-bool KafkaClient::is_gone(const std::string& topic, const std::atomic<bool>& stop) const {
+TopicPresence KafkaClient::presence(const std::string& topic, const std::atomic<bool>& stop) const {
   for (const auto end = steady_clock::now() + kTopicGrace; !stop.load(std::memory_order_relaxed); std::this_thread::sleep_for(kPause)) {
     const TopicAnswer answer = ask_topic(topic);
-    if (!answer.answered || !is_absent_topic(answer.error)) return false;
-    if (steady_clock::now() >= end) return true;
+    if (!answer.answered) return TopicPresence::unknown;
+    if (!is_absent_topic(answer.error)) return answer.error == RD_KAFKA_RESP_ERR_NO_ERROR ? TopicPresence::there : TopicPresence::unknown;
+    if (steady_clock::now() >= end) return TopicPresence::gone;
   }
-  return false;
+  return TopicPresence::unknown;
 }
 
 void BackgroundWork::run(std::function<Result<void>(const std::atomic<bool>& stop)> work, KafkaClient& wake) {

@@ -23,6 +23,8 @@ namespace weir::connectors {
 
 enum class KafkaRole : std::uint8_t { consumer, producer };
 
+enum class TopicPresence : std::uint8_t { there, gone, unknown };
+
 /// What a broker says about a topic.
 struct TopicAnswer {
   int error = 0;                         ///< 0, or librdkafka's code: of the request, or of the topic
@@ -57,8 +59,8 @@ class KafkaClient {
 
   /// One question to the brokers, for half a second at most. Any thread.
   TopicAnswer ask_topic(const std::string& topic) const;
-  /// Whether the brokers say, and say again two seconds later, that there is no such topic. Blocks that long at most. Any thread.
-  bool is_gone(const std::string& topic, const std::atomic<bool>& stop) const;
+  /// Whether the brokers have a topic; gone when they say so for two seconds. Blocks a little longer than that at most. Any thread.
+  TopicPresence presence(const std::string& topic, const std::atomic<bool>& stop) const;
   /// "Kafka at HOST:PORT has no topic 'x': create it first, or mend the name"
   Error no_topic(const std::string& topic) const;
 

@@ -149,10 +149,13 @@ class KafkaReader final : public RawReader {
     if (beside_.pending()) {
       if (!beside_.done()) return {};
       TRY_VOID(beside_.take_result());
-      for (ReadPartition& partition : found_) {
+      // A client says only once that a topic is not there: what the brokers did not tell is asked again.
+      if (!found_.complete) doubtful_ = true;
+      for (ReadPartition& partition : found_.fresh) {
         partitions_.push_back(std::move(partition));
         TRY_VOID(read(partitions_.back()));
       }
+      found_ = {};
       last_topic_ = nullptr;  // the partitions have moved
       return {};
     }
@@ -168,7 +171,7 @@ class KafkaReader final : public RawReader {
     beside_.run(
         [this, known = std::move(known)](const std::atomic<bool>& stop) -> Result<void> {
           TRY(found_, discover_partitions(*client_, options_, question_, known, stop));
-          if (options_.bounded) found_.clear();
+          if (options_.bounded) found_.fresh.clear();
           return {};
         },
         *client_);
@@ -308,7 +311,7 @@ class KafkaReader final : public RawReader {
   Counter* dropped_ = nullptr;
   std::unique_ptr<KafkaClient> client_;
   std::vector<ReadPartition> partitions_;  // the start's until it is done
-  std::vector<ReadPartition> found_;       // the discovery's until it is done
+  Discovery found_;                       // the discovery's until it is done
   BackgroundWork beside_;                  // after what its work uses
   bool started_ = false;
   bool doubtful_ = false;                  // whether a topic is still there

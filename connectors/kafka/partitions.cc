@@ -131,25 +131,30 @@ Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, const
   return own;
 }
 
-Result<std::vector<ReadPartition>> discover_partitions(KafkaClient& client, const KafkaSourceOptions& options, const PartitionQuestion& question, const KnownPartitions& known,
-                                                       const std::atomic<bool>& stop) {
-  std::vector<ReadPartition> fresh;
+Result<Discovery> discover_partitions(KafkaClient& client, const KafkaSourceOptions& options, const PartitionQuestion& question, const KnownPartitions& known,
+                                      const std::atomic<bool>& stop) {
+  Discovery discovery;
   for (const std::string& topic : options.topics) {
-    if (stop.load(std::memory_order_relaxed)) break;
-    const TopicAnswer answer = client.ask_topic(topic);
-    if (answer.answered && answer.error != RD_KAFKA_RESP_ERR_NO_ERROR && client.is_gone(topic, stop))
-      return Error::external(ErrorCode::not_found, fmt::format("the Kafka topic '{}' is gone while it is being read", topic));
-    if (answer.error != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+    const TopicPresence presence = client.presence(topic, stop);
+    if (presence == TopicPresence::gone) return Error::external(ErrorCode::not_found, fmt::format("the Kafka topic '{}' is gone while it is being read", topic));
+    const TopicAnswer answer = presence == TopicPresence::there ? client.ask_topic(topic) : TopicAnswer();
+    if (!answer.answered || answer.error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      discovery.complete = false;
+      continue;
+    }
     for (const std::int32_t id : answer.partitions) {
       if (!is_own(topic, id, question) || known.contains({topic, id})) continue;
       ReadPartition partition{.topic = topic, .partition = id};
       std::int64_t high = 0;
-      // A partition without a leader as yet is left for the next time.
-      if (rd_kafka_query_watermark_offsets(client.get(), topic.c_str(), id, &partition.next, &high, kRequestMs) != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
-      fresh.push_back(std::move(partition));
+      // A partition may have no leader as yet.
+      if (rd_kafka_query_watermark_offsets(client.get(), topic.c_str(), id, &partition.next, &high, kRequestMs) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        discovery.fresh.push_back(std::move(partition));
+      } else {
+        discovery.complete = false;
+      }
     }
   }
-  return fresh;
+  return discovery;
 }
 
 }  // namespace weir::connectors

@@ -37,10 +37,15 @@ Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, const
 
 using KnownPartitions = std::set<std::pair<std::string, std::int32_t>>;
 
+struct Discovery {
+  std::vector<ReadPartition> fresh;
+  bool complete = true;  ///< whether the brokers have told about every topic and new partition
+};
+
 /// Asks whether the topics have partitions of this subtask that are not known, which are to be read from their beginning. Blocks for
 /// seconds. What the brokers do not tell now is left for the next time.
 /// Errors: a topic is gone.
-Result<std::vector<ReadPartition>> discover_partitions(KafkaClient& client, const KafkaSourceOptions& options, const PartitionQuestion& question, const KnownPartitions& known,
-                                                       const std::atomic<bool>& stop);
+Result<Discovery> discover_partitions(KafkaClient& client, const KafkaSourceOptions& options, const PartitionQuestion& question, const KnownPartitions& known,
+                                      const std::atomic<bool>& stop);
 
 }  // namespace weir::connectors

@@ -42,7 +42,7 @@ struct Refusal {
   std::chrono::milliseconds took{0};
 };
 
-Refusal try_all(const std::string& listener, const std::string& topic, const KafkaProperties& properties, std::chrono::seconds connect_timeout = std::chrono::seconds(10)) {
+Refusal try_all(const std::string& listener, const std::string& topic, const KafkaProperties& properties, std::chrono::seconds connect_timeout = std::chrono::seconds(20)) {
   const std::string address = broker().listener(listener);
   const auto began = steady_clock::now();
   KafkaSource<Item> source(address, topic, json_format());
@@ -66,7 +66,7 @@ void check_refused(const Refusal& refusal, const std::string& why) {
   CHECK(refusal.sink.find(why) != std::string::npos);
   CHECK(refusal.source.find('\n') == std::string::npos);
   CHECK(refusal.source.find("not-the-secret") == std::string::npos);
-  CHECK(refusal.took < std::chrono::seconds(30));
+  CHECK(refusal.took < std::chrono::seconds(60));  // on a busy machine
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ TEST_CASE("kafka security: the right password opens the listener, by PLAIN and S
       const std::string topic = broker().create_topic(std::string(protocol) + "-" + mechanism, 1);
       CAPTURE(topic);
       const Refusal refusal = try_all(protocol, topic, sasl(protocol, mechanism));
-      if (refusal.sink.find("cannot speak SCRAM with brokers of Kafka 4") != std::string::npos) {
+      if ((refusal.sink + refusal.source).find("cannot speak SCRAM with brokers of Kafka 4") != std::string::npos) {
         CHECK(mechanism == std::string("SCRAM-SHA-256"));
         MESSAGE("this librdkafka is too old for SCRAM with this broker, and says so");
         continue;
