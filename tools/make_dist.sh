@@ -13,10 +13,11 @@ mkdir -p "$target"/{conf,usrlib,log}
 rm -rf "$target"/{bin,lib,include,examples}
 mkdir -p "$target"/{lib,include,examples}
 cp -a "$home/bin" "$target/bin"
-find "$prefix/lib" -name 'libweir*.so*' -exec cp -a {} "$target/lib/" \;
+find "$prefix"/lib* -name 'libweir*.so*' -exec cp -a {} "$target/lib/" \;
 mkdir -p "$target/lib/pkgconfig"
+[[ -e $target/lib/libweir.so ]] || { echo "make_dist: no libweir.so was installed in $prefix/lib*" >&2; exit 1; }
 # A distribution's libraries lie in lib itself, wherever the package has them.
-find "$prefix/lib" -name 'weir*.pc' -exec sed -i 's|^prefix=.*|prefix=${pcfiledir}/../..|' {} \; -exec cp -a {} "$target/lib/pkgconfig/" \;
+find "$prefix"/lib* -name 'weir*.pc' -exec sed -i 's|^prefix=.*|prefix=${pcfiledir}/../..|' {} \; -exec cp -a {} "$target/lib/pkgconfig/" \;
 cp -a "$prefix/include/weir" "$target/include/"
 [[ ! -d $home/examples ]] || cp -a "$home/examples/." "$target/examples/"
 for file in "$here"/conf/*; do

@@ -26,12 +26,13 @@ free_number() {
   printf '%s' "$number"
 }
 
-# is_daemon PID KIND: the process lives and is one of ours, not another one that got its number.
+# is_daemon PID KIND: the process lives and is one of ours, not another one that got its number. One that has ended and that nobody
+# has taken notice of (state Z: in a container the first process may never do so) does not live.
 is_daemon() {
-  [[ ${1-} =~ ^[0-9]+$ && -r /proc/$1/comm ]] || return 1
-  local name
-  name=$(<"/proc/$1/comm")
-  [[ $name == "$2" ]]
+  [[ ${1-} =~ ^[0-9]+$ ]] || return 1
+  local stat=
+  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  [[ $stat == "$1 ($2) "[!ZX]* ]]
 }
 
 # start_daemon KIND ARGS..: in the background; waits until it is ready or has ended.
