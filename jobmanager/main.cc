@@ -7,8 +7,7 @@
 #include <filesystem>
 
 #include "common/async/executor.h"
-#include "common/config/check.h"
-#include "common/config/load.h"
+#include "common/config/daemon_configuration.h"
 #include "common/config/options.h"
 #include "common/observe/log.h"
 #include "jobmanager/command_line.h"
@@ -23,19 +22,11 @@ using namespace weir::jobmanager;
 constexpr int kStartFailed = 1;
 constexpr int kFatal = 2;
 
-std::string variable(const std::map<std::string, std::string>& environment, std::initializer_list<const char*> names) {
-  for (const char* name : names) {
-    auto found = environment.find(name);
-    if (found != environment.end() && !found->second.empty()) return found->second;
-  }
-  return {};
-}
-
 /// Where this program stands, and with it everything else of the distribution.
 ProcessFacts process_facts(const StartCommand& command, const std::map<std::string, std::string>& environment, int argc, char** argv) {
   const auto bin = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   ProcessFacts facts;
-  facts.home = variable(environment, {"WEIR_HOME", "FLINK_HOME"});
+  facts.home = config::variable(environment, {"WEIR_HOME", "FLINK_HOME"});
   if (facts.home.empty()) facts.home = bin.parent_path().string();
   facts.planner = (bin / "weir").string();
   facts.log_file = command.log_file;
@@ -43,22 +34,6 @@ ProcessFacts process_facts(const StartCommand& command, const std::map<std::stri
   facts.program_options.assign(argv + 1, argv + argc);
   facts.revision = revision();
   return facts;
-}
-
-Result<config::Loaded> load_configuration(const StartCommand& command, const std::string& home,
-                                          const std::map<std::string, std::string>& environment) {
-  config::Sources sources;
-  sources.directory = command.configuration_directory;
-  if (sources.directory.empty()) sources.directory = variable(environment, {"WEIR_CONF_DIR", "FLINK_CONF_DIR"});
-  if (sources.directory.empty() && std::filesystem::is_directory(home + "/conf")) sources.directory = home + "/conf";
-  sources.environment = environment;
-  sources.dynamic = command.dynamic;
-  auto loaded = config::load(sources);
-  if (!loaded.ok()) return loaded;
-  config::Report report = config::check(loaded->configuration);
-  loaded->warnings.insert(loaded->warnings.end(), report.warnings.begin(), report.warnings.end());
-  if (report.errors.empty()) return loaded;
-  return Error::user(ErrorCode::invalid_argument, fmt::format("{}", fmt::join(report.errors, "\n")));
 }
 
 Result<void> start_log(const config::Configuration& configuration, const std::string& file) {
@@ -88,7 +63,7 @@ int failed(const Error& error, bool is_logging) {
 int run(const StartCommand& command, int argc, char** argv) {
   const auto environment = config::process_environment();
   ProcessFacts facts = process_facts(command, environment, argc, argv);
-  auto loaded = load_configuration(command, facts.home, environment);
+  auto loaded = config::load_daemon_configuration(command.configuration_directory, facts.home, environment, command.dynamic);
   if (!loaded.ok()) return failed(loaded.error(), false);
   auto options = read_daemon_options(loaded->configuration, std::move(facts));
   if (!options.ok()) return failed(options.error(), false);

@@ -40,6 +40,17 @@ void ControlThread::check_control_thread() const {
   ENSURE(owner == std::this_thread::get_id() || owner == std::thread::id(), "called off the control thread {}", name_);
 }
 
+Error detail::unexpected_exception(const std::exception_ptr& thrown) {
+  std::string text = "an unexpected exception";
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& exception) {
+    text += std::string(": ") + exception.what();
+  } catch (...) {
+  }
+  return Error::internal(std::move(text));
+}
+
 BlockingPool::BlockingPool(std::size_t threads) : pool_(threads) {}
 
 BlockingPool::~BlockingPool() { pool_.join(); }

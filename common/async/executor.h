@@ -74,8 +74,38 @@ class BlockingPool {
   asio::thread_pool pool_;
 };
 
-/// Runs `function` on the pool and yields what it returned, back on the caller's executor. It must not throw. Cancelling does
-/// not interrupt it: the caller waits for its end, so `function` may refer to what the caller owns.
+namespace detail {
+
+/// "an unexpected exception: <what it says>".
+Error unexpected_exception(const std::exception_ptr& thrown);
+
+/// What came of a call on the pool. An exception becomes the Error of a call that returns a Result; others throw it on.
+template <class Value>
+struct BlockingOutcome {
+  std::exception_ptr thrown;
+  Value value{};
+};
+
+template <class Value, class Function>
+BlockingOutcome<Value> outcome_of(Function& function) noexcept {
+  BlockingOutcome<Value> outcome;
+  try {
+    outcome.value = function();
+  } catch (...) {
+    if constexpr (std::is_same_v<typename AsyncYields<Value>::type, Value>) {
+      outcome.value = unexpected_exception(std::current_exception());
+    } else {
+      outcome.thrown = std::current_exception();
+    }
+  }
+  return outcome;
+}
+
+}  // namespace detail
+
+/// Runs `function` on the pool and yields what it returned, back on the caller's executor. Cancelling does not interrupt it: the
+/// caller waits for its end, so `function` may refer to what the caller owns. What it throws becomes an Error (internal) where it
+/// returns a Result; elsewhere the caller gets the exception.
 ///     auto text = co_await run_blocking(pool, read);   // name the lambda on the line above
 template <class Function>
 auto run_blocking(BlockingPool& pool, Function function) -> asio::awaitable<std::invoke_result_t<Function&>> {
@@ -84,21 +114,28 @@ auto run_blocking(BlockingPool& pool, Function function) -> asio::awaitable<std:
     auto initiate = [](auto handler, asio::thread_pool::executor_type where, Function work) {
       auto back = asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
       asio::post(where, [handler = std::move(handler), back, work = std::move(work)]() mutable noexcept {
-        work();
-        asio::post(back, std::move(handler));
+        std::exception_ptr thrown;
+        try {
+          work();
+        } catch (...) {
+          thrown = std::current_exception();
+        }
+        asio::post(back, [handler = std::move(handler), thrown]() mutable { handler(thrown); });
       });
     };
-    return asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(initiate), asio::use_awaitable,
-                                                                       pool.executor(), std::move(function));
+    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(std::move(initiate), asio::use_awaitable,
+                                                                                         pool.executor(), std::move(function));
   } else {
     auto initiate = [](auto handler, asio::thread_pool::executor_type where, Function work) {
       auto back = asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
       asio::post(where, [handler = std::move(handler), back, work = std::move(work)]() mutable noexcept {
-        asio::post(back, [handler = std::move(handler), value = work()]() mutable { handler(std::move(value)); });
+        asio::post(back, [handler = std::move(handler), outcome = detail::outcome_of<Value>(work)]() mutable {
+          handler(outcome.thrown, std::move(outcome.value));
+        });
       });
     };
-    return asio::async_initiate<const asio::use_awaitable_t<>, void(Value)>(std::move(initiate), asio::use_awaitable,
-                                                                            pool.executor(), std::move(function));
+    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, Value)>(std::move(initiate), asio::use_awaitable,
+                                                                                                pool.executor(), std::move(function));
   }
 }
 

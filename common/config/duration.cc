@@ -1,7 +1,6 @@
 #include "common/config/duration.h"
 
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <limits>
 
@@ -42,15 +41,11 @@ std::optional<std::int64_t> nanoseconds_of(std::string_view unit) {
 }  // namespace
 
 std::optional<Duration> parse_duration(std::string_view text) {
-  text = trimmed(text);
-  std::int64_t number = 0;
-  if (text.empty() || text[0] < '0' || text[0] > '9') return std::nullopt;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc()) return std::nullopt;
-  std::string unit = lower(trimmed(text.substr(static_cast<std::size_t>(end - text.data()))));
-  std::optional<std::int64_t> scale = nanoseconds_of(unit);
-  if (!scale || number > std::numeric_limits<std::int64_t>::max() / *scale) return std::nullopt;
-  return Duration(number * *scale);
+  const auto quantity = parse_quantity(text);
+  if (!quantity) return std::nullopt;
+  std::optional<std::int64_t> scale = nanoseconds_of(quantity->unit);
+  if (!scale || quantity->number > std::numeric_limits<std::int64_t>::max() / *scale) return std::nullopt;
+  return Duration(quantity->number * *scale);
 }
 
 std::string to_text(Duration span) {

@@ -1,7 +1,6 @@
 #include "common/config/memory_size.h"
 
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <limits>
 
@@ -35,15 +34,11 @@ std::optional<int> shift_of(std::string_view unit) {
 }  // namespace
 
 std::optional<ByteCount> parse_memory_size(std::string_view text) {
-  text = trimmed(text);
-  std::int64_t number = 0;
-  if (text.empty() || text[0] < '0' || text[0] > '9') return std::nullopt;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc()) return std::nullopt;
-  std::string unit = lower(trimmed(text.substr(static_cast<std::size_t>(end - text.data()))));
-  std::optional<int> shift = shift_of(unit);
-  if (!shift || number > (std::numeric_limits<std::int64_t>::max() >> *shift)) return std::nullopt;
-  return ByteCount(static_cast<std::uint64_t>(number << *shift));
+  const auto quantity = parse_quantity(text);
+  if (!quantity) return std::nullopt;
+  std::optional<int> shift = shift_of(quantity->unit);
+  if (!shift || quantity->number > (std::numeric_limits<std::int64_t>::max() >> *shift)) return std::nullopt;
+  return ByteCount(static_cast<std::uint64_t>(quantity->number << *shift));
 }
 
 std::string to_text(ByteCount size) {

@@ -1,5 +1,7 @@
 #include "common/config/words.h"
 
+#include <charconv>
+
 #include "common/base/text.h"
 
 namespace weir::config {
@@ -27,6 +29,16 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     if (end == std::string_view::npos) return parts;
     text.remove_prefix(end + 1);
   }
+}
+
+std::optional<Quantity> parse_quantity(std::string_view text) {
+  text = trimmed(text);
+  Quantity quantity;
+  if (text.empty() || text[0] < '0' || text[0] > '9') return std::nullopt;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), quantity.number);
+  if (error != std::errc()) return std::nullopt;
+  quantity.unit = lower(trimmed(text.substr(static_cast<std::size_t>(end - text.data()))));
+  return quantity;
 }
 
 std::string in_quotes(std::string_view text) { return "\"" + printable(text, 80) + "\""; }

@@ -7,17 +7,17 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/status.hpp>
 
 #include "common/base/unique_fd.h"
+#include "common/http/connection_waits.h"
 #include "common/http/form_spool.h"
+#include "common/http/response_head.h"
 
 namespace weir::http {
 
@@ -38,61 +38,6 @@ struct Refusal {
   unsigned status = 0;
   std::string message;
 };
-
-/// Cancels what a socket waits for when the time is up; the socket stays open, so that the client can be told.
-class Deadline {
- public:
-  explicit Deadline(asio::ip::tcp::socket& socket) : timer_(socket.get_executor()), watch_(std::make_shared<Watch>()) {
-    watch_->socket = &socket;
-  }
-  ~Deadline() { watch_->socket = nullptr; }
-
-  void set(std::chrono::milliseconds delay) {
-    watch_->passed = false;
-    std::uint64_t turn = ++watch_->turn;
-    timer_.expires_after(delay);
-    timer_.async_wait([watch = watch_, turn](const error_code& error) {
-      if (error || watch->socket == nullptr || watch->turn != turn) return;
-      watch->passed = true;
-      error_code ignored;
-      watch->socket->cancel(ignored);
-    });
-  }
-  void clear() {
-    ++watch_->turn;
-    timer_.cancel();
-  }
-  bool passed() const { return watch_->passed; }
-
- private:
-  // Outlives the connection where the timer has fired but its handler has not run.
-  struct Watch {
-    asio::ip::tcp::socket* socket = nullptr;
-    std::uint64_t turn = 0;
-    bool passed = false;
-  };
-  asio::steady_timer timer_;
-  std::shared_ptr<Watch> watch_;
-};
-
-/// Where a value from somewhere else meets the connection that waits for it. On the connection's thread, but for `context`, which
-/// is set once.
-template <class T>
-struct Meeting {
-  std::weak_ptr<asio::io_context> context;  // weak: a value that comes after the server's end is dropped
-  std::optional<T> value;
-  asio::steady_timer* waiting = nullptr;
-};
-
-template <class T>
-void deliver(const std::shared_ptr<Meeting<T>>& meeting, T value) {
-  std::shared_ptr<asio::io_context> context = meeting->context.lock();
-  if (!context) return;
-  asio::post(*context, [meeting, value = std::move(value)]() mutable {
-    meeting->value = std::move(value);
-    if (meeting->waiting != nullptr) meeting->waiting->cancel();
-  });
-}
 
 /// Bytes of a file that an answer will carry, or nothing when it cannot be read.
 std::optional<std::uint64_t> bytes_to_send(const UniqueFd& file, const FileBody& body) {
@@ -118,13 +63,6 @@ Refusal refusal_of_head(const error_code& error, bool timed_out, std::size_t hea
   if (error == Http::partial_message) return {400, "The request ended before its headers did."};
   if (is_http_error(error)) return {400, fmt::format("Malformed HTTP request: {}.", error.message())};
   return {};
-}
-
-bool has_line_break(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos; }
-
-void append_header(std::string& head, std::string_view name, std::string_view value) {
-  if (has_line_break(name) || has_line_break(value)) return;  // a value that we were given must not add headers
-  fmt::format_to(std::back_inserter(head), "{}: {}\r\n", name, value);
 }
 
 Response options_response() {
@@ -178,7 +116,9 @@ struct HttpConnection::State {
     return meeting;
   }
   Request begin_request(const Parser& parser) const;
-  std::string head_of(const Response& response, std::optional<std::uint64_t> body_bytes) const;
+  std::string head_of(const Response& response, std::optional<std::uint64_t> body_bytes) const {
+    return response_head(response, body_bytes, {.keep_alive = keep_alive, .old_version = old_version, .allow_origin = options.allow_origin});
+  }
   void close() {
     error_code ignored;
     deadline.clear();
@@ -446,27 +386,6 @@ asio::awaitable<bool> HttpConnection::State::refuse(Refusal refusal) {
   Response response = error_response(refusal.status, messages);
   co_await send(std::move(response), false);
   co_return false;
-}
-
-/// @param body_bytes  nothing for a body whose length shows at its end
-std::string HttpConnection::State::head_of(const Response& response, std::optional<std::uint64_t> body_bytes) const {
-  std::string_view reason = beast::http::obsolete_reason(static_cast<beast::http::status>(response.status));
-  std::string head = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason);
-  if (!response.content_type.empty()) append_header(head, "Content-Type", response.content_type);
-  bool has_body = response.status != 204 && response.status != 304;
-  if (has_body && body_bytes) append_header(head, "Content-Length", std::to_string(*body_bytes));
-  if (has_body && !body_bytes && !old_version) append_header(head, "Transfer-Encoding", "chunked");
-  if (!options.allow_origin.empty()) append_header(head, "Access-Control-Allow-Origin", options.allow_origin);
-  append_header(head, "X-Content-Type-Options", "nosniff");
-  if (response.page) {
-    append_header(head, "Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");
-    append_header(head, "X-Frame-Options", "DENY");
-    append_header(head, "Referrer-Policy", "no-referrer");
-  }
-  for (const Header& header : response.headers) append_header(head, header.name, header.value);
-  if (!keep_alive) append_header(head, "Connection", "close");
-  if (keep_alive && old_version) append_header(head, "Connection", "keep-alive");
-  return head += "\r\n";
 }
 
 asio::awaitable<bool> HttpConnection::State::send(Response response, bool head_only) {

@@ -214,7 +214,7 @@ Result<bool> MultipartParser::step_after_boundary() {
     return true;
   }
   std::size_t end = kept_.find_first_not_of(" \t");
-  if (end == std::string::npos || end > kPaddingBytesMax) {
+  if (end > kPaddingBytesMax) {  // nothing but padding, too: npos
     if (kept_.size() > kPaddingBytesMax) return malformed("a boundary with too much space after it");
     return false;
   }

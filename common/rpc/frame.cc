@@ -3,18 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <limits>
 
 #include "common/base/checksum.h"
 #include "common/base/ensure.h"
+#include "common/base/little_endian.h"
 #include "common/base/text.h"
 
 namespace weir::rpc {
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "the frame is little endian");
 
 // Offsets of the fields; docs/formats/rpc_frame.md.
 constexpr std::size_t kMagicAt = 0;
@@ -29,18 +27,6 @@ constexpr std::size_t kChecksumAt = 32;
 
 /// A connection that once carried something large gives the memory back.
 constexpr std::size_t kKeptBytesMax = 1024 * 1024;
-
-template <class T>
-void put(char* header, std::size_t at, T value) {
-  std::memcpy(header + at, &value, sizeof value);
-}
-
-template <class T>
-T get(const char* header, std::size_t at) {
-  T value;
-  std::memcpy(&value, header + at, sizeof value);
-  return value;
-}
 
 std::uint64_t checksum(const char* header, std::string_view payload) {
   return xxh3_64(payload, xxh3_64(std::string_view(header, kChecksumAt)));
@@ -57,15 +43,15 @@ bool is_known_kind(std::uint8_t kind) {
 std::array<char, kFrameHeaderBytes> encode_frame_header(const FrameHeader& header, std::string_view payload) {
   ENSURE(payload.size() <= std::numeric_limits<std::uint32_t>::max(), "a frame of {} bytes", payload.size());
   std::array<char, kFrameHeaderBytes> bytes{};
-  put(bytes.data(), kMagicAt, kFrameMagic);
-  put(bytes.data(), kLengthAt, static_cast<std::uint32_t>(payload.size()));
-  put(bytes.data(), kKindAt, static_cast<std::uint8_t>(header.kind));
-  put(bytes.data(), kFlagsAt, header.flags);
-  put(bytes.data(), kMethodAt, header.method.number);
-  put(bytes.data(), kRemainingAt, header.remaining_ms);
-  put(bytes.data(), kCallIdAt, header.call_id);
-  put(bytes.data(), kEpochAt, header.leader_epoch);
-  put(bytes.data(), kChecksumAt, checksum(bytes.data(), payload));
+  store_number(bytes.data(), kMagicAt, kFrameMagic);
+  store_number(bytes.data(), kLengthAt, static_cast<std::uint32_t>(payload.size()));
+  store_number(bytes.data(), kKindAt, static_cast<std::uint8_t>(header.kind));
+  store_number(bytes.data(), kFlagsAt, header.flags);
+  store_number(bytes.data(), kMethodAt, header.method.number);
+  store_number(bytes.data(), kRemainingAt, header.remaining_ms);
+  store_number(bytes.data(), kCallIdAt, header.call_id);
+  store_number(bytes.data(), kEpochAt, header.leader_epoch);
+  store_number(bytes.data(), kChecksumAt, checksum(bytes.data(), payload));
   return bytes;
 }
 
@@ -110,28 +96,28 @@ Result<std::optional<Frame>> FrameDecoder::next() {
   }
   if (held < kFrameHeaderBytes) return std::optional<Frame>();
 
-  const auto length = get<std::uint32_t>(start, kLengthAt);
+  const auto length = load_number<std::uint32_t>(start, kLengthAt);
   if (length > payload_bytes_max_) {
     return Error::external(ErrorCode::resource_exhausted,
                            fmt::format("frame too long: {} bytes, at most {} are taken", length, payload_bytes_max_));
   }
-  const auto kind = get<std::uint8_t>(start, kKindAt);
+  const auto kind = load_number<std::uint8_t>(start, kKindAt);
   if (!is_known_kind(kind)) return corrupt(fmt::format("unknown kind of frame: {}", kind));
-  const auto flags = get<std::uint8_t>(start, kFlagsAt);
+  const auto flags = load_number<std::uint8_t>(start, kFlagsAt);
   if (flags != 0) return corrupt(fmt::format("unknown flags in a frame: {:#x}", flags));
   if (held - kFrameHeaderBytes < length) return std::optional<Frame>();
 
   const std::string_view payload(start + kFrameHeaderBytes, length);
-  if (checksum(start, payload) != get<std::uint64_t>(start, kChecksumAt))
+  if (checksum(start, payload) != load_number<std::uint64_t>(start, kChecksumAt))
     return corrupt(fmt::format("checksum mismatch in a frame of {} bytes", length));
 
   Frame frame;
   frame.header.kind = static_cast<FrameKind>(kind);
   frame.header.flags = flags;
-  frame.header.method = get<std::uint16_t>(start, kMethodAt);
-  frame.header.remaining_ms = get<std::uint32_t>(start, kRemainingAt);
-  frame.header.call_id = get<std::uint64_t>(start, kCallIdAt);
-  frame.header.leader_epoch = get<std::uint64_t>(start, kEpochAt);
+  frame.header.method = load_number<std::uint16_t>(start, kMethodAt);
+  frame.header.remaining_ms = load_number<std::uint32_t>(start, kRemainingAt);
+  frame.header.call_id = load_number<std::uint64_t>(start, kCallIdAt);
+  frame.header.leader_epoch = load_number<std::uint64_t>(start, kEpochAt);
   frame.payload = payload;
   begin_ += kFrameHeaderBytes + length;
   return std::optional<Frame>(std::move(frame));

@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 
 #include <array>
@@ -19,6 +18,7 @@
 
 #include "common/base/sanitizer.h"
 #include "common/base/try.h"
+#include "taskmanager/control/watched_descriptor.h"
 
 namespace weir::taskmanager {
 namespace {
@@ -130,9 +130,15 @@ ChildProcess::~ChildProcess() {
 }
 
 Async<ExitStatus> ChildProcess::wait() {
-  asio::posix::stream_descriptor watched(executor_, ::fcntl(pidfd_.get(), F_DUPFD_CLOEXEC, 3));
+  auto watched = watch_duplicate(executor_, pidfd_.get());
+  if (!watched.ok()) {
+    // Nobody would hear of its end: it ends now.
+    kill();
+    reap();
+    co_return watched.error().within("a child process was ended because its end could not be waited for");
+  }
   boost::system::error_code error;
-  co_await watched.async_wait(asio::posix::stream_descriptor::wait_read, asio::redirect_error(asio::use_awaitable, error));
+  co_await watched->async_wait(asio::posix::stream_descriptor::wait_read, asio::redirect_error(asio::use_awaitable, error));
   if (error) co_return Error::internal("the wait for a child process ended early: " + error.message());
   co_return reap();
 }

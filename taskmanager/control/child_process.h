@@ -44,11 +44,13 @@ class ChildProcess {
   ~ChildProcess();
 
   /// Waits for the end, kills what is left of the child's group, and takes its status. Once.
+  /// Errors: resource_exhausted when no descriptor is left to wait with: the child has been ended then.
   Async<ExitStatus> wait();
   /// SIGKILL to the child and its group; nothing when it has ended.
   void kill();
 
   pid_t pid() const noexcept { return pid_; }
+  bool has_ended() const noexcept { return reaped_; }  ///< as far as wait() knows; its pid may be another's from then on
 
  private:
   ChildProcess(asio::any_io_executor executor, pid_t pid, UniqueFd pidfd);

@@ -26,6 +26,8 @@
 namespace weir::taskmanager {
 namespace {
 
+constexpr std::size_t kHeartbeatBytesMax = 16 << 20;  // well below a frame
+
 struct FreeAddresses {
   void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
 };
@@ -218,7 +220,12 @@ void Daemon::describe(proto::RegisterRequest& request) const {
 void Daemon::measure(proto::HeartbeatRequest& request) const {
   request.set_task_manager_id(id_.to_string());
   request.set_incarnation(incarnation_.to_bytes());
-  for (auto& counters : workers_->counters()) *request.add_counters() = std::move(counters);
+  std::size_t bytes = 0;
+  for (auto& counters : workers_->counters()) {
+    bytes += counters.ByteSizeLong();
+    if (bytes > kHeartbeatBytesMax) break;  // what is left out is seen later or not; a heartbeat that does not fit would lose us
+    *request.add_counters() = std::move(counters);
+  }
   request.set_resident_bytes(own_resident_bytes() + workers_->resident_bytes());
 }
 

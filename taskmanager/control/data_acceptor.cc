@@ -1,7 +1,6 @@
 #include "taskmanager/control/data_acceptor.h"
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,6 +13,7 @@
 #include "common/async/deadline.h"
 #include "common/base/try.h"
 #include "common/observe/log.h"
+#include "taskmanager/control/watched_descriptor.h"
 #include "taskmanager/exchange/data_hello.h"
 
 namespace weir::taskmanager {
@@ -80,6 +80,11 @@ Async<Result<void>> DataAcceptor::hand_over(UniqueFd socket) {
   CO_TRY(const DataHello hello, decode_data_hello(bytes));
   const SteadyTime worker_deadline = clock_.now() + limits_.worker_timeout;
   CO_TRY_VOID(co_await workers_.wait_for(hello.job, worker_deadline));
+  auto giving = with_deadline<void>(clock_, worker_deadline, "its worker", give(hello, std::move(bytes), std::move(socket)));
+  co_return co_await std::move(giving);
+}
+
+Async<Result<void>> DataAcceptor::give(DataHello hello, std::string bytes, UniqueFd socket) {
   JobWorker* worker = workers_.find(hello.job);
   if (worker == nullptr) co_return Error::external(ErrorCode::not_found, fmt::format("the job has ended: {}", hello.job));
   if (hello.slot >= slots_.size() || slots_.owner_of(hello.slot) != hello.job) {
@@ -91,7 +96,7 @@ Async<Result<void>> DataAcceptor::hand_over(UniqueFd socket) {
 
 // Exactly the hello: what follows belongs to the worker and stays in the socket.
 Async<std::string> DataAcceptor::read_hello(int socket) {
-  asio::posix::stream_descriptor watched(executor_, ::fcntl(socket, F_DUPFD_CLOEXEC, 3));
+  CO_TRY(auto watched, watch_duplicate(executor_, socket));
   ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
   std::string bytes(kDataHelloBytes, '\0');
   std::size_t have = 0;

@@ -13,6 +13,7 @@
 #include "common/base/sockets.h"
 #include "taskmanager/control/job_workers.h"
 #include "taskmanager/control/slot_table.h"
+#include "taskmanager/exchange/data_hello.h"
 
 namespace weir::taskmanager {
 
@@ -20,7 +21,7 @@ namespace weir::taskmanager {
 struct DataAcceptorLimits {
   std::size_t waiting_max = 1024;                    ///< connections whose hello or worker has not come; more are closed
   std::chrono::milliseconds hello_timeout{5'000};    ///< from the accept to the whole hello
-  std::chrono::milliseconds worker_timeout{30'000};  ///< from the hello to the deployment of its job
+  std::chrono::milliseconds worker_timeout{30'000};  ///< from the hello to its job's worker
 };
 
 /// Lives on: the control thread. Owned by the daemon; `co_await close()` before destruction.
@@ -41,6 +42,7 @@ class DataAcceptor {
   Async<void> accept_all(ListenSocket listener);
   Async<void> serve(UniqueFd socket, std::string peer);
   Async<Result<void>> hand_over(UniqueFd socket);
+  Async<Result<void>> give(DataHello hello, std::string bytes, UniqueFd socket);
   Async<std::string> read_hello(int socket);
   void refuse(const std::string& peer, const std::string& why);
 

@@ -19,6 +19,7 @@ constexpr std::chrono::milliseconds kRetryPauseMin{20};
 constexpr std::chrono::milliseconds kRetryPauseMax{2000};
 constexpr std::chrono::seconds kComplaintInterval{30};
 constexpr std::size_t kStatusesPerCall = 500;
+constexpr std::size_t kStatusBytesPerCall = 4 << 20;  // well below a frame: one that is too long would be refused and lost
 
 bool is_answer(ErrorCode code) {
   return code != ErrorCode::unavailable && code != ErrorCode::deadline_exceeded && code != ErrorCode::resource_exhausted &&
@@ -196,7 +197,9 @@ Async<void> JobManagerSession::send_statuses() {
     proto::TaskStatusRequest request;
     request.set_task_manager_id(settings_.self.name);
     request.set_job(job.to_bytes());
-    while (!statuses_.empty() && statuses_.front().job == job && batch.size() < kStatusesPerCall) {
+    std::size_t bytes = 0;
+    while (!statuses_.empty() && statuses_.front().job == job && batch.size() < kStatusesPerCall && bytes < kStatusBytesPerCall) {
+      bytes += statuses_.front().status.ByteSizeLong();
       *request.add_statuses() = statuses_.front().status;
       batch.push_back(std::move(statuses_.front()));
       statuses_.pop_front();

@@ -74,10 +74,13 @@ void remove_old_outputs(const std::string& prefix, std::size_t kept) {
   const std::string begin = whole.filename().string() + "-";
   std::vector<std::pair<fs::file_time_type, fs::path>> files;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(whole.parent_path(), error)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(begin) || !name.ends_with(".out") || !entry.is_regular_file(error)) continue;
-    files.emplace_back(entry.last_write_time(error), entry.path());
+  fs::directory_iterator entry(whole.parent_path(), error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    std::error_code gone;  // another worker's start may remove it at this moment
+    if (!name.starts_with(begin) || !name.ends_with(".out") || !entry->is_regular_file(gone)) continue;
+    const auto written = entry->last_write_time(gone);
+    if (!gone) files.emplace_back(written, entry->path());
   }
   if (files.size() <= kept) return;
   std::ranges::sort(files, std::ranges::greater());

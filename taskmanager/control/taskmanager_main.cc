@@ -16,9 +16,8 @@
 
 #include "common/async/executor.h"
 #include "common/base/try.h"
-#include "common/config/check.h"
 #include "common/config/cluster_options.h"
-#include "common/config/load.h"
+#include "common/config/daemon_configuration.h"
 #include "common/observe/log.h"
 #include "common/observe/log_files.h"
 #include "taskmanager/control/command_line.h"
@@ -29,18 +28,11 @@
 namespace weir::taskmanager {
 namespace {
 
+using config::Environment;
+using config::variable;
+
 constexpr int kStartFailed = 1;
 constexpr int kFatal = 2;
-
-using Environment = std::map<std::string, std::string>;
-
-std::string variable(const Environment& environment, std::initializer_list<const char*> names) {
-  for (const char* name : names) {
-    const auto found = environment.find(name);
-    if (found != environment.end() && !found->second.empty()) return found->second;
-  }
-  return {};
-}
 
 // This program, by its name in the file system, so that workers are seen under it; by the kernel's link when it was replaced.
 std::string own_program() {
@@ -52,20 +44,6 @@ std::string own_program() {
 std::string home_of(const Environment& environment) {
   const std::string home = variable(environment, {"WEIR_HOME", "FLINK_HOME"});
   return home.empty() ? std::filesystem::path(own_program()).parent_path().parent_path().string() : home;
-}
-
-Result<config::Loaded> load_configuration(const StartCommand& command, const std::string& home, const Environment& environment) {
-  config::Sources sources;
-  sources.directory = command.configuration_directory;
-  if (sources.directory.empty()) sources.directory = variable(environment, {"WEIR_CONF_DIR", "FLINK_CONF_DIR"});
-  if (sources.directory.empty() && std::filesystem::is_directory(home + "/conf")) sources.directory = home + "/conf";
-  sources.environment = environment;
-  sources.dynamic = command.dynamic;
-  TRY(auto loaded, config::load(sources));
-  config::Report report = config::check(loaded.configuration);
-  loaded.warnings.insert(loaded.warnings.end(), report.warnings.begin(), report.warnings.end());
-  if (report.errors.empty()) return loaded;
-  return Error::user(ErrorCode::invalid_argument, fmt::format("{}", fmt::join(report.errors, "\n")));
 }
 
 // Where logs go: beside the file that was named; else into the log directory, else nowhere but standard output.
@@ -131,7 +109,7 @@ int serve(DaemonOptions options, bool is_logging_to_file) {
 int run_daemon(const StartCommand& command) {
   const Environment environment = config::process_environment();
   const std::string home = home_of(environment);
-  auto loaded = load_configuration(command, home, environment);
+  auto loaded = config::load_daemon_configuration(command.configuration_directory, home, environment, command.dynamic);
   if (!loaded.ok()) return failed(loaded.error());
   const auto limits = config::read_memory_limits("/");
   if (!limits.ok()) return failed(limits.error());

@@ -158,6 +158,7 @@ Async<WorkerExit> WorkerProcess::explain(ExitStatus status) {
 }
 
 void WorkerProcess::kill(std::string reason) {
+  if (child_.has_ended()) return;  // by itself: its own reason stands
   if (!killed_) kill_reason_ = std::move(reason);
   killed_ = true;
   child_.kill();
@@ -166,6 +167,7 @@ void WorkerProcess::kill(std::string reason) {
 Async<void> WorkerProcess::close() { co_await gate_.close(); }
 
 std::uint64_t WorkerProcess::resident_bytes() const {
+  if (child_.has_ended()) return 0;
   const std::string path = fmt::format("/proc/{}/statm", child_.pid());
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::array<char, 128> text{};

@@ -27,9 +27,11 @@ UniqueFd lock_of(const fs::path& directory, int flags) {
 // What killed processes left. A directory without a lock file is being made at this moment, or not ours.
 void clear_abandoned(const std::string& parent) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(parent, error)) {
-    if (!entry.path().filename().string().starts_with(kPrefix) || !fs::is_directory(entry.symlink_status(error))) continue;
-    if (const UniqueFd lock = lock_of(entry.path(), 0); lock.valid()) fs::remove_all(entry.path(), error);
+  fs::directory_iterator entry(parent, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    std::error_code ignored;  // another process may clear the same at this moment
+    if (!entry->path().filename().string().starts_with(kPrefix) || !fs::is_directory(entry->symlink_status(ignored))) continue;
+    if (const UniqueFd lock = lock_of(entry->path(), 0); lock.valid()) fs::remove_all(entry->path(), ignored);
   }
 }
 

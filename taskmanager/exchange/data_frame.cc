@@ -8,6 +8,7 @@
 
 #include "api/weir/bytes.h"
 #include "common/base/ensure.h"
+#include "common/base/little_endian.h"
 #include "common/base/try.h"
 
 namespace weir::taskmanager {
@@ -26,17 +27,6 @@ constexpr std::size_t kAtChannel = 8;
 constexpr std::size_t kAtPayloadBytes = 12;
 constexpr std::size_t kAtSequence = 16;
 constexpr std::size_t kAtChecksum = 24;
-
-template <class Number>
-void store(std::uint8_t* bytes, std::size_t at, Number value) {
-  std::memcpy(bytes + at, &value, sizeof value);
-}
-template <class Number>
-Number load(const std::uint8_t* bytes, std::size_t at) {
-  Number value{};
-  std::memcpy(&value, bytes + at, sizeof value);
-  return value;
-}
 
 Error corrupt(std::string message) { return Error::external(ErrorCode::corrupt, "data frame: " + std::move(message)); }
 
@@ -62,30 +52,30 @@ Result<void> check_end(const ByteReader& reader, std::string_view what) {
 }  // namespace
 
 void encode_header(const FrameHeader& header, std::uint8_t* bytes) {
-  store(bytes, 0, kFrameMagic);
-  store(bytes, kAtVersion, kFrameVersion);
-  store(bytes, kAtKind, static_cast<std::uint8_t>(header.kind));
-  store(bytes, kAtReserved, std::uint16_t{0});
-  store(bytes, kAtChannel, header.channel);
-  store(bytes, kAtPayloadBytes, header.payload_bytes);
-  store(bytes, kAtSequence, header.sequence);
-  store(bytes, kAtChecksum, header.checksum);
+  store_number(bytes, 0, kFrameMagic);
+  store_number(bytes, kAtVersion, kFrameVersion);
+  store_number(bytes, kAtKind, static_cast<std::uint8_t>(header.kind));
+  store_number(bytes, kAtReserved, std::uint16_t{0});
+  store_number(bytes, kAtChannel, header.channel);
+  store_number(bytes, kAtPayloadBytes, header.payload_bytes);
+  store_number(bytes, kAtSequence, header.sequence);
+  store_number(bytes, kAtChecksum, header.checksum);
 }
 
 Result<FrameHeader> decode_header(const std::uint8_t* bytes, std::uint32_t block_payload_bytes_max) {
-  if (load<std::uint32_t>(bytes, 0) != kFrameMagic) return corrupt("wrong magic number");
-  if (const auto version = load<std::uint8_t>(bytes, kAtVersion); version != kFrameVersion)
+  if (load_number<std::uint32_t>(bytes, 0) != kFrameMagic) return corrupt("wrong magic number");
+  if (const auto version = load_number<std::uint8_t>(bytes, kAtVersion); version != kFrameVersion)
     return corrupt(fmt::format("version {} is not known", version));
-  const auto kind = load<std::uint8_t>(bytes, kAtKind);
+  const auto kind = load_number<std::uint8_t>(bytes, kAtKind);
   if (kind < static_cast<std::uint8_t>(FrameKind::auth_start) || kind > static_cast<std::uint8_t>(FrameKind::packed_block))
     return corrupt(fmt::format("kind {} is not known", kind));
-  if (load<std::uint16_t>(bytes, kAtReserved) != 0) return corrupt("a reserved byte is not zero");
+  if (load_number<std::uint16_t>(bytes, kAtReserved) != 0) return corrupt("a reserved byte is not zero");
   FrameHeader header;
   header.kind = static_cast<FrameKind>(kind);
-  header.channel = load<std::uint32_t>(bytes, kAtChannel);
-  header.payload_bytes = load<std::uint32_t>(bytes, kAtPayloadBytes);
-  header.sequence = load<std::uint64_t>(bytes, kAtSequence);
-  header.checksum = load<std::uint64_t>(bytes, kAtChecksum);
+  header.channel = load_number<std::uint32_t>(bytes, kAtChannel);
+  header.payload_bytes = load_number<std::uint32_t>(bytes, kAtPayloadBytes);
+  header.sequence = load_number<std::uint64_t>(bytes, kAtSequence);
+  header.checksum = load_number<std::uint64_t>(bytes, kAtChecksum);
   const std::uint32_t bytes_max = is_block(header.kind) ? block_payload_bytes_max : kControlPayloadBytesMax;
   if (header.payload_bytes > bytes_max)
     return corrupt(fmt::format("payload of {} bytes, at most {}", header.payload_bytes, bytes_max));

@@ -141,7 +141,6 @@ Result<bool> FrameReader::begin_block(FrameSink& sink) {
     return corrupt(fmt::format("payload of {} bytes does not fit the block in it", header_.payload_bytes));
   checksum_.add(bytes, sizeof(Block));
   begin_ += sizeof(Block);
-  layout_ = target.layout;
   block_header_ = header;
   if (is_packed) {
     packed_.resize(BlockPacker::kPackedBytesMax);
@@ -178,12 +177,18 @@ Result<void> FrameReader::end_block(FrameSink& sink) {
   for (std::size_t part = 0; part < parts_.count; ++part) checksum_.add(parts_.parts[part].bytes, parts_.parts[part].count);
   state_ = State::header;
   TRY_VOID(check_sum());
+  // Asked anew: what was accepted when the block began may be gone, its layout with it.
+  const BlockTarget target = sink.block_target(header_.channel);
+  if (target.kind != BlockTarget::Kind::accept) {
+    if (Block* const block = std::exchange(block_, nullptr)) pool_.give(block);
+    return {};
+  }
   if (header_.kind == FrameKind::packed_block) {
     take_block();
     if (!packer_.unpack(packed_.data(), parts_.parts[0].count, parts_of(*block_)))
       return corrupt(fmt::format("the packed block in frame {} can't be unpacked", header_.sequence));
   }
-  TRY_VOID(check_block(*block_, *layout_));
+  TRY_VOID(check_block(*block_, *target.layout));
   return sink.on_block(header_.channel, std::exchange(block_, nullptr));
 }
 

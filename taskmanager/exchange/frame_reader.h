@@ -30,10 +30,11 @@ struct BlockTarget {
 class FrameSink {
  public:
   virtual ~FrameSink() = default;
+  /// Asked when a block begins and again when it is whole: its channel may have been closed here meanwhile.
   virtual BlockTarget block_target(std::uint32_t channel) = 0;
   /// Any kind but block and packed_block. `payload` is valid during the call.
   virtual Result<void> on_frame(const FrameHeader& header, std::string_view payload) = 0;
-  /// The receiver gives the block back.
+  /// Comes right after block_target has accepted it. The receiver gives the block back.
   virtual Result<void> on_block(std::uint32_t channel, Block* block) = 0;
 };
 
@@ -85,7 +86,6 @@ class FrameReader {
   std::uint64_t next_sequence_ = 0;
   Block block_header_;         // of the block that is being received
   Block* block_ = nullptr;
-  const RowLayout* layout_ = nullptr;
   BlockParts parts_;           // what is being filled: of the block, or packed_
   std::size_t part_ = 0;      // the one being filled
   std::size_t part_done_ = 0; // bytes of it

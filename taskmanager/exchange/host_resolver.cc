@@ -23,8 +23,11 @@ bool resolve(HostLookup& lookup, bool only_numeric) {
     lookup.outcome = Error::external(ErrorCode::unavailable,
                                      fmt::format("the name {} cannot be resolved: {}", lookup.host, ::gai_strerror(problem)));
   } else {
-    std::memcpy(&lookup.address, found->ai_addr, found->ai_addrlen);
-    lookup.address_bytes = found->ai_addrlen;
+    for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+      HostLookup::Address& address = lookup.addresses.emplace_back();
+      address.bytes = one->ai_addrlen;
+      std::memcpy(&address.storage, one->ai_addr, one->ai_addrlen);
+    }
     ::freeaddrinfo(found);
   }
   lookup.done.store(true, std::memory_order_release);

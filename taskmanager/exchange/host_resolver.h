@@ -11,6 +11,7 @@
 #include <queue>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "api/weir/result.h"
 #include "taskmanager/exchange/waker.h"
@@ -24,11 +25,15 @@ struct HostLookup {
   std::uint16_t port = 0;
   std::atomic<bool> done{false};
   Result<void> outcome;
-  sockaddr_storage address{};
-  socklen_t address_bytes = 0;
+  struct Address {
+    sockaddr_storage storage{};
+    socklen_t bytes = 0;
+  };
+  std::vector<Address> addresses;  ///< at least one when the outcome is good; a host may listen at some of them only
 };
 
-/// Lives on: any thread; its thread starts with the first name. Owned by the runtime; outlives the slots' threads.
+/// Lives on: any thread; its thread starts with the first name. Owned by the runtime; outlives the slots' threads, and goes before the
+/// wakers that it rings.
 class HostResolver {
  public:
   HostResolver() = default;

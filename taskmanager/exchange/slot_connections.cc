@@ -199,9 +199,10 @@ void SlotConnections::dial(Link& link) {
     link.dial_at_us = now_us_ + link.backoff_us;
   };
   if (!lookup->outcome.ok()) return retry(lookup->outcome.error().message);
-  UniqueFd socket(::socket(lookup->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const HostLookup::Address& address = lookup->addresses[link.dials++ % lookup->addresses.size()];
+  UniqueFd socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return retry(fmt::format("no socket: {}", std::strerror(errno)));
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&lookup->address), lookup->address_bytes) != 0 &&
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.bytes) != 0 &&
       errno != EINPROGRESS)
     return retry(fmt::format("cannot connect: {}", std::strerror(errno)));
   link.connection = Connection::dialled(settings_.connection, std::move(socket), fmt::format("{}:{}", link.host, link.port),
@@ -262,7 +263,7 @@ BlockTarget SlotConnections::block_target(Connection& connection, std::uint32_t 
 
 Result<void> SlotConnections::on_block(Connection& connection, std::uint32_t channel, Block* block) {
   Link* const link = connection.link;
-  RemoteInput& input = *link->inputs.at(channel);  // block_target has found it, in the same turn or an earlier one
+  RemoteInput& input = *link->inputs.at(channel);  // block_target has just found it
   if (input.blocks_waiting_ + input.unreturned_ >= input.window_) {
     block->home->give(block);
     return violation(fmt::format("rows beyond the credit of channel {}", channel));

@@ -26,6 +26,7 @@ struct Link {
   std::shared_ptr<HostLookup> lookup;
   std::int64_t dial_at_us = 0;             // when there is no connection and no lookup
   std::int64_t backoff_us = 0;
+  std::size_t dials = 0;                   // so far: each takes the next of the host's addresses
   std::string last_problem;
   std::uint32_t next_channel = 1;
   std::map<std::uint32_t, RemoteInput*> inputs;

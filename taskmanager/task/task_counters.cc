@@ -1,5 +1,7 @@
 #include "taskmanager/task/task_counters.h"
 
+#include "common/base/text.h"
+
 namespace weir::taskmanager {
 
 template <class Metric>
@@ -8,7 +10,9 @@ MetricList<Metric>::~MetricList() {
 }
 
 template <class Metric>
-Metric* MetricList<Metric>::find_or_add(std::string_view name) {
+Metric* MetricList<Metric>::find_or_add(std::string_view wanted) {
+  std::string name = printable(wanted, kNameBytesMax);
+  if (by_name_.size() >= kMetricsMax && !by_name_.contains(name)) name = kOthersName;
   if (const auto found = by_name_.find(name); found != by_name_.end()) return &found->second->metric;
   auto* const node = new Node;  // NOLINT: kept by by_name_, linked for readers without a lock
   node->name = name;

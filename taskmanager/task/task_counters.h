@@ -44,7 +44,11 @@ class MetricList {
   MetricList(const MetricList&) = delete;
   MetricList& operator=(const MetricList&) = delete;
 
+  /// Names are user code's: made printable and cut. Those beyond kMetricsMax are all the one named kOthersName.
   Metric* find_or_add(std::string_view name);
+  static constexpr std::size_t kMetricsMax = 1'000;
+  static constexpr std::size_t kNameBytesMax = 255;
+  static constexpr std::string_view kOthersName = "(others)";
   /// Calls visit(name, value) for every one.
   template <class Visit>
   void each(Visit&& visit) const {

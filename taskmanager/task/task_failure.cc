@@ -42,13 +42,32 @@ std::string_view name_of(ErrorCode code) {
   return "Unknown";
 }
 
+/// Jobs have many tasks, and each may fail with a record in its message.
+constexpr std::size_t kMessageBytesMax = 32 * 1024;
+constexpr std::size_t kStackBytesMax = 64 * 1024;
+constexpr std::size_t kTypeBytesMax = 1024;
+
+std::string cut(std::string text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  const std::size_t left_out = text.size() - bytes_max;
+  text.resize(bytes_max);
+  return text += fmt::format("... ({} more bytes)", left_out);
+}
+
+TaskFailure bounded(TaskFailure failure) {
+  failure.exception = cut(std::move(failure.exception), kTypeBytesMax);
+  failure.message = cut(std::move(failure.message), kMessageBytesMax);
+  failure.stack_trace = cut(std::move(failure.stack_trace), kStackBytesMax);
+  return failure;
+}
+
 }  // namespace
 
 TaskFailure failure_of(const Error& error, std::string place) {
-  return {.exception = fmt::format("weir::Error ({})", name_of(error.code)),
-          .message = error.message,
-          .stack_trace = std::move(place),
-          .user_code = error.blame == Blame::user};
+  return bounded({.exception = fmt::format("weir::Error ({})", name_of(error.code)),
+                  .message = error.message,
+                  .stack_trace = std::move(place),
+                  .user_code = error.blame == Blame::user});
 }
 
 TaskFailure failure_of_exception(std::string place, ThrowPlace throw_place) {
@@ -68,7 +87,7 @@ TaskFailure failure_of_exception(std::string place, ThrowPlace throw_place) {
     failure.exception = type != nullptr ? readable_name(*type) : "unknown";
     failure.message = "an object that is no std::exception was thrown";
   }
-  return failure;
+  return bounded(std::move(failure));
 }
 
 }  // namespace weir::taskmanager

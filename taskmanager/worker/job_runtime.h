@@ -60,9 +60,10 @@ class JobRuntime final : public TaskRuntime, private SlotEvents {
   plan::JobGraph job_graph_;
   std::map<std::string, std::string, std::less<>> job_settings_;
   SlotLoop::Settings loop_settings_;
-  // Control thread only. In this order: channels go before the loops whose blocks are in them.
-  HostResolver resolver_;
+  // Control thread only. In this order: channels go before the loops whose blocks are in them, and the resolver before the wakers of
+  // the loops, which it rings.
   std::vector<std::unique_ptr<SlotLoop>> loops_;  // by slot; null: never used
+  HostResolver resolver_;
   ExchangeRegistry registry_;
   std::unique_ptr<TaskBuilder> builder_;
   std::map<ExecutionId, std::shared_ptr<TaskRecord>> tasks_;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "common/base/try.h"
@@ -26,7 +27,12 @@ constexpr std::chrono::milliseconds kFlushTime{500};
 constexpr std::chrono::milliseconds kFlushPoll{1};
 constexpr std::size_t kLinesMax = 10'000;
 constexpr int kStatusesPerCall = 500;
+constexpr std::size_t kStatusBytesPerCall = 4 << 20;  // well below a frame
+constexpr std::chrono::milliseconds kRetryPause{100};
 constexpr std::uint64_t kNoEpoch = 0;
+
+/// The TaskManager lives and has not taken the call, or has not said so in time.
+bool is_held_up(ErrorCode code) { return code == ErrorCode::deadline_exceeded || code == ErrorCode::resource_exhausted; }
 
 rpc::Identity task_manager() {
   return {.role = rpc::Role::task_manager, .cluster = {}, .incarnation = {}, .name = "taskmanager"};
@@ -171,7 +177,8 @@ Async<void> Worker::send_statuses() {
       co_await has_statuses_.wait();
     }
     proto::WorkerStatusRequest request;
-    while (!statuses_.empty() && request.statuses_size() < kStatusesPerCall) {
+    for (std::size_t bytes = 0; !statuses_.empty() && request.statuses_size() < kStatusesPerCall && bytes < kStatusBytesPerCall;) {
+      bytes += statuses_.front().ByteSizeLong();
       *request.add_statuses() = std::move(statuses_.front());
       statuses_.pop_front();
     }
@@ -179,7 +186,16 @@ Async<void> Worker::send_statuses() {
     const auto reply = co_await rpc::call_message<proto::WorkerStatusReply>(*connection_, Method::worker_status, request,
                                                                             clock_.now() + kCallTime, kNoEpoch);
     sending_statuses_ = false;
-    if (!reply.ok()) co_return;  // the TaskManager is gone, and so are we
+    if (reply.ok()) continue;
+    if (!connection_->is_open()) co_return;  // the TaskManager is gone, and so are we
+    if (!is_held_up(reply.error().code)) {
+      LOG_ERROR("the TaskManager refused {} task statuses: {}", request.statuses_size(), reply.error().message);
+      continue;
+    }
+    // Twice is no harm, and lost is a job that never ends.
+    auto& unanswered = *request.mutable_statuses();
+    statuses_.insert(statuses_.begin(), std::make_move_iterator(unanswered.begin()), std::make_move_iterator(unanswered.end()));
+    co_await clock_.sleep_for(kRetryPause);
   }
 }
 
@@ -201,7 +217,9 @@ Async<void> Worker::send_lines() {
         co_await rpc::call_message<proto::WorkerLogReply>(*connection_, Method::worker_log, request, clock_.now() + kCallTime, kNoEpoch);
     sending_line_ = false;
     lines_waiting_.fetch_sub(1, std::memory_order_relaxed);
-    if (!reply.ok()) co_return;
+    if (reply.ok()) continue;
+    if (!connection_->is_open()) co_return;
+    lines_dropped_.fetch_add(1, std::memory_order_relaxed);
   }
 }
 

@@ -236,6 +236,35 @@ TEST_CASE("run_blocking: runs elsewhere and comes back to the control thread wit
   });
 }
 
+TEST_CASE("run_blocking: what the call throws is an error of ours where it returns a Result, and is thrown on elsewhere") {
+  run_coroutine([](ControlThread&) -> Async<void> {
+    BlockingPool pool(1);
+    auto with_result = []() -> Result<int> { throw std::runtime_error("no such directory"); };
+    const auto number = co_await run_blocking(pool, with_result);
+    REQUIRE_FALSE(number.ok());
+    CHECK(number.error().code == ErrorCode::internal);
+    CHECK(number.error().message == "an unexpected exception: no such directory");
+    auto with_void_result = []() -> Result<void> { throw 42; };
+    const auto nothing = co_await run_blocking(pool, with_void_result);
+    REQUIRE_FALSE(nothing.ok());
+    CHECK(nothing.error().message == "an unexpected exception");
+    int caught = 0;
+    try {
+      auto plain = []() -> int { throw std::runtime_error("plain"); };
+      (void)co_await run_blocking(pool, plain);
+    } catch (const std::runtime_error&) {
+      ++caught;
+    }
+    try {
+      auto empty = [] { throw std::runtime_error("empty"); };
+      co_await run_blocking(pool, empty);
+    } catch (const std::runtime_error&) {
+      ++caught;
+    }
+    CHECK(caught == 2);
+  });
+}
+
 Async<void> block_and_note(BlockingPool& pool, std::atomic<bool>& may_end, bool& unwound) {
   struct Note {
     bool& flag;

@@ -68,7 +68,8 @@ class FrameBytes {
 
 struct Recorder final : FrameSink {
   BlockTarget block_target(std::uint32_t channel) override {
-    if (channel == 1) return {BlockTarget::Kind::accept, &layout};
+    if (channel == 1 && asked++ < asked_max) return {BlockTarget::Kind::accept, &layout};
+    if (channel == 1) return {BlockTarget::Kind::discard, nullptr};
     if (channel == 2) return {BlockTarget::Kind::discard, nullptr};
     return {};
   }
@@ -90,6 +91,8 @@ struct Recorder final : FrameSink {
   }
   const RowLayout layout = text_layout();
   std::vector<std::string> lines;
+  int asked = 0;
+  int asked_max = 1'000'000;  // then channel 1 closes
 };
 
 Block* block_of(BlockPool& pool, const std::vector<std::string>& texts, std::uint8_t flags = 0) {
@@ -177,6 +180,22 @@ TEST_CASE("frame_reader: frames and blocks come whole and in order, in whatever 
     CHECK(recorder.lines == expected);
   }
   CHECK(pool.out() == 0);
+}
+
+TEST_CASE("frame_reader: a block whose channel closes while it is on its way is dropped, and the next frame is read") {
+  HeapPool pool;
+  Block* const block = block_of(pool, {std::string(9000, 'z')});
+  for (const bool is_packed : {false, true}) {
+    FrameBytes frames;
+    is_packed ? frames.add_packed(1, *block) : frames.add_block(1, *block);
+    frames.add(FrameKind::credit, 3, "abcd");
+    Recorder recorder;
+    recorder.asked_max = 1;  // accepted when its header came, not any more when it is whole
+    CHECK(feed(frames.bytes, 100, recorder, pool) == "");
+    CHECK(recorder.lines == std::vector<std::string>{"6:3:4"});
+    CHECK(pool.out() == 1);
+  }
+  pool.give(block);
 }
 
 TEST_CASE("frame_reader: every single flipped bit is noticed") {

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
 #include "tests/support/engine_operators.h"
 #include "taskmanager/exchange/buffer_pool.h"
 #include "taskmanager/exchange/local_channel.h"
@@ -221,4 +225,38 @@ TEST_CASE("task_counters: time belongs to what was done in it") {
   CHECK(metrics.spent_us(Activity::idle, 1700) == 100);
   CHECK(metrics.spent_us(Activity::backpressured, 1700) == 0);
   CHECK(metrics.user.find_or_add("a") == metrics.user.find_or_add("a"));
+}
+
+TEST_CASE("task_counters: names from user code are printable and bounded in length and number, so that a report of them can be sent") {
+  CounterList counters;
+  OwnedCounter* const broken = counters.find_or_add("map.\xff\xfe\n");
+  broken->add(3);
+  CHECK(counters.find_or_add("map.\xff\xfe\n") == broken);
+  counters.find_or_add(std::string(10'000, 'n'));
+  for (int index = 0; index < 5000; ++index) counters.find_or_add("map.record-" + std::to_string(index))->add(1);
+  std::size_t count = 0;
+  std::size_t name_bytes = 0;
+  std::uint64_t others = 0;
+  counters.each([&](const std::string& name, std::uint64_t value) {
+    ++count;
+    name_bytes = std::max(name_bytes, name.size());
+    if (name == CounterList::kOthersName) others = value;
+    if (value == 3) CHECK(name == "map.\\xff\\xfe\\n");
+  });
+  CHECK(count == CounterList::kMetricsMax + 1);
+  CHECK(others == 5000 - (CounterList::kMetricsMax - 2));
+  CHECK(name_bytes <= CounterList::kNameBytesMax + 3);
+}
+
+TEST_CASE("task_failure: what user code says is cut, and says by how much") {
+  TaskFailure failure;
+  try {
+    throw std::runtime_error(std::string(1'000'000, 'm'));
+  } catch (...) {
+    failure = failure_of_exception("in operator 'map'", [] { return std::string(1'000'000, 's'); });
+  }
+  CHECK(failure.message.size() < 33 * 1024);
+  CHECK(failure.message.ends_with("m... (967232 more bytes)"));
+  CHECK(failure.stack_trace.size() < 65 * 1024);
+  CHECK(failure.stack_trace.starts_with("in operator 'map'\n"));
 }

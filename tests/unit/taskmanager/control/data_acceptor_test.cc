@@ -1,0 +1,86 @@
+#include "taskmanager/control/data_acceptor.h"
+
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "tests/unit/taskmanager/control/fixtures.h"
+
+using namespace weir;
+using namespace weir::taskmanager;
+using weir::testing::run_coroutine;
+
+namespace {
+
+UniqueFd dial(std::uint16_t port) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  return fd;
+}
+
+/// Takes all descriptors of this process but `spare`, until it goes.
+class NoDescriptors {
+ public:
+  explicit NoDescriptors(std::size_t spare) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit few = before_;
+    few.rlim_cur = std::min<rlim_t>(before_.rlim_cur, 512);
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    for (;;) {
+      UniqueFd fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+      if (!fd.valid()) break;
+      taken_.push_back(std::move(fd));
+    }
+    REQUIRE(taken_.size() > spare);
+    taken_.resize(taken_.size() - spare);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+  std::vector<UniqueFd> taken_;
+};
+
+}  // namespace
+
+TEST_CASE("data_acceptor: a connection that takes the last descriptor is closed, and the daemon goes on") {
+  run_coroutine([](ControlThread& control) -> Async<void> {
+    Machine machine(control);
+    SlotTable slots(4);
+    const DataAcceptorLimits limits;
+    DataAcceptor acceptor(control.executor(), machine.clock, machine.workers, slots, limits);
+    std::vector<PortRange> ports(1);
+    auto listener = listen_on("127.0.0.1", ports, "taskmanager.data.port");
+    REQUIRE(listener.ok());
+    acceptor.start(std::move(listener).value());
+    const UniqueFd client = dial(acceptor.port());
+    const SteadyTime deadline = in_time();
+    {
+      const NoDescriptors none(1);
+      while (acceptor.refused() == 0 && machine.clock.now() < deadline) co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
+    }
+    CHECK(acceptor.refused() == 1);
+    char byte = 0;
+    pollfd ready{client.get(), POLLIN, 0};
+    CHECK(::poll(&ready, 1, 20'000) == 1);
+    CHECK(::recv(client.get(), &byte, 1, MSG_DONTWAIT) <= 0);
+    // The next one is served as ever.
+    const UniqueFd other = dial(acceptor.port());
+    while (acceptor.waiting() == 0 && machine.clock.now() < deadline) co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
+    CHECK(acceptor.waiting() == 1);
+    co_await acceptor.close();
+    co_await machine.close();
+  });
+}
