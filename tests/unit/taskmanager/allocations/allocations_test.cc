@@ -11,6 +11,7 @@
 
 #include "api/weir/environment.h"
 #include "tests/support/engine_cluster.h"
+#include "tests/support/sanitizer.h"
 #include "tests/unit/taskmanager/allocations/counting_heap.h"
 
 using namespace weir;        // NOLINT
@@ -190,18 +191,23 @@ std::uint64_t allocations_of(const ClusterSettings& settings) {
 
 }  // namespace
 
-TEST_CASE("allocations: none in a million rows between two slots of one process, whatever the record") {
+constexpr const char* kReplaced = "the count is of operator new, which the sanitizer replaces";
+constexpr const char* kTooSlow = "a million rows take longer than the case may";
+
+TEST_CASE("allocations: none in a million rows between two slots of one process, whatever the record" *
+          weir::test::not_under(weir::Sanitizer::address, kReplaced) * weir::test::not_under(weir::Sanitizer::thread, kTooSlow)) {
   CHECK(allocations_of<Plain>({.slots = 2}) == 0);
   CHECK(allocations_of<Line>({.slots = 2}) == 0);
   CHECK(allocations_of<Owning>({.slots = 2}) == 0);
 }
 
-TEST_CASE("allocations: none in a million rows between two processes") {
+TEST_CASE("allocations: none in a million rows between two processes" *
+          weir::test::not_under(weir::Sanitizer::address, kReplaced) * weir::test::not_under(weir::Sanitizer::thread, kTooSlow)) {
   CHECK(allocations_of<Plain>({.task_managers = 2, .slots = 1}) == 0);
   CHECK(allocations_of<Line>({.task_managers = 2, .slots = 1}) == 0);
 }
 
-TEST_CASE("allocations: the count counts") {
+TEST_CASE("allocations: the count counts" * weir::test::not_under(weir::Sanitizer::address, kReplaced)) {
   const std::uint64_t before = allocations();
   const auto kept = std::make_unique<std::string>(100, 'x');
   CHECK(allocations() >= before + 2);
