@@ -1,5 +1,6 @@
 #include "cli/client_settings.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -49,18 +50,22 @@ Result<ClientSettings> client_settings(const config::Configuration& configuratio
   }
   TRY(config::Duration connect, configuration.get(config::kRestConnectionTimeout));
   TRY(ByteCount answer, configuration.get(config::kRestClientMaxContentLength));
+  TRY(const config::Duration patience, configuration.get(config::kClientTimeout));
   TRY(config::Duration submit, configuration.get(config::kWebTimeout));
   settings.submit_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(submit);
   TRY(config::Duration delay, configuration.get(config::kRestRetryDelay));
   TRY(settings.retries_max, configuration.get(config::kRestRetryMaxAttempts));
-  settings.http.connect_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(connect);
+  settings.http.read_timeout = std::max(std::chrono::duration_cast<std::chrono::milliseconds>(patience), std::chrono::milliseconds(1));
+  settings.http.connect_timeout = std::min(std::chrono::duration_cast<std::chrono::milliseconds>(connect), settings.http.read_timeout);
   settings.http.body_bytes_max = answer.bytes();
   settings.retry_delay = std::chrono::duration_cast<std::chrono::milliseconds>(delay);
   return settings;
 }
 
 Result<std::map<std::string, std::string>> job_settings(const std::vector<std::string>& dynamic) {
-  static const std::set<std::string> kOurs = {"rest.address", "rest.port", "jobmanager.rpc.address"};
+  static const std::set<std::string> kOurs = {
+      "client.timeout",   "jobmanager.rpc.address",   "rest.address", "rest.client.max-content-length", "rest.connection-timeout", "rest.port",
+      "rest.retry.delay", "rest.retry.max-attempts"};
   TRY(config::Configuration given, config::parse_dynamic(dynamic));
   std::map<std::string, std::string> settings;
   for (const auto& [key, setting] : given.settings()) {

@@ -33,7 +33,7 @@ Result<config::Configuration> client_configuration(const std::string& program, c
 /// Errors: invalid_argument for an address or a setting that is malformed.
 Result<ClientSettings> client_settings(const config::Configuration& configuration, const std::string& address);
 
-/// The settings of -D that go with a job: all but those that say where the JobManager is.
+/// The settings of -D that go with a job: all but those of the client itself.
 /// Errors: invalid_argument for one without '='.
 Result<std::map<std::string, std::string>> job_settings(const std::vector<std::string>& dynamic);
 

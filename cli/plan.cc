@@ -72,6 +72,8 @@ Result<plan::GraphSettings> graph_settings(const Program& program, const config:
   TRY(settings.default_parallelism, configuration.get(config::kParallelismDefault));
   TRY(settings.default_max_parallelism, configuration.get(config::kPipelineMaxParallelism));
   TRY(settings.chaining, configuration.get(config::kPipelineOperatorChaining));
+  TRY(const config::RuntimeMode mode, configuration.get(config::kRuntimeMode));
+  settings.mode = static_cast<plan::RuntimeMode>(mode);
   return settings;
 }
 

@@ -16,6 +16,7 @@ struct StartCommand {
   std::string log_file;                 ///< --log-file; empty: standard output
   std::string ports_file;               ///< --ports-file; empty: none
   bool check_only = false;              ///< --check
+  std::vector<std::string> options;     ///< --print-option: values to print instead of starting
 };
 
 /// Print a text and end with a code.

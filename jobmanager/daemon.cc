@@ -35,8 +35,8 @@ std::string advertised(const config::Listener& listener, std::uint16_t bound_por
   return rpc::Address{host, listener.advertised_port.value_or(bound_port)}.to_string();
 }
 
-Result<ListenSocket> listen_at(const config::Listener& listener, std::string_view option) {
-  return listen_on(listener.bind_host, socket_ports(listener.bind_ports), option);
+Result<ListenSocket> listen_at(const config::Listener& listener) {
+  return listen_on(listener.bind_host, socket_ports(listener.bind_ports), listener.ports_option);
 }
 
 }  // namespace
@@ -87,8 +87,8 @@ Result<void> Daemon::open_store() {
 }
 
 Result<void> Daemon::listen() {
-  TRY(auto rpc_socket, listen_at(options_.rpc, "jobmanager.rpc.port"));
-  TRY(auto blob_socket, listen_at(options_.blob, "blob.server.port"));
+  TRY(auto rpc_socket, listen_at(options_.rpc));
+  TRY(auto blob_socket, listen_at(options_.blob));
   DispatcherOptions dispatcher = options_.dispatcher;
   dispatcher.job.blob_address = advertised(options_.blob, blob_socket.port);
   ServiceTerms terms{incarnation_, dispatcher.job.blob_address, options_.heartbeat_interval, options_.registry.heartbeat_timeout};
@@ -100,7 +100,7 @@ Result<void> Daemon::listen() {
   rpc_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(options_, incarnation_), methods_, options_.rpc_limits,
                                               rpc::ServerEvents{});
   rpc_server_->start(std::move(rpc_socket));
-  blob_service_ = std::make_unique<BlobService>(*blobs_);
+  blob_service_ = std::make_unique<BlobService>(control_.executor(), *blobs_, options_.blob_reads_max);
   serve_blobs(blob_methods_, *blob_service_);
   blob_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(options_, incarnation_), blob_methods_, options_.rpc_limits,
                                                rpc::ServerEvents{});

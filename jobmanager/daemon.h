@@ -71,7 +71,7 @@ class Daemon {
   LocalFileSystem files_;
   PlainLeaderEpoch epoch_{1};
   BlockingPool pool_;
-  BlockingPool planner_pool_{2};
+  BlockingPool planner_pool_{kPlannersMax};
   Event stop_;
   // The cluster and its jobs
   SlotPool slots_;

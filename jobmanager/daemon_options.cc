@@ -1,18 +1,22 @@
 #include "jobmanager/daemon_options.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "common/base/try.h"
+#include "common/config/check.h"
 #include "common/config/options.h"
 
 namespace weir::jobmanager {
 
 namespace {
 
-constexpr std::chrono::milliseconds kShutdownTimeoutMax{3'000};
+/// What a JobManager takes beside the finished jobs that it remembers.
+constexpr ByteCount kOwnMemory = ByteCount::mib(64);
 
 std::chrono::milliseconds millis(config::Duration duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration); }
 
@@ -28,6 +32,8 @@ Result<JobOptions> read_job_options(const config::Configuration& configuration) 
   options.timeouts.call = millis(call);
   // A deployment may have to fetch the artefact and start a worker first.
   options.timeouts.deploy = millis(call) + millis(worker_start) + millis(transfer);
+  TRY(auto slot_idle, configuration.get(config::kSlotIdleTimeout));
+  options.timeouts.slot_idle = millis(slot_idle);
   TRY(auto exceptions, configuration.get(config::kWebExceptionHistorySize));
   options.exceptions_max = static_cast<std::size_t>(exceptions);
   return options;
@@ -55,6 +61,25 @@ Result<rpc::Limits> read_rpc_limits(const config::Configuration& configuration) 
   return limits;
 }
 
+/// The address space of one planner: weir.planner.memory, or what jobmanager.memory.process.size leaves for each, which is less.
+Result<ByteCount> planner_memory(const config::Configuration& configuration) {
+  TRY(const ByteCount planner, configuration.get(config::kPlannerMemory));
+  TRY(const auto process, configuration.find(config::kJobManagerProcessMemory));
+  if (!process) return planner;
+  TRY(const ByteCount finished_jobs, configuration.get(config::kJobStoreCacheSize));
+  const ByteCount own = kOwnMemory + finished_jobs;
+  const ByteCount least = own + *config::Value<ByteCount>::parse(*config::kPlannerMemory.least) * kPlannersMax;
+  if (*process < least) {
+    return configuration.placed(
+        Error::user(ErrorCode::invalid_argument,
+                    fmt::format("{} ({}) is too little for a JobManager, {} of finished jobs ({}) and {} planners: at least {}",
+                                config::kJobManagerProcessMemory.key, config::to_text(*process), config::to_text(finished_jobs),
+                                config::kJobStoreCacheSize.key, kPlannersMax, config::to_text(least))),
+        config::kJobManagerProcessMemory.key);
+  }
+  return std::min(planner, (*process - own) / kPlannersMax);
+}
+
 Result<SubmissionOptions> read_submission_options(const config::Configuration& configuration, const ProcessFacts& facts) {
   SubmissionOptions options;
   options.job_defaults = configuration.job_part();
@@ -63,10 +88,15 @@ Result<SubmissionOptions> read_submission_options(const config::Configuration& c
   TRY(auto environment, configuration.find(config::kPlannerEnvironment));
   if (environment) options.planner_environment = *environment;
   TRY(auto timeout, configuration.get(config::kPlannerTimeout));
-  TRY(auto memory, configuration.get(config::kPlannerMemory));
+  TRY(auto memory, planner_memory(configuration));
   options.limits.timeout = millis(timeout);
   options.limits.address_space_bytes = memory.bytes();
   return options;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
 
 Result<void> read_rest(const config::Configuration& configuration, DaemonOptions& options) {
@@ -76,13 +106,13 @@ Result<void> read_rest(const config::Configuration& configuration, DaemonOptions
   TRY(auto idle, configuration.get(config::kRestIdlenessTimeout));
   TRY(auto answer, configuration.get(config::kWebTimeout));
   TRY(auto refresh, configuration.get(config::kWebRefreshInterval));
-  TRY(auto origin, configuration.get(config::kWebAccessControlAllowOrigin));
+  TRY(auto origin, configuration.find(config::kWebAccessControlAllowOrigin));
   http::ServerOptions& http = options.http;
   http.bind_host = options.rest.bind_host;
   http.ports = socket_ports(options.rest.bind_ports);
-  http.ports_option = configuration.has(config::kRestBindPort) ? config::kRestBindPort.key : config::kRestPort.key;
+  http.ports_option = options.rest.ports_option;
   http.threads = threads;
-  http.allow_origin = origin;
+  http.allow_origin = origin.value_or("");
   http.idle_timeout = millis(idle);
   http.answer_timeout = millis(answer);
   rest::RestSettings& settings = options.rest_settings;
@@ -94,6 +124,9 @@ Result<void> read_rest(const config::Configuration& configuration, DaemonOptions
   TRY(settings.cancel_enabled, configuration.get(config::kWebCancelEnable));
   settings.configuration = configuration.shown();
   settings.program_options = options.facts.program_options;
+  settings.origins = {.allowed_origin = http.allow_origin,
+                      .is_loopback = config::is_loopback(options.rest.bind_host),
+                      .own_hosts = {options.rest.advertised_host.value_or(options.rest.bind_host), host_name()}};
   if (!options.facts.log_file.empty()) {
     const std::filesystem::path log(options.facts.log_file);
     settings.log_file = log.string();
@@ -144,8 +177,9 @@ Result<DaemonOptions> read_daemon_options(const config::Configuration& configura
   TRY_VOID(read_directories(configuration, options));
   TRY(auto threads, configuration.get(config::kIoPoolSize));
   options.io_threads = static_cast<std::size_t>(threads);
+  TRY(options.blob_reads_max, configuration.get(config::kBlobFetchConcurrent));
   TRY(auto shutdown, configuration.get(config::kServicesShutdownTimeout));
-  options.shutdown_timeout = std::min(millis(shutdown), kShutdownTimeoutMax);
+  options.shutdown_timeout = millis(shutdown);
   return options;
 }
 

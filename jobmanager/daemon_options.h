@@ -30,6 +30,9 @@ struct ProcessFacts {
   std::string revision = "unknown";  ///< commit that was built
 };
 
+/// Planners that may run at once; more submissions wait.
+inline constexpr int kPlannersMax = 2;
+
 /// Values, no files or sockets yet.
 struct DaemonOptions {
   ProcessFacts facts;
@@ -45,7 +48,8 @@ struct DaemonOptions {
   std::string store_directory;      ///< kept after the end
   std::string temporary_directory;  ///< made at the start, removed at the end; never empty
   std::size_t io_threads = 4;
-  std::chrono::milliseconds shutdown_timeout{3'000};  ///< for TaskManagers to answer that they have ended jobs
+  int blob_reads_max = 50;          ///< at once
+  std::chrono::milliseconds shutdown_timeout{3'000};  ///< cluster.services.shutdown-timeout: for TaskManagers to answer that they have ended jobs
 };
 
 /// Ports in the form in which sockets take them.

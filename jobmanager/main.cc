@@ -10,6 +10,7 @@
 #include "common/config/daemon_configuration.h"
 #include "common/config/options.h"
 #include "common/observe/log.h"
+#include "common/observe/log_files.h"
 #include "jobmanager/command_line.h"
 #include "jobmanager/daemon.h"
 #include "jobmanager/revision.h"
@@ -29,14 +30,30 @@ ProcessFacts process_facts(const StartCommand& command, const std::map<std::stri
   facts.home = config::variable(environment, {"WEIR_HOME", "FLINK_HOME"});
   if (facts.home.empty()) facts.home = bin.parent_path().string();
   facts.planner = (bin / "weir").string();
-  facts.log_file = command.log_file;
   facts.ports_file = command.ports_file;
   facts.program_options.assign(argv + 1, argv + argc);
   facts.revision = revision();
   return facts;
 }
 
-Result<void> start_log(const config::Configuration& configuration, const std::string& file) {
+/// The log file: the one that was named, else one in WEIR_LOG_DIR, env.log.dir or `log` beside `bin`.
+/// @return empty, and why in `problem`, when none can be written there
+std::string choose_log_file(const StartCommand& command, const config::Configuration& configuration, const std::string& home,
+                            const std::map<std::string, std::string>& environment, log::FilesPrefix& claimed, std::string& problem) {
+  if (!command.log_file.empty()) return command.log_file;
+  std::string directory = config::variable(environment, {"WEIR_LOG_DIR", "FLINK_LOG_DIR"});
+  const auto configured = configuration.find(config::kLogDirectory);
+  if (directory.empty()) directory = configured.ok() && *configured ? **configured : home + "/log";
+  auto prefix = log::claim_files(directory, "jobmanager", std::nullopt);
+  if (!prefix.ok()) {
+    problem = prefix.error().message;
+    return {};
+  }
+  claimed = std::move(prefix).value();
+  return claimed.directory + "/" + claimed.stem + ".log";
+}
+
+Result<void> start_log(const config::Configuration& configuration, const std::string& file, bool also_stdout) {
   auto level = configuration.get(config::kLogLevel);
   if (!level.ok()) return level.error();
   auto bytes_max = configuration.get(config::kLogFileBytesMax);
@@ -47,7 +64,7 @@ Result<void> start_log(const config::Configuration& configuration, const std::st
   options.program = "jobmanager";
   options.level = static_cast<log::Level>(*level);
   if (!file.empty()) options.file = file;
-  options.also_stdout = file.empty();
+  options.also_stdout = also_stdout;
   options.file_bytes_max = bytes_max->bytes();
   options.files_kept = *kept;
   return log::start(options);
@@ -60,11 +77,33 @@ int failed(const Error& error, bool is_logging) {
   return kStartFailed;
 }
 
+/// For scripts: the values in force, one a line. Errors: not_found for a key that is no option.
+Result<std::string> option_values(const config::Configuration& configuration, const std::vector<std::string>& keys) {
+  std::string text;
+  for (const std::string& key : keys) {
+    const config::OptionEntry* entry = config::find_option(key);
+    if (entry == nullptr) return Error::user(ErrorCode::not_found, fmt::format("--print-option {}: there is no such option", key));
+    const auto set = configuration.raw(key);
+    text += fmt::format("{}\n", config::is_secret_key(key) ? config::kRedacted : set ? *set : entry->option->fallback.value_or(""));
+  }
+  return text;
+}
+
 int run(const StartCommand& command, int argc, char** argv) {
   const auto environment = config::process_environment();
   ProcessFacts facts = process_facts(command, environment, argc, argv);
   auto loaded = config::load_daemon_configuration(command.configuration_directory, facts.home, environment, command.dynamic);
   if (!loaded.ok()) return failed(loaded.error(), false);
+  if (!command.options.empty()) {
+    const auto values = option_values(loaded->configuration, command.options);
+    if (!values.ok()) return failed(values.error(), false);
+    std::fputs(values->c_str(), stdout);
+    return 0;
+  }
+  log::FilesPrefix claimed;
+  std::string log_problem;
+  if (!command.check_only) facts.log_file = choose_log_file(command, loaded->configuration, facts.home, environment, claimed, log_problem);
+  const std::string log_file = facts.log_file;
   auto options = read_daemon_options(loaded->configuration, std::move(facts));
   if (!options.ok()) return failed(options.error(), false);
   if (command.check_only) {
@@ -72,9 +111,10 @@ int run(const StartCommand& command, int argc, char** argv) {
     std::printf("The configuration is valid.\n");
     return 0;
   }
-  auto logging = start_log(loaded->configuration, command.log_file);
+  auto logging = start_log(loaded->configuration, log_file, command.log_file.empty());
   if (!logging.ok()) return failed(logging.error(), false);
-  if (!loaded->file.empty()) LOG_INFO("Weir {}: configuration from {}", WEIR_VERSION, loaded->file);
+  LOG_INFO("Weir {}: configuration from {}", WEIR_VERSION, loaded->file.empty() ? "the command line alone" : loaded->file);
+  if (!log_problem.empty()) LOG_WARN("{}: the log is on standard output only", log_problem);
   for (const auto& warning : loaded->warnings) LOG_WARN("{}", warning);
 
   ControlThread control("control");

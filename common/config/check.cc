@@ -17,6 +17,20 @@ namespace {
 constexpr std::string_view kProtection[] = {"security.ssl.enabled", "security.ssl.internal.enabled", "security.ssl.rest.enabled",
                                             "security.ssl.rest.authentication-enabled"};
 
+/// Keys of Flink that people set for something they can have in another way.
+constexpr std::pair<std::string_view, std::string_view> kInstead[] = {
+    {"execution.attached", "weir run waits for the job unless -d is given"},
+    {"jobmanager.execution.attempts-history-size", "a task has one attempt"},
+    {"taskmanager.memory.segment-size", "a block has 32 kb"},
+    {"web.history", "jobstore.max-capacity says how many finished jobs are kept"},
+};
+
+std::string without_meaning(std::string_view key) {
+  const auto found = std::ranges::find(kInstead, key, &std::pair<std::string_view, std::string_view>::first);
+  return fmt::format("{} is a key of Flink that has no effect in Weir{}{}", key, found == std::end(kInstead) ? "" : ": ",
+                     found == std::end(kInstead) ? "" : found->second);
+}
+
 std::string unknown_key(const std::string& key, const Setting& setting) {
   std::string nearest = nearest_key(key);
   std::string way_out = nearest.empty() ? "docs/reference/configuration.md lists the known ones" : "did you mean " + nearest + "?";
@@ -29,8 +43,25 @@ void check_order(const Configuration& configuration, const Option<T>& smaller, c
   Result<std::optional<T>> high = configuration.find(larger);
   if (!low.ok() || !high.ok() || !low.value() || !high.value()) return;  // reported already, or no bound
   if (*high.value() < *low.value()) {
-    report.errors.push_back(fmt::format("{} ({}) is less than {} ({})", larger.key, to_text(*high.value()), smaller.key, to_text(*low.value())));
+    const Error error = Error::user(ErrorCode::invalid_argument, fmt::format("{} ({}) is less than {} ({})", larger.key, to_text(*high.value()),
+                                                                            smaller.key, to_text(*low.value())));
+    report.errors.push_back(configuration.placed(error, configuration.has(larger) ? larger.key : smaller.key).message);
   }
+}
+
+/// Browsers compare origins letter by letter, so that anything but one allows nobody.
+void check_origin(const Configuration& configuration, Report& report) {
+  const auto origin = configuration.find(kWebAccessControlAllowOrigin);
+  if (!origin.ok() || !origin.value() || **origin == "*") return;
+  const std::string& text = **origin;
+  const std::size_t host = text.find("://");
+  const bool fits = (text.starts_with("http://") || text.starts_with("https://")) && text.size() > host + 3 &&
+                    text.find_first_of("/ ,?#", host + 3) == std::string::npos;
+  if (fits) return;
+  const Error error = Error::user(ErrorCode::invalid_argument,
+                                  fmt::format("{}: {} is neither * nor one origin such as https://dashboard.example.com:8443, without a path",
+                                              kWebAccessControlAllowOrigin.key, in_quotes(text)));
+  report.errors.push_back(configuration.placed(error, kWebAccessControlAllowOrigin.key).message);
 }
 
 void check_setting(const std::string& key, const Setting& setting, Report& report) {
@@ -52,7 +83,7 @@ void check_setting(const std::string& key, const Setting& setting, Report& repor
                                         "listeners on loopback or in a network you trust",
                                         setting.origin, key));
   } else if (is_flink_key(key)) {
-    report.warnings.push_back(fmt::format("{}: {} is a key of Flink that has no effect in Weir", setting.origin, key));
+    report.warnings.push_back(fmt::format("{}: {}", setting.origin, without_meaning(key)));
   } else {
     report.errors.push_back(unknown_key(key, setting));
   }
@@ -63,9 +94,9 @@ void check_setting(const std::string& key, const Setting& setting, Report& repor
 Report check(const Configuration& configuration) {
   Report report;
   for (const auto& [key, setting] : configuration.settings()) check_setting(key, setting, report);
+  check_origin(configuration, report);
   check_order(configuration, kHeartbeatInterval, kHeartbeatTimeout, report);
   check_order(configuration, kNetworkMemoryMin, kNetworkMemoryMax, report);
-  check_order(configuration, kBlockSize, kMaxRecordBytes, report);
   check_order(configuration, kMaxRecordBytes, kRpcMaxFrameBytes, report);
   check_order(configuration, kRestartExponentialInitial, kRestartExponentialMax, report);
   return report;

@@ -29,7 +29,7 @@ inline constexpr Option<HighAvailability> kHighAvailabilityType{{
     .key = "high-availability.type", .fallback = "NONE", .about = "How a JobManager's successor finds its jobs.",
     .old_keys = {"high-availability", "recovery.mode"}}};
 inline constexpr Option<Duration> kHeartbeatInterval{{
-    .key = "heartbeat.interval", .fallback = "1 s", .about = "How often the JobManager asks each TaskManager for a sign of life.",
+    .key = "heartbeat.interval", .fallback = "1 s", .about = "How often each TaskManager gives the JobManager a sign of life.",
     .flink = "10 s", .because = "a heartbeat costs a few bytes, and a hanging peer is found ten times sooner",
     .least = "10 ms"}};
 inline constexpr Option<Duration> kHeartbeatTimeout{{
@@ -37,14 +37,17 @@ inline constexpr Option<Duration> kHeartbeatTimeout{{
     .about = "A peer that gives no sign of life for so long is lost. A peer that died is noticed at once, without this.",
     .flink = "50 s", .because = "no garbage collector stops a daemon for seconds", .least = "20 ms"}};
 inline constexpr Option<Duration> kServicesShutdownTimeout{{
-    .key = "cluster.services.shutdown-timeout", .fallback = "30 s",
-    .about = "How long a daemon that was told to stop may take to end its jobs in order."}};
+    .key = "cluster.services.shutdown-timeout", .fallback = "3 s",
+    .about = "How long a JobManager that was told to stop waits for its TaskManagers to have ended the jobs.",
+    .flink = "30 s", .because = "what ends does so at once; only a TaskManager that hangs would use up the time"}};
 inline constexpr Option<int> kIoPoolSize{{
     .key = "cluster.io-pool.size", .fallback = "4", .about = "Threads for files and child processes in each daemon.",
     .flink = "(none): 4 times the cores", .because = "these threads only wait", .least = "1", .most = "256"}};
 inline constexpr Option<Duration> kClientTimeout{{
-    .key = "client.timeout", .fallback = "1 min", .about = "How long the command line waits for an answer of the cluster.",
-    .least = "1 ms", .old_keys = {"akka.client.timeout"}, .inert = true}};
+    .key = "client.timeout", .fallback = "1 min",
+    .about = "How long the command line waits for an answer of the cluster. For the check of an artefact and the plan of a job it waits as "
+             "long as the cluster may take: web.timeout.",
+    .least = "1 ms", .old_keys = {"akka.client.timeout"}}};
 
 // Slots and tasks
 
@@ -61,18 +64,18 @@ inline constexpr Option<Duration> kTaskManagerRegistrationTimeout{{
 inline constexpr Option<Duration> kSlotRequestTimeout{{
     .key = "slot.request.timeout", .fallback = "5 min", .about = "A job that lacks slots for so long fails.", .least = "1 ms"}};
 inline constexpr Option<Duration> kSlotIdleTimeout{{
-    .key = "slot.idle.timeout", .fallback = "50 s", .about = "How long a job keeps a slot that it does not use.", .least = "1 ms", .inert = true}};
+    .key = "slot.idle.timeout", .fallback = "50 s",
+    .about = "How long a running job keeps its slots on a TaskManager on which all of its tasks have finished; then its worker there ends, "
+             "and others may have them.",
+    .least = "1 ms"}};
 inline constexpr Option<Duration> kTaskCancellationInterval{{
-    .key = "task.cancellation.interval", .fallback = "30 s", .about = "How often a task that does not end is asked again.",
-    .least = "1 ms", .old_keys = {"task.cancellation-interval"}, .inert = true}};
+    .key = "task.cancellation.interval", .fallback = "30 s",
+    .about = "How often a task that does not end after it was cancelled is asked again, which the TaskManager logs with its name.",
+    .least = "1 ms", .old_keys = {"task.cancellation-interval"}}};
 inline constexpr Option<Duration> kTaskCancellationTimeout{{
     .key = "task.cancellation.timeout", .fallback = "3 min",
     .about = "A task that has not ended so long after it was cancelled costs its job the worker process on that machine. "
              "0 waits for ever."}};
-inline constexpr Option<int> kJobManagerAttemptsHistorySize{{
-    .key = "jobmanager.execution.attempts-history-size", .fallback = "16",
-    .about = "How many earlier attempts of a task are remembered.", .least = "1", .most = "10000",
-    .old_keys = {"job-manager.max-attempts-history-size"}, .inert = true}};
 
 // Memory
 
@@ -93,15 +96,15 @@ inline constexpr Option<ByteCount> kNetworkMemoryMin{{
 inline constexpr Option<ByteCount> kNetworkMemoryMax{{
     .key = "taskmanager.memory.network.max", .about = "At most so much for blocks, whatever the fraction. Not set: no bound.",
     .least = "1 mb", .old_keys = {"taskmanager.network.memory.max"}}};
-inline constexpr Option<ByteCount> kBlockSize{{
-    .key = "taskmanager.memory.segment-size", .fallback = "32 kb", .about = "The size of a block of records.",
-    .least = "4 kb", .most = "16 mb"}};
 inline constexpr Option<ByteCount> kMaxRecordBytes{{
     .key = "weir.max-record-bytes", .fallback = "16 mb",
     .about = "The largest record. One that does not fit a block gets a block of its own; a larger one is a bad record.",
     .least = "4 kb", .most = "1 gb"}};
 inline constexpr Option<ByteCount> kJobManagerProcessMemory{{
-    .key = "jobmanager.memory.process.size", .about = "All memory of the JobManager; shown to users and to Kubernetes.", .inert = true}};
+    .key = "jobmanager.memory.process.size",
+    .about = "All memory of the JobManager and the planners it starts: a planner gets no more than the JobManager and jobstore.cache-size "
+             "leave for two of them. Not set: weir.planner.memory alone says.",
+    .least = "128 mb"}};
 inline constexpr Option<Duration> kSlotSpin{{
     .key = "weir.slot.spin", .fallback = "20 us",
     .about = "How long a slot without work looks for more before it sleeps. 0 on machines with more slots than cores.",
@@ -129,10 +132,10 @@ inline constexpr Option<Map> kPlannerEnvironment{{
 // Directories, logs, finished jobs
 
 inline constexpr Option<std::string> kTemporaryDirectories{{
-    .key = "io.tmp.dirs", .fallback = "/tmp", .about = "Directories for temporary files, separated by commas or colons.",
+    .key = "io.tmp.dirs", .fallback = "/tmp", .about = "Directories for temporary files, separated by commas or colons. The first is used; others are accepted, as Flink has them.",
     .old_keys = {"taskmanager.tmp.dirs"}}};
 inline constexpr Option<std::string> kLogDirectory{{
-    .key = "env.log.dir", .about = "The directory of the daemons' log files. Not set: log beside bin."}};
+    .key = "env.log.dir", .about = "The directory of the daemons' log files. WEIR_LOG_DIR wins. Not set: log beside bin."}};
 inline constexpr Option<LogLevel> kLogLevel{{
     .key = "env.log.level", .fallback = "INFO", .about = "Lines below this level are not logged."}};
 inline constexpr Option<int> kLogFilesKept{{
@@ -142,7 +145,7 @@ inline constexpr Option<ByteCount> kLogFileBytesMax{{
     .key = "weir.log.max-file-bytes", .fallback = "100 mb", .about = "A log file is rotated before it grows beyond this.",
     .least = "64 kb"}};
 inline constexpr Option<std::string> kPidDirectory{{
-    .key = "env.pid.dir", .fallback = "/tmp", .about = "Where the start scripts remember the processes they started.", .inert = true}};
+    .key = "env.pid.dir", .fallback = "/tmp", .about = "Where the start scripts remember the processes they started. WEIR_PID_DIR wins."}};
 inline constexpr Option<ByteCount> kJobStoreCacheSize{{
     .key = "jobstore.cache-size", .fallback = "52428800", .about = "How much memory finished jobs may take in the JobManager.",
     .least = "0"}};

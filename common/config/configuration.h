@@ -57,6 +57,8 @@ class Configuration {
   bool has(const OptionText& option) const { return settings_.contains(std::string(option.key)); }
   /// The text set for a key; nothing when nobody set it.
   std::optional<std::string_view> raw(std::string_view key) const;
+  /// The error with the place in front where the key was set; as it is when nobody set it.
+  Error placed(const Error& error, std::string_view key) const;
   /// Everything that was set, by key.
   const std::map<std::string, Setting>& settings() const { return settings_; }
   /// The settings that belong to jobs.
@@ -66,7 +68,6 @@ class Configuration {
 
  private:
   std::optional<std::string> text_of(const OptionText& option) const;
-  Error placed(const Error& error, std::string_view key) const;
   static Error not_set(const OptionText& option);
 
   std::map<std::string, Setting> settings_;

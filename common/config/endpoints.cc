@@ -17,7 +17,7 @@ namespace {
 Result<std::string> bind_host(const Configuration& configuration, const Option<std::string>& option) {
   TRY(std::string host, configuration.get(option));
   Result<void> allowed = check_listener(host, configuration);
-  if (!allowed.ok()) return allowed.error().within(std::string(option.key));
+  if (!allowed.ok()) return configuration.placed(allowed.error().within(std::string(option.key)), option.key);
   return host;
 }
 
@@ -45,6 +45,7 @@ Result<Listener> jobmanager_rpc_listener(const Configuration& configuration) {
   TRY(std::uint16_t port, configuration.get(kJobManagerRpcPort));
   TRY(std::optional<std::uint16_t> bind_port, configuration.find(kJobManagerRpcBindPort));
   listener.bind_ports = single_port(bind_port.value_or(port));
+  listener.ports_option = bind_port ? kJobManagerRpcBindPort.key : kJobManagerRpcPort.key;
   listener.advertised_port = told(port);
   return listener;
 }
@@ -55,6 +56,7 @@ Result<Listener> rest_listener(const Configuration& configuration) {
   TRY(Endpoint endpoint, rest_endpoint(configuration));
   TRY(std::optional<PortRange> bind_ports, configuration.find(kRestBindPort));
   listener.bind_ports = bind_ports.value_or(single_port(endpoint.port));
+  listener.ports_option = bind_ports ? kRestBindPort.key : kRestPort.key;
   listener.advertised_host = endpoint.host;
   // A range means that the port is known only once it is bound.
   if (!bind_ports) listener.advertised_port = told(endpoint.port);
@@ -66,6 +68,7 @@ Result<Listener> blob_listener(const Configuration& configuration) {
   TRY(listener.bind_host, bind_host(configuration, kJobManagerBindHost));
   TRY(listener.advertised_host, configuration.find(kJobManagerRpcAddress));
   TRY(listener.bind_ports, configuration.get(kBlobServerPort));
+  listener.ports_option = kBlobServerPort.key;
   return listener;
 }
 
@@ -78,6 +81,7 @@ Result<Listener> taskmanager_rpc_listener(const Configuration& configuration) {
   bool is_single = ports.spans.size() == 1 && ports.spans[0].first == ports.spans[0].last;
   if (bind_port && is_single) listener.advertised_port = told(ports.spans[0].first);
   listener.bind_ports = bind_port ? single_port(*bind_port) : ports;
+  listener.ports_option = bind_port ? kTaskManagerRpcBindPort.key : kTaskManagerRpcPort.key;
   return listener;
 }
 
@@ -88,6 +92,7 @@ Result<Listener> taskmanager_data_listener(const Configuration& configuration) {
   TRY(std::uint16_t port, configuration.get(kTaskManagerDataPort));
   TRY(std::optional<PortRange> bind_ports, configuration.find(kTaskManagerDataBindPort));
   listener.bind_ports = bind_ports.value_or(single_port(port));
+  listener.ports_option = bind_ports ? kTaskManagerDataBindPort.key : kTaskManagerDataPort.key;
   listener.advertised_port = told(port);
   return listener;
 }
@@ -121,8 +126,10 @@ Result<std::vector<std::string>> temporary_directories(const Configuration& conf
   if (directories.empty()) return Error::user(ErrorCode::invalid_argument, fmt::format("{} names no directory", kTemporaryDirectories.key));
   for (const std::string& directory : directories) {
     if (directory.starts_with('/')) continue;
-    return Error::user(ErrorCode::invalid_argument, fmt::format("{}: {} is not an absolute path, which begins with a slash",
-                                                                kTemporaryDirectories.key, in_quotes(directory)));
+    return configuration.placed(
+        Error::user(ErrorCode::invalid_argument,
+                    fmt::format("{}: {} is not an absolute path, which begins with a slash", kTemporaryDirectories.key, in_quotes(directory))),
+        kTemporaryDirectories.key);
   }
   return directories;
 }

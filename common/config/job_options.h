@@ -53,7 +53,9 @@ inline constexpr Option<bool> kPipelineOperatorChaining{{
     .key = "pipeline.operator-chaining.enabled", .fallback = "true", .about = "Whether neighbouring operators run as one task.",
     .old_keys = {"pipeline.operator-chaining"}}};
 inline constexpr Option<Map> kPipelineGlobalJobParameters{{
-    .key = "pipeline.global-job-parameters", .about = "Values for user code, shown with the job.", .inert = true}};
+    .key = "pipeline.global-job-parameters",
+    .about = "Values for user code, shown with the job as its user-config; a function reads one as the setting "
+             "pipeline.global-job-parameters.NAME."}};
 inline constexpr Option<Duration> kBufferTimeout{{
     .key = "execution.buffer-timeout.interval", .fallback = "1 ms",
     .about = "How long a block that is not full may wait before it is sent to another machine. 0 sends after every batch.",
@@ -65,9 +67,9 @@ inline constexpr Option<ExchangeCompression> kExchangeCompression{{
     .key = "pipeline.exchange.compression", .fallback = "NONE",
     .about = "LZ4 makes blocks smaller that go to another machine, for networks that are slower than the cores."}};
 inline constexpr Option<RuntimeMode> kRuntimeMode{{
-    .key = "execution.runtime-mode", .fallback = "STREAMING", .about = "How the job runs: for ever, to an end, or as its sources say.", .inert = true}};
-inline constexpr Option<bool> kExecutionAttached{{
-    .key = "execution.attached", .fallback = "false", .about = "Whether the command line waits for the job's end.", .inert = true}};
+    .key = "execution.runtime-mode", .fallback = "STREAMING",
+    .about = "BATCH takes only sources that have an end, and a reduce then emits the last value of each key alone. AUTOMATIC is BATCH when all "
+             "sources have an end, else STREAMING."}};
 inline constexpr Option<FailoverStrategy> kFailoverStrategy{{
     .key = "jobmanager.execution.failover-strategy", .fallback = "region",
     .about = "What restarts after a failure: the tasks connected with the failed one, or the whole job.", .inert = true}};

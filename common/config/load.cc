@@ -140,12 +140,13 @@ Result<Loaded> load_file(const std::string& directory) {
     std::string state = fs::is_directory(directory, ignored) ? "has neither config.yaml nor flink-conf.yaml" : "is no readable directory";
     return Error::user(ErrorCode::not_found, fmt::format("the configuration directory {} {}; name another with WEIR_CONF_DIR", directory, state));
   }
-  const fs::path& path = has_yaml ? yaml : legacy;
+  // As Flink 1.20: a flink-conf.yaml that somebody put beside the config.yaml of a distribution is what that person wants.
+  const fs::path& path = has_legacy ? legacy : yaml;
   TRY(std::string text, read_file(path));
-  TRY(Loaded loaded, has_yaml ? parse_yaml(text, path.string()) : parse_lines(text, path.string()));
+  TRY(Loaded loaded, has_legacy ? parse_lines(text, path.string()) : parse_yaml(text, path.string()));
   loaded.file = path.string();
   if (has_yaml && has_legacy) {
-    loaded.warnings.push_back(fmt::format("{} is ignored, because config.yaml stands beside it", legacy.string()));
+    loaded.warnings.push_back(fmt::format("{} is ignored, because flink-conf.yaml stands beside it; remove one of them", yaml.string()));
   }
   return loaded;
 }

@@ -12,7 +12,7 @@
 namespace weir::config {
 
 struct Sources {
-  std::string directory;                           ///< holds config.yaml or flink-conf.yaml; empty: no file is read
+  std::string directory;                           ///< holds flink-conf.yaml or config.yaml; empty: no file is read
   std::map<std::string, std::string> environment;  ///< see process_environment
   std::vector<std::string> dynamic;                ///< the `key=value` of each -D, in order
 };
@@ -27,7 +27,7 @@ struct Loaded {
 std::map<std::string, std::string> process_environment();
 
 /// Reads all layers. Values are not looked at: that is `check`.
-/// File: `config.yaml`, else `flink-conf.yaml`; at most 1 MiB. Environment: FLINK_PROPERTIES, then WEIR_PROPERTIES, each with
+/// File: `flink-conf.yaml` where there is one, as in Flink 1.20, else `config.yaml`; at most 1 MiB. Environment: FLINK_PROPERTIES, then WEIR_PROPERTIES, each with
 /// lines `key: value` in which ${NAME} is replaced by that variable. Then -D; of one key given twice the last counts.
 /// Errors: not_found for a directory without either file; io when it cannot be read; invalid_argument with `file:line: ` in
 /// front for text that is no configuration and for a key that one file sets twice.

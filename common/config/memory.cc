@@ -84,17 +84,21 @@ Result<ProcessSize> process_size(const Configuration& configuration, const Memor
   TRY(std::optional<ByteCount> process, configuration.find(kTaskManagerProcessMemory));
   TRY(std::optional<ByteCount> flink, configuration.find(kTaskManagerFlinkMemory));
   if (process && flink && *process < *flink) {
-    return Error::user(ErrorCode::invalid_argument,
-                       fmt::format("{} ({}) is less than {} ({}); remove the latter", kTaskManagerProcessMemory.key, to_text(*process),
-                                   kTaskManagerFlinkMemory.key, to_text(*flink)));
+    return configuration.placed(
+        Error::user(ErrorCode::invalid_argument,
+                    fmt::format("{} ({}) is less than {} ({}); remove the latter", kTaskManagerProcessMemory.key, to_text(*process),
+                                kTaskManagerFlinkMemory.key, to_text(*flink))),
+        kTaskManagerProcessMemory.key);
   }
   const OptionText& option = process ? static_cast<const OptionText&>(kTaskManagerProcessMemory) : kTaskManagerFlinkMemory;
   std::optional<ByteCount> set = process ? process : flink;
   ByteCount there_is = limits.container.value_or(limits.machine);
   if (set && *set > there_is) {
-    return Error::user(ErrorCode::invalid_argument,
-                       fmt::format("{} ({}) is more than {} has ({}); the kernel would end the process", option.key, to_text(*set),
-                                   limits.container ? "the container" : "the machine", megabytes(there_is)));
+    return configuration.placed(
+        Error::user(ErrorCode::invalid_argument,
+                    fmt::format("{} ({}) is more than {} has ({}); the kernel would end the process", option.key, to_text(*set),
+                                limits.container ? "the container" : "the machine", megabytes(there_is))),
+        option.key);
   }
   if (set) return ProcessSize{*set, std::string(option.key)};
   if (limits.container) return ProcessSize{*limits.container, "the container's limit"};
@@ -137,9 +141,11 @@ Result<MemoryBudget> divide_memory(const Configuration& configuration, const Mem
     ByteCount by_fraction = part_of(fixed, 1 / (1 - fraction)) + ByteCount::kib(1);
     if (most) by_fraction = std::min(by_fraction, fixed + *most);
     const ByteCount needed = std::max(by_fraction, fixed + std::min(least, most.value_or(least)));
-    return Error::user(ErrorCode::invalid_argument,
-                       fmt::format("{} ({}) is too little for {} slots: at least {}; raise {} or lower {}", process.reason,
-                                   megabytes(process.size), slots, megabytes(needed), kTaskManagerProcessMemory.key, kTaskManagerSlots.key));
+    return configuration.placed(
+        Error::user(ErrorCode::invalid_argument,
+                    fmt::format("{} ({}) is too little for {} slots: at least {}; raise {} or lower {}", process.reason,
+                                megabytes(process.size), slots, megabytes(needed), kTaskManagerProcessMemory.key, kTaskManagerSlots.key)),
+        process.reason);
   }
   MemoryBudget budget;
   budget.process = process.size;

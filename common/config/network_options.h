@@ -43,7 +43,7 @@ inline constexpr Option<std::string> kRestBindAddress{{
     .because = "who reaches the port may run code, so a listener is closed until it is opened"}};
 inline constexpr Option<ByteCount> kRestServerMaxContentLength{{
     .key = "rest.server.max-content-length", .fallback = "104857600",
-    .about = "The largest request body, uploaded job artefacts included. Larger ones are answered with 413.",
+    .about = "The largest upload of a job artefact. Larger ones are answered with 413, and so are other request bodies above 1 mb.",
     .least = "64 kb", .most = "16 gb"}};
 inline constexpr Option<int> kRestServerThreads{{
     .key = "rest.server.numThreads", .fallback = "4", .about = "Threads that read requests and write answers.",
@@ -58,10 +58,11 @@ inline constexpr Option<ByteCount> kRestClientMaxContentLength{{
     .key = "rest.client.max-content-length", .fallback = "104857600", .about = "The largest answer that a client accepts.",
     .least = "64 kb", .most = "16 gb"}};
 inline constexpr Option<int> kRestRetryMaxAttempts{{
-    .key = "rest.retry.max-attempts", .fallback = "20", .about = "How often a client tries a request that may be repeated.",
+    .key = "rest.retry.max-attempts", .fallback = "20",
+    .about = "How often a command line that waits for the end of its job asks again when the JobManager does not answer.",
     .least = "0"}};
 inline constexpr Option<Duration> kRestRetryDelay{{
-    .key = "rest.retry.delay", .fallback = "3 s", .about = "How long a client waits between two tries."}};
+    .key = "rest.retry.delay", .fallback = "3 s", .about = "How long it waits before it asks again."}};
 
 // Dashboard and history
 
@@ -72,21 +73,21 @@ inline constexpr Option<Duration> kWebTimeout{{
     .key = "web.timeout", .fallback = "10 min", .about = "How long a REST handler may work on one request.",
     .least = "1 ms"}};
 inline constexpr Option<std::string> kWebAccessControlAllowOrigin{{
-    .key = "web.access-control-allow-origin", .fallback = "*",
-    .about = "The Access-Control-Allow-Origin header of REST answers.",
+    .key = "web.access-control-allow-origin",
+    .about = "The one other origin (http://host:port) whose pages may use the REST API from a browser, or * for all: the "
+             "Access-Control-Allow-Origin header of answers. Not set: only pages of the API's own address.",
+    .flink = "*", .because = "any page that an administrator visits could submit code to a listener on loopback",
     .old_keys = {"jobmanager.web.access-control-allow-origin"}}};
 inline constexpr Option<std::string> kWebUploadDirectory{{
     .key = "web.upload.dir",
-    .about = "The directory for uploaded job artefacts. Not set: one under io.tmp.dirs that goes with the process.",
+    .about = "The directory for uploaded job artefacts, which then survive a restart. blob.storage.directory wins. Not set: one under "
+             "io.tmp.dirs that goes with the process.",
     .old_keys = {"jobmanager.web.upload.dir"}}};
 inline constexpr Option<bool> kWebSubmitEnable{{
     .key = "web.submit.enable", .fallback = "true", .about = "Whether job artefacts may be uploaded and run over REST.",
     .old_keys = {"jobmanager.web.submit.enable"}}};
 inline constexpr Option<bool> kWebCancelEnable{{
     .key = "web.cancel.enable", .fallback = "true", .about = "Whether the dashboard offers to cancel jobs."}};
-inline constexpr Option<int> kWebHistory{{
-    .key = "web.history", .fallback = "5", .about = "How many finished jobs the dashboard lists.",
-    .least = "0", .most = "10000", .old_keys = {"jobmanager.web.history"}, .inert = true}};
 inline constexpr Option<int> kWebExceptionHistorySize{{
     .key = "web.exception-history-size", .fallback = "16", .about = "How many failures of a job are remembered.",
     .least = "0", .most = "10000"}};
@@ -118,10 +119,10 @@ inline constexpr Option<int> kBlobFetchRetries{{
     .key = "blob.fetch.retries", .fallback = "5", .about = "How often a TaskManager tries again to fetch an artefact.",
     .least = "0", .most = "1000"}};
 inline constexpr Option<int> kBlobFetchConcurrent{{
-    .key = "blob.fetch.num-concurrent", .fallback = "50", .about = "How many transfers the blob server serves at once.",
-    .least = "1", .most = "10000", .inert = true}};
+    .key = "blob.fetch.num-concurrent", .fallback = "50",
+    .about = "How many reads of artefacts the blob server serves at once; more wait for their turn.", .least = "1", .most = "10000"}};
 inline constexpr Option<Duration> kBlobClientSocketTimeout{{
-    .key = "blob.client.socket.timeout", .fallback = "5 min", .about = "A transfer that makes no progress for so long is given up.",
+    .key = "blob.client.socket.timeout", .fallback = "5 min", .about = "A read of an artefact that has brought nothing for so long is tried again.",
     .least = "1 ms"}};
 
 // TaskManager listeners

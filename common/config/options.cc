@@ -48,7 +48,6 @@ constexpr OptionEntry kDashboardAndHistoryEntries[] = {
     entry(kWebUploadDirectory),
     entry(kWebSubmitEnable),
     entry(kWebCancelEnable),
-    entry(kWebHistory),
     entry(kWebExceptionHistorySize),
 };
 constexpr OptionEntry kRpcBetweenTheDaemonsEntries[] = {
@@ -92,7 +91,6 @@ constexpr OptionEntry kSlotsAndTasksEntries[] = {
     entry(kSlotIdleTimeout),
     entry(kTaskCancellationInterval),
     entry(kTaskCancellationTimeout),
-    entry(kJobManagerAttemptsHistorySize),
 };
 constexpr OptionEntry kMemoryEntries[] = {
     entry(kTaskManagerProcessMemory),
@@ -100,7 +98,6 @@ constexpr OptionEntry kMemoryEntries[] = {
     entry(kNetworkMemoryFraction),
     entry(kNetworkMemoryMin),
     entry(kNetworkMemoryMax),
-    entry(kBlockSize),
     entry(kMaxRecordBytes),
     entry(kJobManagerProcessMemory),
     entry(kSlotSpin),
@@ -134,7 +131,6 @@ constexpr OptionEntry kJobsEntries[] = {
     entry(kBufferTimeoutEnabled),
     entry(kExchangeCompression),
     entry(kRuntimeMode),
-    entry(kExecutionAttached),
     entry(kFailoverStrategy),
     entry(kRestartStrategy),
     entry(kRestartFixedDelayAttempts),

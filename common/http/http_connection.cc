@@ -218,7 +218,13 @@ asio::awaitable<bool> HttpConnection::State::serve_one() {
 
   Request request = begin_request(parser);
   BodyRule rule = handler.body_rule(request);
-  Refusal refusal = co_await read_body(parser, rule, request);
+  Refusal refusal;
+  if (!rule.refused.empty()) {
+    refusal.status = 403;
+    refusal.message = std::move(rule.refused);
+    co_return co_await refuse(std::move(refusal));
+  }
+  refusal = co_await read_body(parser, rule, request);
   if (refusal.status != 0 || !parser.is_done()) co_return co_await refuse(std::move(refusal));
 
   keep_alive = parser.keep_alive() && !closing;

@@ -121,6 +121,7 @@ struct BodyRule {
   };
   Kind kind = Kind::memory;
   std::uint64_t bytes_max = 1024 * 1024;
+  std::string refused;  ///< not empty: the request is answered with 403 and this sentence, its body is not read
 };
 
 /// Who answers requests. Called on the server's threads, several at once: must not block.

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "common/base/checksum.h"
+#include "common/base/text.h"
 #include "common/base/try.h"
 
 namespace weir::plan {
@@ -152,6 +153,24 @@ std::string chain_description(const Plan& plan, const std::vector<std::uint32_t>
   return text;
 }
 
+namespace {
+
+/// Errors: a source without an end in a BATCH job.
+Result<bool> is_batch(const Plan& plan, RuntimeMode mode) {
+  if (mode == RuntimeMode::streaming) return false;
+  for (const PlannedOperator& planned : plan.operators) {
+    if (planned.role != OperatorRole::source || planned.bounded) continue;
+    if (mode == RuntimeMode::automatic) return false;
+    return Error::user(ErrorCode::invalid_argument,
+                       fmt::format("source '{}' has no end, and a job with execution.runtime-mode BATCH takes only sources that have one: "
+                                   "set it to STREAMING or AUTOMATIC",
+                                   printable(planned.name, 200)));
+  }
+  return true;
+}
+
+}  // namespace
+
 Result<JobGraph> make_job_graph(const Plan& plan, const GraphSettings& settings) {
   if (plan.operators.empty()) {
     return Error::user(ErrorCode::invalid_argument, "the job has no operators: its build function made no stream");
@@ -175,6 +194,7 @@ Result<JobGraph> make_job_graph(const Plan& plan, const GraphSettings& settings)
   JobGraph graph;
   graph.job_name = plan.job_name;
   graph.fingerprint = plan.fingerprint;
+  TRY(graph.is_batch, is_batch(plan, settings.mode));
   for (auto& chain : chains) {
     const int chain_parallelism = parallelism[chain.front() - 1];
     TRY(auto vertex, make_vertex(plan, std::move(chain), chain_parallelism, settings));

@@ -11,7 +11,11 @@
 namespace weir::plan {
 
 /// What the submission and the cluster say where the plan says nothing.
+/// What kind of job it is to be.
+enum class RuntimeMode { streaming, batch, automatic };
+
 struct GraphSettings {
+  RuntimeMode mode = RuntimeMode::streaming;  ///< execution.runtime-mode
   int submission_parallelism = 0;   ///< `-p`; 0: not given
   int default_parallelism = 1;      ///< parallelism.default
   int default_max_parallelism = 0;  ///< pipeline.max-parallelism; 0 or less: by the formula
@@ -23,7 +27,7 @@ struct GraphSettings {
 /// @param plan      as plan_codec or a build function made it
 /// @return          vertices in topological order, edges numbered from 0, the plan's fingerprint
 /// Errors: invalid_argument for an empty plan, a parallelism beyond its maximum, a uid used twice, too many tasks, a strict forward between different
-/// parallelisms.
+/// parallelisms, a source without an end in a BATCH job.
 Result<JobGraph> make_job_graph(const Plan& plan, const GraphSettings& settings);
 
 /// Key groups of an operator that asks for none: 128 to 32768, the power of two at or above 1.5 times the parallelism.

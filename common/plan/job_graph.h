@@ -97,6 +97,7 @@ struct JobGraph {
   std::vector<JobVertex> vertices;
   std::vector<JobEdge> edges;
   std::string fingerprint;                      ///< of the plan: 16 bytes
+  bool is_batch = false;                        ///< all sources have an end, and the job is to make use of it; not sent to workers
   std::vector<std::uint64_t> operator_digests;  ///< by operator id - 1: a difference of fingerprints is traced to an operator with them
 
   const JobVertex* find(const VertexId& id) const;

@@ -55,7 +55,7 @@ std::string plan_json(const JobGraph& graph, const Plan& plan, const std::string
   json::object object;
   object["jid"] = job_id;
   object["name"] = graph.job_name;
-  object["type"] = "STREAMING";
+  object["type"] = graph.is_batch ? "BATCH" : "STREAMING";
   object["nodes"] = std::move(nodes);
   return json::serialize(object);
 }

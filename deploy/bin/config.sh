@@ -3,8 +3,15 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 export WEIR_HOME=${WEIR_HOME:-$(dirname "$here")}
 export WEIR_CONF_DIR=${WEIR_CONF_DIR:-${FLINK_CONF_DIR:-$WEIR_HOME/conf}}
-log_dir=${WEIR_LOG_DIR:-${FLINK_LOG_DIR:-$WEIR_HOME/log}}
-pid_dir=${WEIR_PID_DIR:-${FLINK_PID_DIR:-/tmp}}
+log_dir=${WEIR_LOG_DIR:-${FLINK_LOG_DIR-}}
+pid_dir=${WEIR_PID_DIR:-${FLINK_PID_DIR-}}
+if [[ -z $log_dir || -z $pid_dir ]]; then
+  # What the environment does not say, the configuration may; a wrong one is told here, once, by the daemon that reads it.
+  settings=$("$WEIR_HOME/bin/jobmanager" --configDir "$WEIR_CONF_DIR" --print-option env.log.dir --print-option env.pid.dir) || exit 1
+  log_dir=${log_dir:-$(sed -n 1p <<<"$settings")}
+  pid_dir=${pid_dir:-$(sed -n 2p <<<"$settings")}
+fi
+log_dir=${log_dir:-$WEIR_HOME/log}
 ident=${WEIR_IDENT_STRING:-${FLINK_IDENT_STRING:-${USER:-$(id -un)}}}
 # Two distributions on one machine keep their processes apart.
 home_mark=$(printf '%s' "$WEIR_HOME" | cksum | cut -d ' ' -f 1)

@@ -7,6 +7,8 @@ namespace weir::jobmanager {
 
 Async<proto::BlobReadReply> BlobService::read_blob(proto::BlobReadRequest request, SteadyTime) {
   CO_TRY(auto key, BlobKey::from_hex(request.key()));
+  co_await turns_.take();
+  const Turns::Given given(turns_);
   CO_TRY(auto piece, co_await store_.read(key, request.offset(), request.bytes_max()));
   proto::BlobReadReply reply;
   reply.set_content(std::move(piece.content));

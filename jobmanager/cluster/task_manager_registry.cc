@@ -131,13 +131,15 @@ Async<void> TaskManagerRegistry::watch_heartbeats() {
 }
 
 void TaskManagerRegistry::end_job(const JobId& job) {
-  for (const auto& id : slots_.task_managers_of(job)) {
-    const RegisteredTaskManager* entry = find(id);
-    if (entry != nullptr) gate_.start(fmt::format("end job {} on {}", job, id), end_job_on(job, id, entry->description.incarnation));
-  }
+  for (const auto& id : slots_.task_managers_of(job)) end_job_on(job, id);
 }
 
-Async<void> TaskManagerRegistry::end_job_on(JobId job, TaskManagerId id, Incarnation incarnation) {
+void TaskManagerRegistry::end_job_on(const JobId& job, const TaskManagerId& id) {
+  const RegisteredTaskManager* entry = find(id);
+  if (entry != nullptr) gate_.start(fmt::format("end job {} on {}", job, id), end_and_release(job, id, entry->description.incarnation));
+}
+
+Async<void> TaskManagerRegistry::end_and_release(JobId job, TaskManagerId id, Incarnation incarnation) {
   bool is_told = false;
   for (;;) {
     RegisteredTaskManager* entry = find_incarnation(id, incarnation);

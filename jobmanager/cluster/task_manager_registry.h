@@ -67,6 +67,8 @@ class TaskManagerRegistry {
   bool heartbeat(const TaskManagerId& id, const Incarnation& incarnation, std::uint64_t resident_bytes);
   /// The job is over: its workers end, and each TaskManager's slots are free as soon as it has answered (or is lost).
   void end_job(const JobId& job);
+  /// The same on one TaskManager only, where the job has slots: the job goes on elsewhere.
+  void end_job_on(const JobId& job, const TaskManagerId& id);
 
   const RegisteredTaskManager* find(const TaskManagerId& id) const;
   /// Null when it is not registered.
@@ -80,7 +82,7 @@ class TaskManagerRegistry {
   void lose(const TaskManagerId& id, const std::string& reason);
   void dial(RegisteredTaskManager& entry);
   Async<void> watch_heartbeats();
-  Async<void> end_job_on(JobId job, TaskManagerId id, Incarnation incarnation);
+  Async<void> end_and_release(JobId job, TaskManagerId id, Incarnation incarnation);
   Async<void> close_link(std::shared_ptr<TaskManagerLink> link);
 
   // Set once

@@ -115,9 +115,10 @@ rest::JobDetails details_of(const Job& job) {
     for (const auto& echo : entry->concurrent) shown.concurrent.push_back(entry_of(echo));
     details.exceptions.push_back(std::move(shown));
   }
+  details.is_batch = submission.graph.is_batch;
   details.restart_strategy = "Restart deactivated.";
   details.parallelism = submission.parallelism;
-  details.user_configuration = submission.shown_configuration;
+  details.user_configuration = submission.global_parameters;
   return details;
 }
 

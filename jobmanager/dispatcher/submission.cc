@@ -23,11 +23,33 @@ std::map<std::string, std::string> values_of(const config::Configuration& config
   return values;
 }
 
+static_assert(static_cast<int>(config::RuntimeMode::automatic) == static_cast<int>(plan::RuntimeMode::automatic));
+
+/// Options that mean something to user code, in the one form in which it finds them: what AUTOMATIC came to, and each global parameter
+/// under a key of its own.
+void settle(config::Configuration& configuration, bool is_batch, const config::Map& parameters) {
+  configuration.set(config::kRuntimeMode.key, is_batch ? "BATCH" : "STREAMING", "resolved");
+  for (const auto& [name, value] : parameters) {
+    configuration.set(fmt::format("{}.{}", config::kPipelineGlobalJobParameters.key, name), value, "resolved");
+  }
+}
+
+/// "key: value, ...", secrets redacted.
+std::string shown(const std::map<std::string, std::string>& settings) {
+  std::string text;
+  for (const auto& [key, value] : settings) {
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", key, config::is_secret_key(key) ? config::kRedacted : std::string_view(value));
+  }
+  return text;
+}
+
 Result<plan::GraphSettings> graph_settings(const config::Configuration& configuration) {
   plan::GraphSettings settings;
   TRY(settings.default_parallelism, configuration.get(config::kParallelismDefault));
   TRY(settings.default_max_parallelism, configuration.get(config::kPipelineMaxParallelism));
   TRY(settings.chaining, configuration.get(config::kPipelineOperatorChaining));
+  TRY(const config::RuntimeMode mode, configuration.get(config::kRuntimeMode));
+  settings.mode = static_cast<plan::RuntimeMode>(mode);
   return settings;
 }
 
@@ -85,11 +107,14 @@ Async<JobSubmission> Submission::plan(rest::RunRequest request) {
   if (name && !name->empty()) submission.graph.job_name = *name;
   if (submission.graph.job_name.empty()) submission.graph.job_name = entry;
   submission.artefact = {jar.key.to_hex(), jar.bytes, jar.name, entry, request.arguments};
+  CO_TRY(auto parameters, final_configuration.find(config::kPipelineGlobalJobParameters));
+  settle(final_configuration, submission.graph.is_batch, parameters.value_or(config::Map()));
   submission.configuration = values_of(final_configuration);
   submission.parallelism = submission.plan.parallelism > 0 ? submission.plan.parallelism : settings.default_parallelism;
-  for (const auto& [key, value] : request.configuration) {
-    submission.shown_configuration[key] = config::is_secret_key(key) ? std::string(config::kRedacted) : value;
+  for (const auto& [key, value] : parameters.value_or(config::Map())) {
+    submission.global_parameters[key] = config::is_secret_key(key) ? std::string(config::kRedacted) : value;
   }
+  if (!request.configuration.empty()) LOG_INFO("job {} is submitted with {}", submission.id, shown(request.configuration));
   for (const auto& warning : layers.warnings) LOG_WARN("job {} ('{}'): {}", submission.id, submission.graph.job_name, warning);
   for (const auto& warning : submission.plan.warnings) LOG_WARN("job {} ('{}'): {}", submission.id, submission.graph.job_name, warning);
   co_return submission;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/base/ensure.h"
@@ -53,6 +54,34 @@ void Job::on_reports(const std::vector<TaskReport>& reports) {
     last_change_ = now();
     follow_phases();
   }
+  watch_for_idle_slots(reports);
+}
+
+/// Where the last task of this job has just finished, its slots are given back after a while, unless the job ends before.
+void Job::watch_for_idle_slots(const std::vector<TaskReport>& reports) {
+  if (is_over()) return;
+  std::set<TaskManagerId> candidates;
+  for (const auto& report : reports) {
+    const auto task = book_.tasks.find(report.execution);
+    if (!task || report.status != TaskStatus::finished) continue;
+    if (const auto& place = book_.tasks.attempt(*task).place) candidates.insert(place->id);
+  }
+  for (const TaskManagerId& id : candidates) {
+    if (is_idle_on(id)) gate_.start(fmt::format("idle slots on {}", id), return_idle_slots(id));
+  }
+}
+
+bool Job::is_idle_on(const TaskManagerId& id) const {
+  const auto tasks = book_.tasks.on(id);
+  return std::all_of(tasks.begin(), tasks.end(), [&](TaskIndex task) { return book_.tasks.attempt(task).status == TaskStatus::finished; });
+}
+
+Async<void> Job::return_idle_slots(TaskManagerId id) {
+  co_await clock_.sleep_for(options_.timeouts.slot_idle);
+  if (status_ != JobStatus::running || !is_idle_on(id) || !slots_.holds(submission_.id, id)) co_return;
+  LOG_INFO("job {} ('{}') gives back its slots on TaskManager {}: all of its tasks there finished {} ms ago (slot.idle.timeout)",
+           submission_.id, submission_.graph.job_name, id, options_.timeouts.slot_idle.count());
+  task_managers_.end_job_on(submission_.id, id);
 }
 
 void Job::on_counters(const ExecutionId& execution, TaskCounters counters) {

@@ -28,7 +28,7 @@ struct JobSubmission {
   plan::JobGraph graph;
   Artefact artefact;
   std::map<std::string, std::string> configuration;        ///< job keys, after layering
-  std::map<std::string, std::string> shown_configuration;  ///< what the submitter set, secrets redacted
+  std::map<std::string, std::string> global_parameters;    ///< pipeline.global-job-parameters, secrets redacted
   int parallelism = 1;                               ///< default of its operators
 };
 
@@ -88,6 +88,9 @@ class Job final : private PhaseContext {
 
   void follow_phases();
   void enter_status(JobStatus status);
+  void watch_for_idle_slots(const std::vector<TaskReport>& reports);
+  bool is_idle_on(const TaskManagerId& id) const;
+  Async<void> return_idle_slots(TaskManagerId id);
   void send_deployments();
   void send_cancels();
   Async<void> deploy_on(TaskManagerId id, std::shared_ptr<proto::DeployRequest> request);

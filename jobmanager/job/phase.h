@@ -29,6 +29,7 @@ struct JobTimeouts {
   std::chrono::milliseconds slot_request{300'000};  ///< slot.request.timeout
   std::chrono::milliseconds cancellation{180'000};  ///< task.cancellation.timeout; 0: none
   std::chrono::milliseconds deploy{120'000};        ///< for the answer to one deploy call
+  std::chrono::milliseconds slot_idle{50'000};      ///< slot.idle.timeout
   std::chrono::milliseconds call{10'000};           ///< for the answer to any other call
 };
 

@@ -115,7 +115,7 @@ std::string job_view(const JobDetails& job, Timestamp now) {
   object["name"] = text(job.name);
   object["isStoppable"] = false;
   object["state"] = name_of(job.status);
-  object["job-type"] = "STREAMING";
+  object["job-type"] = job.is_batch ? "BATCH" : "STREAMING";
   object["start-time"] = job.start;
   object["end-time"] = job.end;
   object["duration"] = duration_of(job.start, job.end, now);

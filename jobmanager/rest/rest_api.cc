@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "jobmanager/rest/jar_handlers.h"
+#include "jobmanager/rest/job_handlers.h"
 #include "jobmanager/rest/parameters.h"
 #include "jobmanager/rest/routes.h"
 
@@ -22,6 +24,15 @@ http::Response no_such_route(const http::Request& request, const http::Target& t
   return response;
 }
 
+/// Whether a request changes something, or makes user code run.
+bool acts(const http::Request& request, const http::Router::Match& match) {
+  if (request.method == "OPTIONS") return false;
+  if (request.method != "GET" && request.method != "HEAD") return true;
+  if (match.outcome != Outcome::found) return false;
+  const RouteHandler handler = routes()[static_cast<std::size_t>(match.route)].handler;
+  return handler == cancel_job || handler == plan_jar;
+}
+
 bool is_hidden(const Call& call) {
   return !call.services.settings.submit_enabled && !call.target.segments.empty() &&
          (call.target.segments[0] == "jars" || (call.target.segments.size() > 1 && call.target.segments[1] == "jars"));
@@ -37,8 +48,9 @@ RestApi::RestApi(RestServices services) : services_(std::move(services)) {
 http::BodyRule RestApi::body_rule(const http::Request& request) {
   http::BodyRule rule;
   Result<http::Target> target = http::Target::parse(request.target);
-  if (!target.ok()) return rule;
-  http::Router::Match match = router_.match(request.method, *target);
+  http::Router::Match match;
+  if (target.ok()) match = router_.match(request.method, *target);
+  rule.refused = refusal_of_origin(request, acts(request, match), services_.settings.origins);
   if (match.outcome != Outcome::found) return rule;
   rule.kind = routes()[static_cast<std::size_t>(match.route)].body;
   if (rule.kind == http::BodyRule::Kind::form) rule.bytes_max = services_.settings.upload_bytes_max;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "jobmanager/rest/backend.h"
+#include "jobmanager/rest/origin_guard.h"
 #include "jobmanager/rest/snapshot.h"
 
 namespace weir::jobmanager::rest {
@@ -27,6 +28,7 @@ struct RestSettings {
   std::string stdout_file;                   ///< may be empty
   std::vector<std::string> program_options;  ///< the command line, for /jobmanager/environment
   std::string architecture = "amd64";
+  OriginPolicy origins;
 };
 
 /// Everything a handler needs. Set once; outlives the server.

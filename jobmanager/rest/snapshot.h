@@ -137,7 +137,8 @@ struct JobDetails {
   std::vector<ExceptionEntry> exceptions;  ///< the newest first; front() is the root cause of a failed job
   std::string restart_strategy;         ///< in words, for /jobs/:id/config
   int parallelism = 1;                  ///< default of the job
-  std::map<std::string, std::string> user_configuration;  ///< what the submission set; secrets redacted
+  bool is_batch = false;                ///< execution.runtime-mode, as it was resolved
+  std::map<std::string, std::string> user_configuration;  ///< pipeline.global-job-parameters; secrets redacted
 };
 
 struct MemoryAmounts {

@@ -70,10 +70,10 @@ std::string own_host(const config::Listener& listener, const ListenSocket& socke
   return towards.empty() ? host_name() : towards;
 }
 
-Result<ListenSocket> listen_at(const config::Listener& listener, std::string_view option) {
+Result<ListenSocket> listen_at(const config::Listener& listener) {
   std::vector<PortRange> ports;
   for (const auto& span : listener.bind_ports.spans) ports.push_back({.first = span.first, .last = span.last});
-  return listen_on(listener.bind_host, ports, option);
+  return listen_on(listener.bind_host, ports, listener.ports_option);
 }
 
 std::uint64_t own_resident_bytes() {
@@ -103,8 +103,8 @@ Daemon::~Daemon() = default;
 
 Result<void> Daemon::start() {
   TRY(directory_, WorkingDirectory::make(options_.temporary_parent));
-  TRY(auto rpc, listen_at(options_.rpc, "taskmanager.rpc.port"));
-  TRY(auto data, listen_at(options_.data, "taskmanager.data.port"));
+  TRY(auto rpc, listen_at(options_.rpc));
+  TRY(auto data, listen_at(options_.data));
   TRY_VOID(make_name(rpc));
   told_rpc_port_ = options_.rpc.advertised_port.value_or(rpc.port);
   told_data_port_ = options_.data.advertised_port.value_or(data.port);
@@ -152,6 +152,7 @@ Result<void> Daemon::make_jobs() {
   blob_servers_.emplace(control_.executor(), identity(), options_.rpc_limits, epoch_);
   ArtefactLimits limits;
   limits.retries = options_.blob_retries;
+  limits.read_timeout = options_.blob_read_timeout;
   const std::string artefacts = directory_.path() + "/artefacts";
   TRY_VOID(LocalFileSystem().make_directories(artefacts));
   artefacts_.emplace(control_.executor(), pool_, clock_, *blob_servers_, artefacts, limits);
@@ -176,6 +177,7 @@ Result<void> Daemon::make_jobs() {
       .spin_us = options_.spin_us,
       .start_timeout = options_.worker_start_timeout,
       .cancellation_timeout = options_.cancellation_timeout,
+      .cancellation_interval = options_.cancellation_interval,
       .counters_interval = options_.heartbeat_interval});
   workers_.emplace(*context_);
   const std::string& stem = options_.facts.log_stem;

@@ -34,6 +34,9 @@ Result<void> read_times(const config::Configuration& configuration, DaemonOption
   TRY(options.registration_timeout, configuration.get(config::kTaskManagerRegistrationTimeout));
   TRY(options.worker_start_timeout, configuration.get(config::kWorkerStartTimeout));
   TRY(options.cancellation_timeout, configuration.get(config::kTaskCancellationTimeout));
+  TRY(options.cancellation_interval, configuration.get(config::kTaskCancellationInterval));
+  TRY(const auto transfer, configuration.get(config::kBlobClientSocketTimeout));
+  options.blob_read_timeout = std::max(milliseconds(transfer), std::chrono::milliseconds(1));
   return {};
 }
 

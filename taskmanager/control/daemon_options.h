@@ -48,6 +48,8 @@ struct DaemonOptions {
   std::chrono::nanoseconds registration_timeout{};
   std::chrono::nanoseconds worker_start_timeout{};
   std::chrono::nanoseconds cancellation_timeout{};
+  std::chrono::nanoseconds cancellation_interval{};
+  std::chrono::milliseconds blob_read_timeout{300'000};
 };
 
 /// Reads every option that the TaskManager uses.

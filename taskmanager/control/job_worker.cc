@@ -42,10 +42,18 @@ Error worker_ended(const WorkerExit& exit) {
   return Error::user(ErrorCode::user_code, std::move(text));
 }
 
+std::string name_of(const proto::DeployRequest& request, const proto::TaskAddress& address) {
+  for (const auto& vertex : request.graph().vertices()) {
+    if (vertex.id() == address.vertex()) return fmt::format("{} ({}/{})", vertex.name(), address.subtask() + 1, vertex.parallelism());
+  }
+  return "task " + std::to_string(address.subtask() + 1);
+}
+
 }  // namespace
 
 struct JobWorker::Task {
   proto::TaskAddress address;
+  std::string name;  // "Map (1/2)"
   proto::TaskState state = proto::DEPLOYING;
   bool cancel_asked = false;
 };
@@ -197,7 +205,7 @@ std::vector<proto::TaskDescriptor> JobWorker::take_new_tasks(const proto::Deploy
   for (const auto& descriptor : request.tasks()) {
     const auto id = ExecutionId::from_bytes(descriptor.address().execution());
     if (!id.ok() || tasks_.contains(*id)) continue;
-    tasks_.emplace(*id, Task{.address = descriptor.address()});
+    tasks_.emplace(*id, Task{.address = descriptor.address(), .name = name_of(request, descriptor.address())});
     if (cancelled_early_.erase(*id) > 0) {
       report_canceled(descriptor);
     } else {
@@ -349,7 +357,8 @@ void JobWorker::cancel(const std::vector<ExecutionId>& executions) {
   }
   if (asked.empty() || has_ended_) return;
   gate_.start("cancel", send_cancel(asked));
-  if (context_.cancellation_timeout.count() > 0) gate_.start("enforce cancel", enforce_cancel(std::move(asked)));
+  if (context_.cancellation_timeout.count() == 0 && context_.cancellation_interval.count() == 0) return;
+  gate_.start("enforce cancel", enforce_cancel(std::move(asked)));
 }
 
 Async<void> JobWorker::send_cancel(std::vector<ExecutionId> executions) {
@@ -363,12 +372,32 @@ Async<void> JobWorker::send_cancel(std::vector<ExecutionId> executions) {
 }
 
 Async<void> JobWorker::enforce_cancel(std::vector<ExecutionId> executions) {
-  co_await context_.clock.sleep_for(context_.cancellation_timeout);
+  // Asked again and again until the time is up, or for ever where there is no such time.
+  const auto limit = context_.cancellation_timeout.count() > 0 ? context_.cancellation_timeout : std::chrono::nanoseconds::max();
+  const auto interval = context_.cancellation_interval.count() > 0 ? context_.cancellation_interval : limit;
+  for (std::chrono::nanoseconds waited{0}; waited < limit;) {
+    const auto step = std::min(interval, limit - waited);
+    co_await context_.clock.sleep_for(step);
+    waited += step;
+    if (has_ended_ || std::ranges::all_of(executions, [this](const ExecutionId& id) { return is_over(id); })) co_return;
+    if (waited < limit) ask_again(executions, waited);
+  }
   const auto stuck = std::ranges::count_if(executions, [this](const ExecutionId& id) { return !is_over(id); });
   if (stuck == 0 || has_ended_) co_return;
   const auto seconds = std::chrono::duration_cast<std::chrono::milliseconds>(context_.cancellation_timeout).count() / 1000.0;
   LOG_WARN("job {}: {} tasks have not stopped {} s after they were cancelled: the worker is killed", job_, stuck, seconds);
   process_->kill(fmt::format("a task had not stopped {} s after it was cancelled (task.cancellation.timeout)", seconds));
+}
+
+void JobWorker::ask_again(const std::vector<ExecutionId>& executions, std::chrono::nanoseconds waited) {
+  std::vector<ExecutionId> stuck;
+  for (const auto& id : executions) {
+    if (is_over(id)) continue;
+    stuck.push_back(id);
+    LOG_WARN("job {}: {} has not stopped {} s after it was cancelled and is asked again (task.cancellation.interval)", job_,
+             tasks_.at(id).name, std::chrono::duration_cast<std::chrono::milliseconds>(waited).count() / 1000.0);
+  }
+  gate_.start("cancel again", send_cancel(std::move(stuck)));
 }
 
 void JobWorker::report_canceled(const proto::TaskDescriptor& descriptor) {

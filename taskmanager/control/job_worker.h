@@ -64,6 +64,7 @@ struct JobWorkerContext {
   std::uint32_t spin_us = 0;
   std::chrono::nanoseconds start_timeout{};         ///< weir.worker.start-timeout
   std::chrono::nanoseconds cancellation_timeout{};  ///< task.cancellation.timeout; 0: none
+  std::chrono::nanoseconds cancellation_interval{};  ///< task.cancellation.interval; 0: asked once
   std::chrono::nanoseconds counters_interval{};
 };
 
@@ -118,6 +119,7 @@ class JobWorker {
   Async<void> collect_counters();
   Async<void> send_cancel(std::vector<ExecutionId> executions);
   Async<void> enforce_cancel(std::vector<ExecutionId> executions);
+  void ask_again(const std::vector<ExecutionId>& executions, std::chrono::nanoseconds waited);
   Async<void> stop_process();
   void log_exit(const WorkerExit& exit) const;
   void report_all(const WorkerExit& exit);

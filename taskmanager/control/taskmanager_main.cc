@@ -65,8 +65,7 @@ Result<LogChoice> choose_log(const StartCommand& command, const config::Configur
   }
   TRY(const auto configured, configuration.find(config::kLogDirectory));
   std::string directory = variable(environment, {"WEIR_LOG_DIR", "FLINK_LOG_DIR"});
-  if (configured) directory = *configured;
-  if (directory.empty()) directory = home + "/log";
+  if (directory.empty()) directory = configured.value_or(home + "/log");
   auto claimed = log::claim_files(directory, "taskmanager", std::nullopt);
   choice.has_file = claimed.ok();
   if (claimed.ok()) {

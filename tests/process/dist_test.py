@@ -46,6 +46,27 @@ class DistTest(unittest.TestCase):
         self.assertRegex(stopped.stdout, r"Stopping taskmanager daemon \(pid: \d+\)")
         self.assertEqual(self.call(os.path.join(bin_dir, "stop-cluster.sh")).returncode, 0)
 
+    def test_scripts_take_their_folders_from_the_configuration_and_tell_a_wrong_one_once(self):
+        script = os.path.join(self.home, "bin", "jobmanager.sh")
+        conf = os.path.join(self.directory, "conf")
+        os.makedirs(conf)
+        del self.environment["WEIR_PID_DIR"]
+        self.environment["WEIR_CONF_DIR"] = conf
+        with open(os.path.join(conf, "config.yaml"), "w", encoding="utf-8") as config:
+            config.write(f"rest.port: 0\njobmanager.rpc.port: 0\nenv.pid.dir: {self.directory}/pids\nenv.log.dir: {self.directory}/logs\n")
+        self.addCleanup(self.call, script, "stop-all")
+        started = self.call(script, "start")
+        self.assertEqual(started.returncode, 0, started.stderr)
+        self.assertEqual(len([name for name in os.listdir(self.directory + "/pids") if name.endswith("jobmanager.pid")]), 1)
+        self.assertEqual(len([name for name in os.listdir(self.directory + "/logs") if name.endswith(".log")]), 1)
+        self.assertIn("Stopping jobmanager daemon", self.call(script, "stop").stdout)
+        self.assertEqual(os.listdir(self.directory + "/pids"), [])
+        with open(os.path.join(conf, "config.yaml"), "a", encoding="utf-8") as config:
+            config.write("rest.prot: 1\n")
+        wrong = self.call(script, "start")
+        self.assertEqual(wrong.returncode, 1)
+        self.assertEqual(wrong.stderr, f"jobmanager: {conf}/config.yaml:5: unknown key rest.prot; did you mean rest.port?\n")
+
     def free_port(self):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

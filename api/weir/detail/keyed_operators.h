@@ -44,7 +44,7 @@ void for_each_key(const Batch& batch, Selector& selector, const StateTable<K>& t
   }
 }
 
-/// Keeps one record per key and emits it each time it changes.
+/// Keeps one record per key and emits it each time it changes; in a BATCH job once, when the input has ended.
 template <class T, class K, class Selector, class F>
 class ReduceOperator final : public Operator {
  public:
@@ -57,13 +57,14 @@ class ReduceOperator final : public Operator {
     context_.attach(context, nullptr, nullptr);
     is_open_ = true;
     open_function(function_, context_);
+    only_last_ = context.setting("execution.runtime-mode") == "BATCH";
     return states_.seal(context);
   }
   void process(std::uint32_t, Batch& batch, Output& output) override {
     Collector<T>& collector = *collector_;
     StateTable<K>& table = states_.table();
     const Block& block = batch.block();
-    collector.begin(batch, output);
+    if (!only_last_) collector.begin(batch, output);
     for_each_key<K>(batch, selector_, table, hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
       if (collector.inherits()) collector.inherit(block, row);
       bool inserted = false;
@@ -74,9 +75,28 @@ class ReduceOperator final : public Operator {
       } else {
         kept.assign(std::invoke(function_, kept.get(), record));
       }
-      collector.collect(kept.get());
+      if (!only_last_) collector.collect(kept.get());
     });
-    collector.flush();
+    if (!only_last_) collector.flush();
+  }
+  void end_of_input(std::uint32_t, Output&) override {
+    next_group_ = states_.table().groups().first;
+    is_emitting_ = only_last_;
+  }
+  /// Some key groups a time, so that a full output can hold the rest back.
+  Result<Progress> ready(Output& output) override {
+    StateTable<K>& table = states_.table();
+    if (!is_emitting_ || next_group_ == table.groups().last) return Progress::more();
+    collector_->bind(output);
+    std::uint32_t emitted = 0;
+    while (emitted < kBlockRowsMax && next_group_ != table.groups().last) {
+      table.for_each_in_group(next_group_++, [&](std::uint8_t* entry) {
+        collector_->collect(static_cast<const Owned<T>*>(table.layout().value(entry, 0))->get());
+        ++emitted;
+      });
+    }
+    collector_->flush();
+    return next_group_ == table.groups().last ? Progress::more() : Progress::blocked_until(0);
   }
   Result<void> snapshot(ByteWriter& out) override {
     states_.snapshot(out);
@@ -101,6 +121,9 @@ class ReduceOperator final : public Operator {
   std::unique_ptr<Collector<T>> collector_;
   std::uint64_t hashes_[kBlockRowsMax];
   bool is_open_ = false;
+  bool only_last_ = false;         // a BATCH job
+  bool is_emitting_ = false;       // the input has ended
+  std::uint32_t next_group_ = 0;   // of those to emit
 };
 
 /// What operators with a user's function on keyed streams share: the states and timers of the keys, and the function's life.

@@ -166,6 +166,31 @@ WEIR_JOB(stopped_sink) {
   env.from_source(Numbers(20'000'000)).rebalance().sink_to(Gated(args.require("gate")));
 }
 
+/// One TaskManager's worth of it ends at once, the other's never does.
+WEIR_JOB(half_ends) {
+  auto ends = env.from_source(Numbers(1000)).slot_sharing_group("early").rebalance();
+  auto goes_on = env.from_source(Numbers(-1, 1000)).slot_sharing_group("late").rebalance();
+  ends.union_with(goes_on).sink_to(Nowhere<Number>()).slot_sharing_group("late");
+}
+
+struct Said {
+  std::string text;
+};
+class TellsSetting {
+ public:
+  explicit TellsSetting(std::string key) : key_(std::move(key)) {}
+  void open(weir::RuntimeContext& context) { value_ = context.setting(key_); }
+  Said operator()(const Number&) { return {value_}; }
+
+ private:
+  std::string key_, value_;
+};
+WEIR_JOB(tells_setting) {
+  env.from_collection(std::vector<Number>{{1}})
+      .map(TellsSetting(args.require("key")))
+      .sink_to(weir::connectors::FileSink<Said>(args.require("output"), weir::connectors::json_format()));
+}
+
 WEIR_JOB(prints) {
   env.from_collection(std::vector<Number>{{1}})
       .map([](const Number& number) {

@@ -80,6 +80,26 @@ TEST_CASE("reduce: emits the new value for every record, per key") {
   CHECK(harness.take() == std::vector<Named>{{"a", 1}, {"b", 10}, {"a", 3}, {"b", 30}, {"a", 6}});
 }
 
+TEST_CASE("reduce: in a batch job emits the last value of each key, once, when the input has ended") {
+  HarnessOptions options;
+  options.settings["execution.runtime-mode"] = "BATCH";
+  OperatorHarness<Named, Named> harness(
+      [](auto names) { return names.key_by(&Named::name).reduce([](const Named& a, const Named& b) { return Named{a.name, a.value + b.value}; }); }, options);
+  std::map<std::string, std::int64_t> sums;
+  for (std::int64_t i = 0; i < 10'000; ++i) {
+    const Named named{"key" + std::to_string(i % 3000), i};
+    sums[named.name] += named.value;
+    harness.push(named);
+  }
+  CHECK(harness.take().empty());
+  harness.end();
+  const auto out = harness.take();
+  CHECK(out.size() == sums.size());
+  std::map<std::string, std::int64_t> emitted;
+  for (const Named& named : out) emitted[named.name] = named.value;
+  CHECK(emitted == sums);
+}
+
 TEST_CASE("reduce: texts in state outlive the batch they came in") {
   OperatorHarness<Word, Word> harness([](auto words) {
     return words.key_by(&Word::word).reduce([](const Word& a, const Word& b) { return Word{a.word, a.count + b.count, b.last}; });

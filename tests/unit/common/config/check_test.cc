@@ -58,12 +58,42 @@ TEST_CASE("check: a key of Flink without effect is a warning, also one with a fr
   CHECK(report.warnings[0] == "c.yaml:1: env.java.opts.all is a key of Flink that has no effect in Weir");
 }
 
-TEST_CASE("check: an option that nothing acts on yet is a warning when its value is right, and an error when it is not") {
-  Report report = check(with({{"restart-strategy.type", "fixed-delay"}, {"slot.idle.timeout", "3 s"}}));
+TEST_CASE("check: a key of Flink whose wish can be had in another way says in which") {
+  Report report = check(with({{"web.history", "9"}, {"execution.attached", "true"}, {"taskmanager.memory.segment-size", "64kb"}}));
   CHECK(report.errors.empty());
-  REQUIRE(report.warnings.size() == 2);
-  CHECK(report.warnings[0] == "c.yaml:1: restart-strategy.type has no effect in this version");
-  CHECK(check(with({{"slot.idle.timeout", "3 parsecs"}})).errors.size() == 1);
+  REQUIRE(report.warnings.size() == 3);
+  CHECK(report.warnings[0] == "c.yaml:2: execution.attached is a key of Flink that has no effect in Weir: weir run waits for the job unless -d is given");
+  CHECK(report.warnings[1].ends_with("no effect in Weir: a block has 32 kb"));
+  CHECK(report.warnings[2].ends_with("no effect in Weir: jobstore.max-capacity says how many finished jobs are kept"));
+}
+
+TEST_CASE("check: only the restarts, which come with checkpoints, wait for a later version") {
+  for (const OptionGroup& group : option_groups()) {
+    for (const OptionEntry& entry : group.options) {
+      if (!entry.option->inert) continue;
+      INFO(entry.option->key);
+      CHECK((entry.option->key.starts_with("restart-strategy.") || entry.option->key == "jobmanager.execution.failover-strategy"));
+    }
+  }
+}
+
+TEST_CASE("check: the origin that may ask is * or one origin") {
+  for (const char* origin : {"*", "http://localhost:3000", "https://dashboard.example.com"}) {
+    INFO(origin);
+    CHECK(error_of({{"web.access-control-allow-origin", origin}}) == "no error");
+  }
+  for (const char* origin : {"", "dashboard.example.com", "https://", "https://a/", "https://a/path", "http://a,http://b", "ftp://a", "null"}) {
+    INFO(origin);
+    CHECK(error_of({{"web.access-control-allow-origin", origin}}).starts_with("c.yaml:1: web.access-control-allow-origin: "));
+  }
+}
+
+TEST_CASE("check: an option that nothing acts on yet is a warning when its value is right, and an error when it is not") {
+  Report report = check(with({{"restart-strategy.type", "fixed-delay"}, {"restart-strategy.fixed-delay.delay", "3 s"}, {"slot.idle.timeout", "3 s"}}));
+  CHECK(report.errors.empty());
+  CHECK(report.warnings == std::vector<std::string>{"c.yaml:2: restart-strategy.fixed-delay.delay has no effect in this version",
+                                                    "c.yaml:1: restart-strategy.type has no effect in this version"});
+  CHECK(check(with({{"restart-strategy.fixed-delay.delay", "3 parsecs"}})).errors.size() == 1);
 }
 
 TEST_CASE("check: a wrong value is one sentence with key, value and accepted forms") {
@@ -86,10 +116,10 @@ TEST_CASE("check: a wrong value is one sentence with key, value and accepted for
 
 TEST_CASE("check: values that contradict each other are errors") {
   CHECK(error_of({{"heartbeat.interval", "10 s"}, {"heartbeat.timeout", "5 s"}}) ==
-        "heartbeat.timeout (5 s) is less than heartbeat.interval (10 s)");
+        "c.yaml:2: heartbeat.timeout (5 s) is less than heartbeat.interval (10 s)");
   CHECK(error_of({{"taskmanager.memory.network.max", "32m"}}) ==
-        "taskmanager.memory.network.max (32 mb) is less than taskmanager.memory.network.min (64 mb)");
-  CHECK(error_of({{"weir.max-record-bytes", "100m"}}) == "weir.rpc.max-frame-bytes (64 mb) is less than weir.max-record-bytes (100 mb)");
+        "c.yaml:1: taskmanager.memory.network.max (32 mb) is less than taskmanager.memory.network.min (64 mb)");
+  CHECK(error_of({{"weir.max-record-bytes", "100m"}}) == "c.yaml:1: weir.rpc.max-frame-bytes (64 mb) is less than weir.max-record-bytes (100 mb)");
 }
 
 TEST_CASE("check: a key that asks for TLS is refused, because ignoring it would expose its user") {

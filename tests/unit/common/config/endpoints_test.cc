@@ -43,11 +43,11 @@ TEST_CASE("endpoints: a bind port goes before the announced one, which is still 
         "localhost|6-7|t|5");
 }
 
-TEST_CASE("endpoints: a listener beyond loopback needs to be allowed, and the error names its option") {
+TEST_CASE("endpoints: a listener beyond loopback needs to be allowed, and the error names its option and where it was set") {
   Configuration open = with({{"rest.bind-address", "0.0.0.0"}, {"jobmanager.bind-host", "::"}, {"taskmanager.bind-host", "10.0.0.1"}});
-  CHECK(shown(rest_listener(open)).starts_with("rest.bind-address: a listener on \"0.0.0.0\""));
-  for (const auto& listener : {jobmanager_rpc_listener(open), blob_listener(open)}) CHECK(shown(listener).starts_with("jobmanager.bind-host: "));
-  for (const auto& listener : {taskmanager_rpc_listener(open), taskmanager_data_listener(open)}) CHECK(shown(listener).starts_with("taskmanager.bind-host: "));
+  CHECK(shown(rest_listener(open)).starts_with("c.yaml:1: rest.bind-address: a listener on \"0.0.0.0\""));
+  for (const auto& listener : {jobmanager_rpc_listener(open), blob_listener(open)}) CHECK(shown(listener).starts_with("c.yaml:1: jobmanager.bind-host: "));
+  for (const auto& listener : {taskmanager_rpc_listener(open), taskmanager_data_listener(open)}) CHECK(shown(listener).starts_with("c.yaml:1: taskmanager.bind-host: "));
   open.set("security.allow-unauthenticated", "true", "c");
   CHECK(shown(rest_listener(open)) == "0.0.0.0|8081|localhost|8081");
 }
@@ -69,6 +69,6 @@ TEST_CASE("endpoints: temporary directories are split as Flink splits them and m
   CHECK(temporary_directories(with({})).value() == Names{"/tmp"});
   CHECK(temporary_directories(with({{"io.tmp.dirs", "/a, /b:/c;/d"}})).value() == Names{"/a", "/b", "/c", "/d"});
   CHECK(temporary_directories(with({{"io.tmp.dirs", "[/a, '/b,c']"}})).value() == Names{"/a", "/b,c"});
-  CHECK(temporary_directories(with({{"io.tmp.dirs", "/a,b"}})).error().message == "io.tmp.dirs: \"b\" is not an absolute path, which begins with a slash");
+  CHECK(temporary_directories(with({{"io.tmp.dirs", "/a,b"}})).error().message == "c.yaml:1: io.tmp.dirs: \"b\" is not an absolute path, which begins with a slash");
   for (const char* text : {"", " , ", "[]", "[/a"}) CHECK_FALSE(temporary_directories(with({{"io.tmp.dirs", text}})).ok());
 }

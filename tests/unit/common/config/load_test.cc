@@ -199,17 +199,19 @@ TEST_CASE("load: a later layer wins under an old name too") {
   CHECK(listed(loaded.value().configuration) == "restart-strategy.type=fixed-delay@-D\n");
 }
 
-TEST_CASE("load: config.yaml goes before flink-conf.yaml, which is read where it stands alone") {
+TEST_CASE("load: flink-conf.yaml goes before config.yaml, as in Flink 1.20, and a warning names the file that is not read") {
   TemporaryDirectory directory;
-  directory.write("flink-conf.yaml", "a: legacy\n");
+  directory.write("config.yaml", "a: yaml\n");
   auto alone = load({.directory = directory.string(), .environment = {}, .dynamic = {}});
   REQUIRE(alone.ok());
-  CHECK(alone.value().configuration.raw("a") == "legacy");
-  directory.write("config.yaml", "a: yaml\n");
+  CHECK(alone->configuration.raw("a") == "yaml");
+  CHECK(alone->warnings.empty());
+  directory.write("flink-conf.yaml", "b: legacy\n");
   auto both = load({.directory = directory.string(), .environment = {}, .dynamic = {}});
   REQUIRE(both.ok());
-  CHECK(both.value().configuration.raw("a") == "yaml");
-  CHECK(both.value().warnings.size() == 1);
+  CHECK(listed(both->configuration) == "b=legacy@" + directory.string() + "/flink-conf.yaml:1\n");
+  CHECK(both->file == directory.string() + "/flink-conf.yaml");
+  CHECK(both->warnings == std::vector<std::string>{directory.string() + "/config.yaml is ignored, because flink-conf.yaml stands beside it; remove one of them"});
 }
 
 TEST_CASE("load: a directory without a file, an unreadable file and one too large are errors that name them") {

@@ -104,11 +104,11 @@ TEST_CASE("memory: blocks take their fraction within their bounds, and slots sha
 TEST_CASE("memory: what does not fit is one sentence with the way out") {
   auto refused = [](const Configuration& configuration, const MemoryLimits& limits) { return divide_memory(configuration, limits).error().message; };
   CHECK(refused(with({{"taskmanager.memory.process.size", "100m"}, {"taskmanager.numberOfTaskSlots", "4"}}), machine(kGb * 8)) ==
-        "taskmanager.memory.process.size (100 mb) is too little for 4 slots: at least 192 mb; raise taskmanager.memory.process.size or "
+        "c.yaml:1: taskmanager.memory.process.size (100 mb) is too little for 4 slots: at least 192 mb; raise taskmanager.memory.process.size or "
         "lower taskmanager.numberOfTaskSlots");
   CHECK(refused({}, machine(kGb * 8, kMb * 90)).starts_with("the container's limit (90 mb) is too little for 1 slots: at least 144 mb"));
   CHECK(refused(with({{"taskmanager.memory.process.size", "2g"}}), machine(kGb * 8, kGb)) ==
-        "taskmanager.memory.process.size (2 gb) is more than the container has (1024 mb); the kernel would end the process");
+        "c.yaml:1: taskmanager.memory.process.size (2 gb) is more than the container has (1024 mb); the kernel would end the process");
   CHECK(refused(with({{"taskmanager.memory.flink.size", "20g"}}), machine(kGb * 8)).find("more than the machine has (8192 mb)") != std::string::npos);
   CHECK(refused(with({{"taskmanager.memory.process.size", "1g"}, {"taskmanager.memory.flink.size", "2g"}}), machine(kGb * 8)).find("is less than") !=
         std::string::npos);

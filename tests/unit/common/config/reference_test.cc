@@ -34,9 +34,9 @@ std::string configuration_page() {
   std::string page =
       "# Configuration\n\n"
       "Every option of Weir. Generated from `common/config/*_options.h` by\n`" + std::string(kCommand) + "`.\n\n"
-      "Options are read from `conf/config.yaml` (nested or flat YAML; else `conf/flink-conf.yaml`, lines `key: value`), then from the\n"
-      "variables `FLINK_PROPERTIES` and `WEIR_PROPERTIES` (lines `key: value`), then from `-Dkey=value`. Later ones win. A key set twice in\n"
-      "one place and an unknown key are errors; a key of Flink that has no effect here is a warning.\n\n"
+      "Options are read from `conf/config.yaml` (nested or flat YAML) or, where it exists, from `conf/flink-conf.yaml` alone (lines\n"
+      "`key: value`; Flink 1.20 chooses so too), then from the variables `FLINK_PROPERTIES` and `WEIR_PROPERTIES` (lines `key: value`), then from\n"
+      "`-Dkey=value`. Later ones win. A key set twice in one place and an unknown key are errors; a key of Flink that has no effect here is a warning.\n\n"
       "| type | forms |\n|---|---|\n";
   page += "| Duration | " + Value<Duration>::forms() + " |\n";
   page += "| MemorySize | " + Value<weir::ByteCount>::forms() + " |\n";

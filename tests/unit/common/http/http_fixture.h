@@ -124,6 +124,7 @@ inline ServerOptions quick_options(const Folder& folder) {
   ServerOptions options;
   options.spool_directory = folder.path();
   options.threads = 2;
+  options.allow_origin = "*";
   return options;
 }
 

@@ -46,6 +46,26 @@ TEST_CASE("chaining: forward operators of one parallelism are one vertex, and a 
   CHECK(graph.edges[0].schema_id == 1);
 }
 
+TEST_CASE("make_job_graph: a batch job is one whose sources all end, where somebody wants one") {
+  for (bool has_end : {true, false}) {
+    PlanBuilder builder("modes");
+    auto files = builder.source("files");
+    auto topic = builder.source("topic");
+    builder.sink("a", files);
+    builder.sink("b", topic);
+    builder.at(files).bounded = true;
+    builder.at(topic).bounded = has_end;
+    CHECK_FALSE(graph_of(builder.plan(), {.mode = RuntimeMode::streaming}).is_batch);
+    CHECK(graph_of(builder.plan(), {.mode = RuntimeMode::automatic}).is_batch == has_end);
+    if (has_end) {
+      CHECK(graph_of(builder.plan(), {.mode = RuntimeMode::batch}).is_batch);
+    } else {
+      CHECK(refusal(builder.plan(), {.mode = RuntimeMode::batch}) ==
+            "source 'topic' has no end, and a job with execution.runtime-mode BATCH takes only sources that have one: set it to STREAMING or AUTOMATIC");
+    }
+  }
+}
+
 TEST_CASE("chaining: a chain with branches is a tree in its name and its description") {
   PlanBuilder builder("tree");
   auto source = builder.source("lines");

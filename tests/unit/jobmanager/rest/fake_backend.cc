@@ -51,7 +51,7 @@ JobDetails make_job(const std::string& id, JobStatus status, TaskStatus task_sta
   details.vertices.push_back(std::move(vertex));
   details.restart_strategy = "none";
   details.parallelism = 2;
-  details.user_configuration["parallelism.default"] = "2";
+  details.user_configuration["region"] = "north";
   return details;
 }
 

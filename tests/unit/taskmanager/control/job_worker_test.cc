@@ -197,6 +197,23 @@ TEST_CASE("job_worker: a task that does not stop costs the worker, is CANCELED, 
   });
 }
 
+TEST_CASE("job_worker: a task that does not stop is asked again and again, for ever where no time-out ends it") {
+  run_coroutine([](ControlThread& control) -> Async<void> {
+    Machine machine(control);
+    machine.context.cancellation_timeout = std::chrono::nanoseconds(0);
+    machine.context.cancellation_interval = std::chrono::milliseconds(20);
+    const JobId job = JobId::random();
+    const auto request = machine.request(job, Script{{"test.task", "third time"}});
+    const auto message = co_await deploy(machine, request);
+    CHECK(*message == "");
+    machine.workers.find(job)->cancel({execution_of(request)});
+    const auto canceled = co_await machine.listener.wait_for(proto::CANCELED);
+    CHECK(canceled.ok());
+    CHECK_FALSE(machine.workers.find(job)->has_ended());
+    co_await machine.close();
+  });
+}
+
 constexpr const char* kTooLarge = "with the sanitizer's shadow a worker is above this share from its start";
 TEST_CASE("job_worker: a worker above its share of the memory is ended with a sentence" * weir::test::not_under(weir::Sanitizer::address, kTooLarge) *
           weir::test::not_under(weir::Sanitizer::thread, kTooLarge)) {

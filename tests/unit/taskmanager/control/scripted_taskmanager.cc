@@ -56,6 +56,7 @@ class ScriptedRuntime final : public TaskRuntime {
 
   void cancel(const std::vector<std::string>& executions) override {
     if (configuration_["test.task"] == "deaf") return;
+    if (configuration_["test.task"] == "third time" && ++asked_ < 3) return;
     for (const auto& execution : executions) tell(tasks_.at(execution), proto::CANCELED);
   }
 
@@ -112,6 +113,7 @@ class ScriptedRuntime final : public TaskRuntime {
   TaskRuntimeEvents& events_;
   std::map<std::string, std::string> configuration_;
   std::map<std::string, proto::TaskAddress> tasks_;
+  int asked_ = 0;
 };
 
 }  // namespace
