@@ -101,7 +101,7 @@ class RestTest(unittest.TestCase):
 
     def ask(self, head, body=b""):
         """-> (status line, head, body) of the answer to one raw request that closes."""
-        answer = self.raw(head + b"\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        answer = self.raw(head + b"\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         head, _, body = answer.partition(b"\r\n\r\n")
         return head.split(b"\r\n")[0].decode(), head.decode(), body
 
@@ -137,7 +137,7 @@ class RestTest(unittest.TestCase):
 
     def test_many_requests_at_once_are_answered_in_order(self):
         requests = [b"/jobs", b"/nope", b"/config"] * 200
-        answer = self.raw(b"".join(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path for path in requests) + b"GET /jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = self.raw(b"".join(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path for path in requests) + b"GET /jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         self.assertEqual(re.findall(rb"HTTP/1.1 (\d+) ", answer), [b"200", b"404", b"200"] * 200 + [b"200"])
 
     def test_bodies_that_are_no_request(self):
@@ -159,7 +159,7 @@ class RestTest(unittest.TestCase):
                 connection.connect(("127.0.0.1", self.cluster.job_manager.ports["rest"]))
                 connection.setblocking(False)
                 with contextlib.suppress(BlockingIOError):
-                    connection.send(b"GET /jobmanager/config HTTP/1.1\r\nHost: x\r\n\r\n" * 20_000)
+                    connection.send(b"GET /jobmanager/config HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20_000)
                 slow.append(connection)
             for _ in range(50):
                 self.cluster.get("/overview")

@@ -35,7 +35,7 @@ class UploadTest(unittest.TestCase):
     def raw_upload(self, body, length, and_then):
         """Sends a part of an upload whose Content-Length is `length`; gives what `and_then` makes of the connection."""
         with socket.create_connection(("127.0.0.1", self.cluster.job_manager.ports["rest"]), timeout=DEADLINE) as connection:
-            connection.sendall(b"POST /jars/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=XX\r\n"
+            connection.sendall(b"POST /jars/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=XX\r\n"
                                b"Connection: close\r\nContent-Length: %d\r\n\r\n" % length + body)
             return and_then(connection)
 
