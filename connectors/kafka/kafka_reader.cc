@@ -8,6 +8,7 @@
 
 #include "common/base/try.h"
 #include "connectors/kafka/client.h"
+#include "connectors/kafka/group_offsets.h"
 #include "connectors/kafka/partitions.h"
 #include "weir/block.h"
 #include "weir/bytes.h"
@@ -32,14 +33,11 @@ const KafkaProperties& fixed_properties() {
   return properties;
 }
 
-KafkaProperties usual_properties(const KafkaSourceOptions& options) {
-  KafkaProperties usual{{"isolation.level", "read_committed"},
-                        {"allow.auto.create.topics", "false"},
-                        {"queued.max.messages.kbytes", "16384"},
-                        {"fetch.error.backoff.ms", "100"}};
-  // Never joined; only committed to.
-  if (!options.group.empty()) usual["group.id"] = options.group;
-  return usual;
+KafkaProperties usual_properties() {
+  return {{"isolation.level", "read_committed"},
+          {"allow.auto.create.topics", "false"},
+          {"queued.max.messages.kbytes", "16384"},
+          {"fetch.error.backoff.ms", "100"}};
 }
 
 /// Lives on: the slot's thread. A start beside it asks the brokers; after it each partition is read from an offset of our own. Partitions
@@ -56,7 +54,7 @@ class KafkaReader final : public RawReader {
     question_.subtask = context.subtask_index();
     question_.subtasks = context.parallelism();
     dropped_ = context.counter("numMessagesDroppedBelowOffset");
-    TRY(client_, KafkaClient::create(KafkaRole::consumer, options_.cluster, fixed_properties(), usual_properties(options_)));
+    TRY(client_, KafkaClient::create(KafkaRole::consumer, options_.cluster, fixed_properties(), usual_properties()));
     beside_.run(
         [this](const std::atomic<bool>& stop) -> Result<void> {
           TRY(partitions_, resolve_partitions(*client_, options_, question_, stop));
@@ -123,6 +121,7 @@ class KafkaReader final : public RawReader {
     for (std::size_t i = handed_; i < messages_.size(); ++i) rd_kafka_message_destroy(messages_[i]);
     messages_.clear();
     handed_ = 0;
+    group_.reset();
     client_.reset();
   }
 
@@ -130,6 +129,7 @@ class KafkaReader final : public RawReader {
   Result<void> start() {
     started_ = true;
     client_->wake_on_events();
+    if (!options_.group.empty()) group_ = std::make_unique<GroupOffsets>(client_->get(), options_.group, client_->wake_fd());
     next_commit_ms_ = context_->now_ms() + kCommitMs;
     next_discovery_ms_ = context_->now_ms() + options_.discovery_interval.count();
     for (const ReadPartition& partition : partitions_) TRY_VOID(read(partition));
@@ -276,7 +276,7 @@ class KafkaReader final : public RawReader {
   }
 
   void commit_now_and_then() {
-    if (options_.group.empty() || context_->now_ms() < next_commit_ms_) return;
+    if (group_ == nullptr || context_->now_ms() < next_commit_ms_ || group_->pending() > 0) return;
     next_commit_ms_ = context_->now_ms() + kCommitMs;
     commit();
   }
@@ -286,12 +286,7 @@ class KafkaReader final : public RawReader {
     const std::unique_ptr<rd_kafka_topic_partition_list_t, void (*)(rd_kafka_topic_partition_list_t*)> list(
         rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())), &rd_kafka_topic_partition_list_destroy);
     for (const ReadPartition& partition : partitions_) rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset = partition.next;
-    if (list->cnt == 0) return;
-    commits_pending_ += 1;
-    const auto error = rd_kafka_commit_queue(
-        client_->get(), list.get(), client_->queue(),
-        [](rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*, void* self) { static_cast<KafkaReader*>(self)->commits_pending_ -= 1; }, this);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) commits_pending_ -= 1;
+    if (list->cnt > 0) group_->commit(list.get());
   }
 
   /// Everything is read: one last commit, waited for a moment, then the end.
@@ -299,9 +294,9 @@ class KafkaReader final : public RawReader {
     if (!finishing_) {
       finishing_ = true;
       last_commit_deadline_ms_ = context_->now_ms() + kLastCommitMs;
-      if (!options_.group.empty()) commit();
+      if (group_ != nullptr) commit();
     }
-    if (commits_pending_ > 0 && context_->now_ms() < last_commit_deadline_ms_) return Progress::blocked_on(client_->wake_fd(), context_->now_ms() + kCheckMs);
+    if (group_ != nullptr && group_->pending() > 0 && context_->now_ms() < last_commit_deadline_ms_) return Progress::blocked_on(client_->wake_fd(), context_->now_ms() + kCheckMs);
     return Progress::finished();
   }
 
@@ -310,6 +305,7 @@ class KafkaReader final : public RawReader {
   OperatorContext* context_ = nullptr;
   Counter* dropped_ = nullptr;
   std::unique_ptr<KafkaClient> client_;
+  std::unique_ptr<GroupOffsets> group_;    // when the source names a group, from the start on
   std::vector<ReadPartition> partitions_;  // the start's until it is done
   Discovery found_;                       // the discovery's until it is done
   BackgroundWork beside_;                  // after what its work uses
@@ -328,7 +324,6 @@ class KafkaReader final : public RawReader {
 
   std::int64_t next_commit_ms_ = 0;
   std::int64_t last_commit_deadline_ms_ = 0;
-  int commits_pending_ = 0;
   bool finishing_ = false;
 };
 
@@ -336,6 +331,8 @@ class KafkaReader final : public RawReader {
 
 Result<void> check_kafka_source(const KafkaSourceOptions& options) {
   for (const std::string& topic : options.topics) TRY_VOID(check_kafka_topic(topic));
+  if (options.cluster.properties.contains("group.id"))
+    return Error::user(ErrorCode::invalid_argument, "the Kafka property group.id cannot be set: name the group to the source itself, which joins none");
   if (options.start.kind == KafkaStart::Kind::group && options.group.empty())
     return Error::user(ErrorCode::invalid_argument, "to start at a group's committed offsets, the group must be named");
   return check_kafka_properties(options.cluster, fixed_properties());
