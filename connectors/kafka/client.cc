@@ -25,7 +25,9 @@ struct KafkaCallbacks {
 
 namespace {
 
-constexpr int kRequestMs = 500;
+/// A broker answers one request of a connection after the other, and a fetch without news takes fetch.wait.max.ms (500): a question must be able to wait
+/// behind one.
+constexpr int kRequestMs = 1'500;
 constexpr std::string_view kRedacted = "******";
 constexpr auto kPause = std::chrono::milliseconds(50);
 constexpr auto kEndLimit = std::chrono::seconds(5);

@@ -57,7 +57,7 @@ class KafkaClient {
   /// Blocks until `deadline`; ends early when `stop` is set. Errors: one sentence that names brokers or topic and the reason.
   Result<std::vector<std::int32_t>> await_partitions(const std::string& topic, std::chrono::steady_clock::time_point deadline, const std::atomic<bool>& stop);
 
-  /// One question to the brokers, for half a second at most. Any thread.
+  /// One question to the brokers, for a second and a half at most. Any thread.
   TopicAnswer ask_topic(const std::string& topic) const;
   /// Whether the brokers have a topic; gone when they say so for two seconds. Blocks a little longer than that at most. Any thread.
   TopicPresence presence(const std::string& topic, const std::atomic<bool>& stop) const;
@@ -120,7 +120,7 @@ class BackgroundWork {
   BackgroundWork& operator=(const BackgroundWork&) = delete;
 
   /// Not while another piece is under way.
-  /// @param work  gets a flag that asks it to end early; answers within a second of that
+  /// @param work  gets a flag that asks it to end early; answers within two seconds of that
   void run(std::function<Result<void>(const std::atomic<bool>& stop)> work, KafkaClient& wake);
   /// Whether a piece was begun whose result was not taken.
   bool pending() const { return thread_.joinable(); }

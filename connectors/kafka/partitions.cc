@@ -16,7 +16,9 @@ namespace {
 using std::chrono::steady_clock;
 using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, void (*)(rd_kafka_topic_partition_list_t*)>;
 
-constexpr int kRequestMs = 500;
+/// A broker answers one request of a connection after the other, and a fetch without news takes fetch.wait.max.ms (500): a question must be able to wait
+/// behind one.
+constexpr int kRequestMs = 1'500;
 
 /// Asks until there is an answer, the deadline has come or somebody wants an end.
 class Asker {
