@@ -8,6 +8,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
+#include <set>
+#include <utility>
 
 #include "common/async/clock.h"
 #include "common/base/ensure.h"
@@ -20,6 +22,8 @@ namespace {
 
 /// How long to leave peers waiting when this process or the machine has no descriptor left.
 constexpr std::chrono::milliseconds kAcceptPause{100};
+/// A flood from everywhere must not fill the log's disk, nor this set the memory.
+constexpr std::size_t kLoggedPeersMax = 1024;
 
 }  // namespace
 
@@ -54,6 +58,7 @@ class Server::Core {
   /// Accepts what is there now. @return errno when it must wait for descriptors, else 0
   int accept_ready();
   Async<void> serve(Place place, UniqueFd fd);
+  void log_refused(const std::string& peer, const std::string& why);
 
   // Set once
   asio::any_io_executor executor_;
@@ -65,6 +70,8 @@ class Server::Core {
   // Control thread only
   asio::posix::stream_descriptor listener_;
   std::size_t open_ = 0;
+  bool is_full_ = false;                // and it was said
+  std::set<std::string> logged_peers_;  // addresses without port
   Gate gate_;
 };
 
@@ -105,9 +112,10 @@ int Server::Core::accept_ready() {
       continue;  // this one peer has gone before it was accepted
     }
     if (open_ >= limits_.connections_max) {
-      LOG_WARN("RPC connection refused on port {}: {} are open, which is the limit", port_, open_);
+      if (!std::exchange(is_full_, true)) LOG_WARN("RPC connections are refused on port {}: {} are open, which is the limit", port_, open_);
       continue;
     }
+    is_full_ = false;
     gate_.start("a connection", serve(Place(open_), std::move(fd)));
   }
 }
@@ -116,7 +124,7 @@ Async<void> Server::Core::serve([[maybe_unused]] Place place, UniqueFd fd) {
   auto stream = std::make_unique<FrameStream>(executor_, std::move(fd), kHandshakeBytesMax);
   auto peer = co_await welcome(*stream, self_, limits_.handshake_timeout);
   if (!peer.ok()) {
-    LOG_WARN("RPC peer at {} refused: {}", stream->peer_address(), peer.error().message);
+    log_refused(stream->peer_address(), peer.error().message);
     co_return;
   }
   Connection connection(executor_, std::move(stream), std::move(peer).value(), methods_, limits_);
@@ -129,6 +137,12 @@ Async<void> Server::Core::serve([[maybe_unused]] Place place, UniqueFd fd) {
   const Error reason = co_await std::move(run);
   LOG_DEBUG("RPC connection of {} {} ended: {}", role_name(connection.peer().role), connection.peer().name,
             reason.message);
+}
+
+void Server::Core::log_refused(const std::string& peer, const std::string& why) {
+  const std::string address = peer.substr(0, peer.rfind(':'));
+  if (logged_peers_.size() >= kLoggedPeersMax || !logged_peers_.insert(address).second) return;
+  LOG_WARN("RPC peer at {} refused: {} (said once per address)", peer, why);
 }
 
 Server::Server(asio::any_io_executor executor, Identity self, const MethodTable& methods, const Limits& limits,

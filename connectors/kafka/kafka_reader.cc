@@ -55,9 +55,12 @@ class KafkaReader final : public RawReader {
     question_.subtasks = context.parallelism();
     dropped_ = context.counter("numMessagesDroppedBelowOffset");
     TRY(client_, KafkaClient::create(KafkaRole::consumer, options_.cluster, fixed_properties(), usual_properties()));
+    if (!options_.group.empty()) {
+      TRY(group_, GroupOffsets::create(options_.cluster, options_.group, client_->wake_fd()));
+    }
     beside_.run(
         [this](const std::atomic<bool>& stop) -> Result<void> {
-          TRY(partitions_, resolve_partitions(*client_, options_, question_, stop));
+          TRY(partitions_, resolve_partitions(*client_, group_.get(), options_, question_, stop));
           return {};
         },
         *client_);
@@ -129,7 +132,6 @@ class KafkaReader final : public RawReader {
   Result<void> start() {
     started_ = true;
     client_->wake_on_events();
-    if (!options_.group.empty()) group_ = std::make_unique<GroupOffsets>(client_->get(), options_.group, client_->wake_fd());
     next_commit_ms_ = context_->now_ms() + kCommitMs;
     next_discovery_ms_ = context_->now_ms() + options_.discovery_interval.count();
     for (const ReadPartition& partition : partitions_) TRY_VOID(read(partition));
@@ -305,7 +307,7 @@ class KafkaReader final : public RawReader {
   OperatorContext* context_ = nullptr;
   Counter* dropped_ = nullptr;
   std::unique_ptr<KafkaClient> client_;
-  std::unique_ptr<GroupOffsets> group_;    // when the source names a group, from the start on
+  std::unique_ptr<GroupOffsets> group_;    // when the source names a group; the start's until that is done
   std::vector<ReadPartition> partitions_;  // the start's until it is done
   Discovery found_;                       // the discovery's until it is done
   BackgroundWork beside_;                  // after what its work uses

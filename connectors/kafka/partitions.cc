@@ -7,7 +7,6 @@
 #include <memory>
 
 #include "common/base/try.h"
-#include "connectors/kafka/group_offsets.h"
 #include "weir/key_group.h"
 
 namespace weir::connectors {
@@ -71,7 +70,7 @@ Result<std::int64_t> ask_offset(Asker& asker, const std::string& what, const Rea
   return one->offset;
 }
 
-Result<std::int64_t> start_of(KafkaClient& client, Asker& asker, const std::string& group, const KafkaStart& start, const ReadPartition& partition, Range range) {
+Result<std::int64_t> start_of(KafkaClient& client, Asker& asker, GroupOffsets* group, const KafkaStart& start, const ReadPartition& partition, Range range) {
   switch (start.kind) {
     case KafkaStart::Kind::earliest: return range.low;
     case KafkaStart::Kind::latest: return range.high;
@@ -87,7 +86,7 @@ Result<std::int64_t> start_of(KafkaClient& client, Asker& asker, const std::stri
     }
     case KafkaStart::Kind::group: {
       TRY(const std::int64_t offset, ask_offset(asker, "the committed offset of " + place(partition), partition, RD_KAFKA_OFFSET_INVALID, [&](auto* list, int limit_ms) {
-        return static_cast<rd_kafka_resp_err_t>(ask_group_offsets(client.get(), group, list, limit_ms));
+        return static_cast<rd_kafka_resp_err_t>(group->ask(list, limit_ms));
       }));
       if (offset >= 0) return offset;
       return start.without_commit == KafkaStart::Kind::latest ? range.high : range.low;
@@ -102,8 +101,8 @@ bool is_own(const std::string& topic, std::int32_t partition, const PartitionQue
 
 }  // namespace
 
-Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, const KafkaSourceOptions& options, const PartitionQuestion& question,
-                                                      const std::atomic<bool>& stop) {
+Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, GroupOffsets* group, const KafkaSourceOptions& options,
+                                                      const PartitionQuestion& question, const std::atomic<bool>& stop) {
   const auto deadline = steady_clock::now() + options.cluster.connect_timeout;
   Asker asker(client, deadline, stop);
   std::vector<ReadPartition> own;
@@ -120,7 +119,7 @@ Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, const
       if (known) {
         partition.next = restored->second;
       } else {
-        TRY(partition.next, start_of(client, asker, options.group, start, partition, range));
+        TRY(partition.next, start_of(client, asker, group, start, partition, range));
       }
       if (partition.next < range.low || partition.next > range.high) {
         return Error::user(ErrorCode::failed_precondition,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "connectors/kafka/client.h"
+#include "connectors/kafka/group_offsets.h"
 
 namespace weir::connectors {
 
@@ -31,9 +32,10 @@ struct PartitionQuestion {
 };
 
 /// Asks for the partitions of all topics and for the offsets at which this subtask begins, and ends when bounded. Blocks.
+/// @param group  null when the source names none
 /// Errors: broker or topic absent; an offset that the topic does not hold.
-Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, const KafkaSourceOptions& options, const PartitionQuestion& question,
-                                                      const std::atomic<bool>& stop);
+Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, GroupOffsets* group, const KafkaSourceOptions& options,
+                                                      const PartitionQuestion& question, const std::atomic<bool>& stop);
 
 using KnownPartitions = std::set<std::pair<std::string, std::int32_t>>;
 

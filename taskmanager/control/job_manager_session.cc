@@ -144,7 +144,9 @@ Async<bool> JobManagerSession::heartbeat_once() {
     client_.drop_connection("no answer to a heartbeat");
     co_return false;
   }
-  co_return true;
+  if (reply.error().code == ErrorCode::unavailable || reply.error().code == ErrorCode::cancelled) co_return true;
+  LOG_WARN("the JobManager does not take a heartbeat: {}; registering again", reply.error().message);
+  co_return false;
 }
 
 void JobManagerSession::on_lost(const Error& reason) {

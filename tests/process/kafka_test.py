@@ -128,7 +128,10 @@ class KafkaTest(unittest.TestCase):
             broker.start_again()
             broker.produce("slow-3", self.records[50:80])
             # The client's back-off may outlast one look at the topic.
-            wait_for(lambda: len(broker.consume("results-3", 80)) >= 80, "80 results after the broker came back", 60)
+            def all_come():
+                self.assertEqual(cluster.state(job), "RUNNING", cluster.get(f"/jobs/{job}/exceptions"))
+                return len(broker.consume("results-3", 80)) >= 80
+            wait_for(all_come, "80 results after the broker came back", 60)
             self.assertEqual(cluster.state(job), "RUNNING")
 
 
