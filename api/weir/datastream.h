@@ -423,18 +423,46 @@ class KeyedStream : public DataStream<T> {
     }
   }
 
+  // As on a stream without key, and a function object with open() may have states per key.
+
+  template <class F>
+  auto map(F function) const {
+    if constexpr (detail::kOpens<F> && detail::CheckMap<F, T>::kCallable) {
+      using R = detail::MappedType<F, T>;
+      if constexpr (detail::CheckType<R>::kFits) {
+        return add_keyed<R, detail::KeyedMapOperator<T, K, R, Selector, F>>("Keyed Map", std::move(function));
+      } else {
+        return detail::BrokenStream();
+      }
+    } else {
+      return DataStream<T>::map(std::move(function));
+    }
+  }
+  template <class F>
+  auto filter(F function) const {
+    if constexpr (detail::kOpens<F> && detail::CheckFilter<F, T>::kCallable) {
+      return add_keyed<T, detail::KeyedFilterOperator<T, K, Selector, F>>("Keyed Filter", std::move(function));
+    } else {
+      return DataStream<T>::filter(std::move(function));
+    }
+  }
+  template <class Out = detail::Deduced, class F>
+  auto flat_map(F function) const {
+    using R = detail::OutputType<Out, F>;
+    if constexpr (detail::kOpens<F> && detail::CheckFlatMap<F, T, R>::kCallable && detail::fits_or_unknown<R>()) {
+      return add_keyed<R, detail::KeyedFlatMapOperator<T, K, R, Selector, F>>("Keyed Flat Map", std::move(function));
+    } else {
+      return DataStream<T>::template flat_map<Out>(std::move(function));
+    }
+  }
+
   /// Any number of records for each, with a state per key and timers: `void process(const T&, KeyedContext<K>&, Collector<R>&)`, as a member or as
   /// call operator; and `void on_timer(EventTime, KeyedContext<K>&, Collector<R>&)` where timers are used.
   template <class Out = detail::Deduced, class F>
   auto process(F function) const {
     using R = detail::OutputType<Out, F>;
     if constexpr (detail::CheckProcess<F, T, KeyedContext<K>, R>::kCallable && detail::fits_or_unknown<R>()) {
-      auto tags = std::make_shared<detail::SideTags>();
-      OperatorNode& node = add_node<R>("Keyed Process");
-      node.make_operator = [function = std::move(function), selector = selector_, tags] {
-        return std::make_unique<detail::KeyedProcessOperator<T, K, R, Selector, F>>(function, selector, tags);
-      };
-      return SingleOutput<R>(this->graph(), node.id, std::move(tags));
+      return add_keyed<R, detail::KeyedProcessOperator<T, K, R, Selector, F>>("Keyed Process", std::move(function));
     } else {
       return detail::BrokenStream();
     }
@@ -449,6 +477,13 @@ class KeyedStream : public DataStream<T> {
     node.stateful = true;
     node.outputs.push_back(detail::output_node<R>());
     return node;
+  }
+  template <class R, class Op, class F>
+  SingleOutput<R> add_keyed(const char* kind, F function) const {
+    auto tags = std::make_shared<detail::SideTags>();
+    OperatorNode& node = add_node<R>(kind);
+    node.make_operator = [function = std::move(function), selector = selector_, tags] { return std::make_unique<Op>(function, selector, tags); };
+    return SingleOutput<R>(this->graph(), node.id, std::move(tags));
   }
   Selector selector_;
 };

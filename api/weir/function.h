@@ -24,7 +24,8 @@ namespace weir {
 //
 // A function object may have `void open(RuntimeContext&)`, called once before the first record, and `void close()`, called once when the task ends, however
 // it ends: also after a failure, a cancellation, and an open that threw. All run on the slot's thread and must not block it. What a function throws fails the
-// task; what close throws fails a task that had ended well, and is logged where something else has failed before.
+// task; what close throws fails a task that had ended well, and is logged where something else has failed before. On a keyed stream open() may ask its context for
+// states, which are then those of the record's key.
 
 namespace detail {
 
@@ -148,6 +149,10 @@ struct CheckReduce {
   static constexpr bool kCallable = std::is_invocable_r_v<T, F&, const T&, const T&>;
   static_assert(kCallable, "weir: the function given to reduce() must take two records (const T&, const T&) and return one of the same type");
 };
+
+/// Only a function object with open() can ask for a state.
+template <class F>
+inline constexpr bool kOpens = requires(F& function, RuntimeContext& context) { function.open(context); };
 
 template <class F, class Context>
 void open_function(F& function, Context& context) {

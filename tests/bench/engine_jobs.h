@@ -1,4 +1,4 @@
-// Records, generator, keyed count and sink of the engine's benchmarks: operators as the API's templates make them, graphs by hand.
+// Source, keyed count and sink of the engine's benchmarks, over the records of examples/bench_jobs: operators as the API's templates make them, graphs by hand.
 #pragma once
 
 #include <algorithm>
@@ -16,75 +16,22 @@
 #include "api/weir/key_group.h"
 #include "api/weir/row_codec.h"
 #include "api/weir/stream_graph.h"
+#include "examples/bench_jobs/records.h"
 #include "tests/bench/measure.h"
 #include "tests/support/engine_cluster.h"
 
 namespace weir::bench {
 
-// The arithmetic of the peer's jobs.
-inline std::uint64_t split_mix(std::uint64_t seed, std::uint64_t number) {
-  std::uint64_t z = seed + (number + 1) * 0x9E3779B97F4A7C15ull;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-  return z ^ (z >> 31);
-}
+using bench_jobs::Bid;
+using bench_jobs::Small;
+using Count = bench_jobs::KeyCount;
 
-struct Small {
-  std::int64_t key;
-  std::int64_t value;
-};
-struct Bid {
-  std::int64_t auction;
-  std::int64_t bidder;
-  std::int64_t price;
-  std::int64_t ts;
-  Text channel;
-  Text url;
-  Text extra;
-};
-struct Count {
-  std::int64_t key;
-  std::int64_t count;
-};
-
-struct SmallMaker {
-  using Record = Small;
+struct SmallMaker : bench_jobs::MakeSmall {
+  SmallMaker() : MakeSmall{100'000} {}
   static std::int64_t key(const Small& small) { return small.key; }
-  Small operator()(std::uint64_t number) const {
-    const std::uint64_t z = split_mix(42, number);
-    return {static_cast<std::int64_t>(((z >> 32) * 100'000) >> 32), static_cast<std::int64_t>(z & 0xffff)};
-  }
 };
-
-struct BidMaker {
-  using Record = Bid;
+struct BidMaker : bench_jobs::MakeBid {
   static std::int64_t key(const Bid& bid) { return bid.auction; }
-  BidMaker() {
-    for (std::uint64_t index = 0; index < 1024; ++index) {
-      char text[64];
-      std::snprintf(text, sizeof text, "ch%04u", static_cast<unsigned>(split_mix(1, index) % 10000));
-      channels.emplace_back(text);
-      std::snprintf(text, sizeof text, "https://www.example.com/item.htm?q=%04u", static_cast<unsigned>(split_mix(2, index) % 10000));
-      urls.emplace_back(text);
-      std::string letters;
-      for (std::uint64_t at = 0; at < 30; ++at) letters += static_cast<char>('a' + split_mix(3, index * 30 + at) % 26);
-      extras.push_back(std::move(letters));
-    }
-  }
-  Bid operator()(std::uint64_t number) const {
-    const std::uint64_t z = split_mix(42, number);
-    const std::size_t text = z >> 54;
-    return {1000 + static_cast<std::int64_t>((z & 1) != 0 ? ((z >> 1) & 0xffffff) % 100 * 1000 : ((z >> 8) & 0xffffff) % 100000),
-            1000 + static_cast<std::int64_t>(((z >> 24) & 0xffffff) % 50000),
-            static_cast<std::int64_t>((z >> 40) & 0xfffff),
-            static_cast<std::int64_t>(number / 200),
-            Text::borrow(channels[text]),
-            Text::borrow(urls[text]),
-            Text::borrow(extras[text])};
-  }
-  std::vector<std::string> channels;
-  std::vector<std::string> urls;
-  std::vector<std::string> extras;
 };
 
 template <class Maker>

@@ -28,16 +28,6 @@ using connectors::KafkaSource;
 constexpr int kPartitions = 4;
 constexpr double kTarget = 1.3e6;
 
-struct JsonBid {
-  std::int64_t auction = 0;
-  std::int64_t bidder = 0;
-  std::int64_t price = 0;
-  std::int64_t ts = 0;
-  Text channel;
-  Text url;
-  Text extra;
-};
-
 [[noreturn]] void stop(const std::string& why) {
   std::fprintf(stderr, "kafka_json: %s\n", why.c_str());
   std::exit(1);
@@ -160,7 +150,7 @@ double run(const std::string& brokers, const std::string& in, const std::string&
   test::EngineCluster cluster({.slots = 1, .pool_bytes = std::uint64_t{64} << 20}, [&] {
     StreamExecutionEnvironment env;
     env.set_parallelism(1);
-    env.from_source(KafkaSource<JsonBid>(brokers, in, json_format()).stop_at_end()).sink_to(KafkaSink<JsonBid>(brokers, out, json_format()));
+    env.from_source(KafkaSource<Bid>(brokers, in, json_format()).stop_at_end()).sink_to(KafkaSink<Bid>(brokers, out, json_format()));
     return env.take_graph();
   });
   const double before = cpu_seconds();

@@ -43,6 +43,13 @@ class ResultTest(unittest.TestCase):
             cluster.wait_for_slots(4, available=4)
             self.assertFalse(any(m.children() for m in cluster.task_managers))
 
+    def test_connected_streams_meet_by_key_over_sockets(self):
+        with Cluster(task_managers=2, slots=1) as cluster:
+            target = os.path.join(cluster.directory, "both")
+            job = cluster.submit(JOBS, "connected", ["--count", "20000", "--output", target], parallelism=2)
+            cluster.wait_for_state(job, "FINISHED", deadline=60)
+            self.assertEqual(sorted(json.loads(line)["value"] for line in lines_of(target)), list(range(20000)))
+
     def test_two_jobs_at_once(self):
         with Cluster(task_managers=2, slots=2) as cluster:
             first = cluster.submit(JOBS, "endless", parallelism=2)

@@ -201,18 +201,19 @@ class KeyedFunctionOperator : public Operator {
     context_.end();
   }
 
-  F function_;
-  std::shared_ptr<const SideTags> tags_;
-  KeyedContext<K> context_;
-  TypedKeyedStates<K> states_;
-  std::unique_ptr<Collector<R>> collector_;
-
- private:
   void enter(std::uint64_t hash, const KeyView<K>& key) {
     context_.set_key(hash, key);
     states_.set_key(hash, key);
   }
 
+  F function_;
+  std::shared_ptr<const SideTags> tags_;
+  KeyedContext<K> context_;
+  TypedKeyedStates<K> states_;
+  std::unique_ptr<Collector<R>> collector_;
+  std::uint64_t hashes_[kBlockRowsMax];
+
+ private:
   void fire(TimerQueue<K>& timers, std::int64_t until_ms, Output& output) {
     std::int64_t due_ms = 0;
     std::uint64_t hash = 0;
@@ -234,8 +235,88 @@ class KeyedFunctionOperator : public Operator {
   }
 
   std::vector<std::string> restored_timers_;
-  std::uint64_t hashes_[kBlockRowsMax];
   bool is_open_ = false;
+};
+
+template <class T, class K, class R, class Selector, class F>
+class KeyedMapOperator final : public KeyedFunctionOperator<K, R, F> {
+ public:
+  KeyedMapOperator(F function, Selector selector, std::shared_ptr<const SideTags> tags)
+      : KeyedFunctionOperator<K, R, F>(std::move(function), std::move(tags)), selector_(std::move(selector)) {}
+
+  void process(std::uint32_t, Batch& batch, Output& output) override {
+    this->run(reader_, selector_, batch, output, [&](const T& record) __attribute__((always_inline)) {
+      if constexpr (std::is_invocable_v<F&, const T&>) {
+        this->collector_->collect(std::invoke(this->function_, record));
+      } else {
+        this->collector_->collect(std::invoke(this->function_, record, this->context_));
+      }
+    });
+  }
+
+ private:
+  Selector selector_;
+  RowReader<T> reader_;
+};
+
+template <class T, class K, class R, class Selector, class F>
+class KeyedFlatMapOperator final : public KeyedFunctionOperator<K, R, F> {
+ public:
+  KeyedFlatMapOperator(F function, Selector selector, std::shared_ptr<const SideTags> tags)
+      : KeyedFunctionOperator<K, R, F>(std::move(function), std::move(tags)), selector_(std::move(selector)) {}
+
+  void process(std::uint32_t, Batch& batch, Output& output) override {
+    this->run(reader_, selector_, batch, output, [&](const T& record) __attribute__((always_inline)) {
+      if constexpr (std::is_invocable_v<F&, const T&, Collector<R>&>) {
+        std::invoke(this->function_, record, *this->collector_);
+      } else {
+        std::invoke(this->function_, record, this->context_, *this->collector_);
+      }
+    });
+  }
+
+ private:
+  Selector selector_;
+  RowReader<T> reader_;
+};
+
+/// Hands on the same block with fewer rows selected.
+template <class T, class K, class Selector, class F>
+class KeyedFilterOperator final : public KeyedFunctionOperator<K, T, F> {
+ public:
+  KeyedFilterOperator(F function, Selector selector, std::shared_ptr<const SideTags> tags)
+      : KeyedFunctionOperator<K, T, F>(std::move(function), std::move(tags)), selector_(std::move(selector)) {}
+
+  void process(std::uint32_t, Batch& batch, Output& output) override {
+    const Block& block = batch.block();
+    this->context_.begin(batch, output);
+    std::uint32_t kept = 0;
+    for_each_key<K>(batch, selector_, this->states_.table(), this->hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
+      this->context_.set_row(row);
+      this->enter(hash, key);
+      bool keep = false;
+      if constexpr (std::is_invocable_v<F&, const T&>) {
+        keep = static_cast<bool>(std::invoke(this->function_, reader_.read(block, row)));
+      } else {
+        keep = static_cast<bool>(std::invoke(this->function_, reader_.read(block, row), this->context_));
+      }
+      selection_[kept] = static_cast<std::uint16_t>(row);
+      kept += keep ? 1 : 0;
+    });
+    this->context_.end();
+    if (kept == batch.count()) {
+      output.emit(batch);
+    } else if (kept > 0) {
+      Batch rest(const_cast<Block*>(&block), selection_, kept);
+      output.emit(rest);
+      if (rest.taken()) batch.take();
+    }
+  }
+
+ private:
+  Selector selector_;
+  RowReader<T> reader_;
+  std::uint16_t selection_[kBlockRowsMax];
 };
 
 template <class T, class K, class R, class Selector, class F>

@@ -162,6 +162,28 @@ WEIR_JOB(counted) {
       .sink_to(weir::connectors::FileSink<Counted>(args.require("output"), weir::connectors::json_format()));
 }
 
+/// Hands on a number once both streams have brought it.
+struct BothCame {
+  weir::ValueState<std::int64_t> sides;  // bit 0: the first stream's, bit 1: the second's
+  void open(weir::RuntimeContext& context) { sides = context.value_state<std::int64_t>("sides"); }
+  void process1(const Number& number, weir::KeyedContext<std::int64_t>&, weir::Collector<Number>& out) { came(number, 1, out); }
+  void process2(const Counted& counted, weir::KeyedContext<std::int64_t>&, weir::Collector<Number>& out) { came({counted.key}, 2, out); }
+  void came(const Number& number, std::int64_t side, weir::Collector<Number>& out) {
+    if ((sides.edit() |= side) == 3) out.collect(number);
+  }
+};
+
+WEIR_JOB(connected) {
+  const auto count = args.get_or<std::int64_t>("count", 1000);
+  auto numbers = env.from_source(Numbers(count));
+  auto counted = env.from_source(Numbers(count)).map([](const Number& number) { return Counted{number.value, 1}; });
+  numbers.connect(counted)
+      .key_by(&Number::value, &Counted::key)
+      .process(BothCame{})
+      .uid("both")
+      .sink_to(weir::connectors::FileSink<Number>(args.require("output"), weir::connectors::json_format()));
+}
+
 WEIR_JOB(stopped_sink) {
   env.from_source(Numbers(20'000'000)).rebalance().sink_to(Gated(args.require("gate")));
 }

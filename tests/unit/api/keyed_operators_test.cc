@@ -222,6 +222,61 @@ TEST_CASE("keyed process: processing timers follow the clock, and a restart keep
   CHECK(harness.take() == std::vector<std::string>{"300@300"});
 }
 
+TEST_CASE("keyed map, filter and flat_map: an object with open() has states of the record's key, kept over a restart") {
+  struct Numbered {
+    ValueState<std::int64_t> count;
+    void open(RuntimeContext& context) { count = context.value_state<std::int64_t>("count"); }
+    Named operator()(const Named& record) { return {record.name, ++count.edit()}; }
+  };
+  struct FirstOnly {
+    ValueState<bool> seen;
+    void open(RuntimeContext& context) { seen = context.value_state<bool>("seen"); }
+    bool operator()(const Named&, RuntimeContext&) {
+      const bool first = !seen.has_value();
+      seen.update(true);
+      return first;
+    }
+  };
+  struct Difference {
+    ValueState<std::int64_t> last;
+    void open(RuntimeContext& context) { last = context.value_state<std::int64_t>("last"); }
+    void operator()(const Named& record, Collector<Named>& out) {
+      if (last.has_value()) out.collect({record.name, record.value - *last.get()});
+      last.update(record.value);
+    }
+  };
+  const std::vector<Named> input{{"a", 5}, {"b", 1}, {"a", 7}, {"a", 4}, {"b", 1}};
+
+  OperatorHarness<Named, Named> map([](DataStream<Named> names) { return names.key_by(&Named::name).map(Numbered{}); });
+  map.push_all(input);
+  CHECK(map.take() == std::vector<Named>{{"a", 1}, {"b", 1}, {"a", 2}, {"a", 3}, {"b", 2}});
+  map.restart();
+  map.push({"b", 0});
+  CHECK(map.take() == std::vector<Named>{{"b", 3}});
+
+  OperatorHarness<Named, Named> filter([](DataStream<Named> names) { return names.key_by(&Named::name).filter(FirstOnly{}); });
+  filter.push_all(input);
+  CHECK(filter.take() == std::vector<Named>{{"a", 5}, {"b", 1}});
+  filter.restart();
+  filter.push_all({{"b", 2}, {"c", 3}});
+  CHECK(filter.take() == std::vector<Named>{{"c", 3}});
+
+  OperatorHarness<Named, Named> flat_map([](DataStream<Named> names) { return names.key_by(&Named::name).flat_map(Difference{}); });
+  flat_map.push_all(input);
+  CHECK(flat_map.take() == std::vector<Named>{{"a", 2}, {"a", -3}, {"b", 0}});
+  flat_map.restart();
+  flat_map.push({"a", 10});
+  CHECK(flat_map.take() == std::vector<Named>{{"a", 6}});
+}
+
+TEST_CASE("keyed map and filter: a function without open() is the plain one") {
+  StreamExecutionEnvironment env;
+  auto keyed = env.from_collection(std::vector<Named>{{"a", 1}}).key_by(&Named::name);
+  keyed.map([](const Named& record) { return record.value; });
+  keyed.filter([](const Named&) { return true; });
+  for (const OperatorNode& node : env.graph().operators) CHECK_FALSE(node.stateful);
+}
+
 TEST_CASE("state: mistakes are named") {
   struct TooLate {
     void process(const Named&, KeyedContext<std::string>& context, Collector<std::string>&) {
