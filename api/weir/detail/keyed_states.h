@@ -118,10 +118,12 @@ class TypedKeyedStates final : public KeyedStates {
   }
 
   /// The key that the next calls mean. The view must live as long.
-  void set_key(std::uint64_t hash, const View& key) {
+  /// @param guess  where its entry most likely lies, or null
+  void set_key(std::uint64_t hash, const View& key, std::uint8_t* guess = nullptr) {
     hash_ = hash;
     key_ = key;
-    looked_up_ = false;
+    looked_up_ = guess != nullptr && table_.is_entry(guess, hash, key);
+    entry_ = guess;
   }
   StateTable<K>& table() { return table_; }
 
