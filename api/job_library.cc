@@ -40,8 +40,10 @@ std::string loader_sentence(const std::string& shown_name) {
   if (found != std::string::npos) {
     std::string symbol = text.substr(found + mark.size());
     symbol = symbol.substr(0, symbol.find_first_of(" ,\t\n)"));
-    return shown_name + ": cannot be loaded, a symbol is missing: " + readable(symbol.c_str()) +
-           "; link the library that has it, or put it beside the job in a bundle";
+    const std::string name = readable(symbol.c_str());
+    const bool is_connector = name.find("weir::connectors::") != std::string::npos;
+    return shown_name + ": cannot be loaded, a symbol is missing: " + name +
+           (is_connector ? "; link weir-connectors (pkg-config --libs weir-connectors)" : "; link the library that has it, or put it beside the job in a bundle");
   }
   const std::string missing = ": cannot open shared object file";
   const auto library = text.find(missing);

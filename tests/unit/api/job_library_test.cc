@@ -52,6 +52,13 @@ TEST_CASE("job_library: a symbol that is nowhere is named readably") {
         "missing_symbol.so: cannot be loaded, a symbol is missing: elsewhere::count(int); link the library that has it, or put it beside the job in a bundle");
 }
 
+TEST_CASE("job_library: a connector's symbol that is nowhere names the library that has it") {
+  auto opened = JobLibrary::open(MISSING_CONNECTOR);
+  REQUIRE_FALSE(opened.ok());
+  CHECK(opened.error().message ==
+        "missing_connector.so: cannot be loaded, a symbol is missing: weir::connectors::make_something(int); link weir-connectors (pkg-config --libs weir-connectors)");
+}
+
 TEST_CASE("job_library: what is no job library is refused before it is loaded") {
   CHECK_FALSE(JobLibrary::open("/nonexistent/job.so").ok());
   CHECK_FALSE(JobLibrary::open("/proc/self/exe").ok());
