@@ -1,7 +1,5 @@
 #include "jobmanager/daemon.h"
 
-#include <boost/asio/signal_set.hpp>
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -47,6 +45,7 @@ Daemon::Daemon(ControlThread& control, DaemonOptions options, LibraryReader read
       read_library_(std::move(read_library)),
       pool_(options_.io_threads),
       stop_(control.executor()),
+      signals_(control.executor()),
       dialler_(control.executor(), identity(options_, incarnation_), options_.rpc_limits, epoch_),
       task_managers_(control.executor(), clock_, dialler_, slots_, options_.registry),
       gate_(control.executor(), "JobManager") {}
@@ -58,6 +57,8 @@ Daemon::~Daemon() {
 }
 
 Result<void> Daemon::start() {
+  signals_.add(SIGTERM);  // from here on they wait for their reader
+  signals_.add(SIGINT);
   TRY_VOID(open_store());
   TRY_VOID(listen());
   TRY_VOID(start_rest());
@@ -132,11 +133,10 @@ Result<void> Daemon::write_ports() const {
 void Daemon::stop() { stop_.set(); }
 
 Async<void> Daemon::wait_for_signals() {
-  asio::signal_set signals(control_.executor(), SIGTERM, SIGINT);
-  const int first = co_await signals.async_wait(asio::use_awaitable);
+  const int first = co_await signals_.async_wait(asio::use_awaitable);
   LOG_INFO("{}: the JobManager ends", ::strsignal(first));
   stop();
-  const int second = co_await signals.async_wait(asio::use_awaitable);
+  const int second = co_await signals_.async_wait(asio::use_awaitable);
   LOG_WARN("{} again: the JobManager ends at once", ::strsignal(second));
   log::stop();
   std::error_code ignored;

@@ -1,6 +1,8 @@
 // The JobManager: every part in the order in which it is built.
 #pragma once
 
+#include <boost/asio/signal_set.hpp>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -73,6 +75,7 @@ class Daemon {
   BlockingPool pool_;
   BlockingPool planner_pool_{kPlannersMax};
   Event stop_;
+  asio::signal_set signals_;
   // The cluster and its jobs
   SlotPool slots_;
   RpcDialler dialler_;

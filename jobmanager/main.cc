@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "common/async/executor.h"
+#include "common/base/unique_fd.h"
 #include "common/config/daemon_configuration.h"
 #include "common/config/options.h"
 #include "common/observe/log.h"
@@ -127,6 +128,7 @@ int run(const StartCommand& command, int argc, char** argv) {
 
 int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   const Command command = parse_command_line(std::vector<std::string>(argv + 1, argv + argc));
   if (const auto* print = std::get_if<PrintCommand>(&command)) {
     std::fputs(print->text.c_str(), print->exit_code == 0 ? stdout : stderr);

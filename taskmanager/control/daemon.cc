@@ -8,8 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/asio/signal_set.hpp>
-
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -93,6 +91,7 @@ Daemon::Daemon(ControlThread& control, DaemonOptions options)
       options_(std::move(options)),
       pool_(static_cast<std::size_t>(options_.io_threads)),
       stop_(control.executor()),
+      signals_(control.executor()),
       slots_(options_.slots),
       output_(control.executor(), log_pool_, output_path(options_.facts), options_.worker_output_bytes_max),
       gate_(control.executor(), "TaskManager") {}
@@ -102,6 +101,8 @@ Daemon::~Daemon() = default;
 // ---- the start
 
 Result<void> Daemon::start() {
+  signals_.add(SIGTERM);  // from here on they wait for their reader
+  signals_.add(SIGINT);
   TRY(directory_, WorkingDirectory::make(options_.temporary_parent));
   TRY(auto rpc, listen_at(options_.rpc));
   TRY(auto data, listen_at(options_.data));
@@ -253,11 +254,10 @@ asio::awaitable<int> Daemon::serve() {
 }
 
 Async<void> Daemon::wait_for_signals() {
-  asio::signal_set signals(control_.executor(), SIGTERM, SIGINT);
-  const int first = co_await signals.async_wait(asio::use_awaitable);
+  const int first = co_await signals_.async_wait(asio::use_awaitable);
   LOG_INFO("{}: the TaskManager ends", ::strsignal(first));
   stop();
-  const int second = co_await signals.async_wait(asio::use_awaitable);
+  const int second = co_await signals_.async_wait(asio::use_awaitable);
   LOG_WARN("{} again: the TaskManager ends at once", ::strsignal(second));
   log::stop();
   directory_ = WorkingDirectory();

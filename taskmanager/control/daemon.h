@@ -1,6 +1,8 @@
 // The TaskManager: every part in the order in which it is built.
 #pragma once
 
+#include <boost/asio/signal_set.hpp>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -89,6 +91,7 @@ class Daemon {
   BlockingPool log_pool_{2};  // apart: a log directory that hangs does not keep artefacts from being fetched
   WorkingDirectory directory_;
   Event stop_;
+  asio::signal_set signals_;
   int exit_code_ = kEndedInOrder;
   // The cluster: before the jobs, which report to it
   rpc::MethodTable methods_{fence_};

@@ -16,6 +16,7 @@
 
 #include "common/async/executor.h"
 #include "common/base/try.h"
+#include "common/base/unique_fd.h"
 #include "common/config/cluster_options.h"
 #include "common/config/daemon_configuration.h"
 #include "common/observe/log.h"
@@ -138,6 +139,7 @@ int run_taskmanager(int argument_count, char** arguments, const MakeTaskRuntime&
   const std::vector<std::string> words(arguments + 1, arguments + argument_count);
   if (words.size() == 1 && words.front() == "--symbolise-crash") return symbolise_crash_from_stdin();
   ::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   const Command command = parse_command_line(words);
   if (const auto* print = std::get_if<PrintCommand>(&command)) {
     std::fputs(print->text.c_str(), print->exit_code == 0 ? stdout : stderr);

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -138,6 +139,18 @@ class ClusterOptionsTest(unittest.TestCase):
             self.assertEqual(run.returncode, 1)
             self.assertIn(f"127.0.0.1:{port}", run.stderr)
             self.assertLess(time.monotonic() - started, 10)
+
+    def test_daemons_raise_the_limit_of_open_files_that_users_are_given(self):
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, before[1]))  # what is started inherits it
+        try:
+            with Cluster(task_managers=1, slots=1) as cluster:
+                for daemon in (cluster.job_manager, cluster.task_managers[0]):
+                    with open(f"/proc/{daemon.process.pid}/limits", encoding="ascii") as limits:
+                        [soft, hard] = [line.split()[3:5] for line in limits if line.startswith("Max open files")][0]
+                    self.assertEqual(soft, hard)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
     def test_a_job_manager_in_the_foreground_logs_into_its_directory_too(self):
         with tempfile.TemporaryDirectory() as directory:
