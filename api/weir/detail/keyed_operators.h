@@ -16,11 +16,10 @@
 namespace weir::detail {
 
 /// Rows ahead of the current one whose state is fetched into the caches: first where it is, then itself.
-inline constexpr std::uint32_t kControlDistance = 32;
-inline constexpr std::uint32_t kEntryDistance = 16;  // a power of two
+inline constexpr std::uint32_t kControlDistance = 24;
+inline constexpr std::uint32_t kEntryDistance = 12;
 
-/// Calls body(row, hash, key, guess) for each row. When the table is large, the state of rows to come is on its way, and `guess` is where the row's most likely
-/// lies; else it is null.
+/// Calls body(row, hash, key) for each row, with the state of rows to come on its way when the table is large.
 template <class K, class Selector, class Body>
 void for_each_key(const Batch& batch, Selector& selector, const StateTable<K>& table, std::uint64_t* hashes, Body&& body) {
   const Block& block = batch.block();
@@ -29,26 +28,19 @@ void for_each_key(const Batch& batch, Selector& selector, const StateTable<K>& t
     for (std::uint32_t i = 0; i < count; ++i) {
       const std::uint32_t row = batch.row_at(i);
       const KeyView<K> key = selector.of_row(block, row);
-      body(row, key_hash(key), key, nullptr);
+      body(row, key_hash(key), key);
     }
     return;
   }
-  std::uint8_t* guesses[kEntryDistance] = {};
-  std::uint64_t epoch = table.epoch();
   for (std::uint32_t i = 0; i < count; ++i) hashes[i] = key_hash(selector.of_row(block, batch.row_at(i)));
   for (std::uint32_t i = 0; i < count && i < kControlDistance; ++i) table.prefetch_control(hashes[i]);
-  for (std::uint32_t i = 0; i < count && i < kEntryDistance; ++i) guesses[i] = table.guess_entry(hashes[i]);
+  for (std::uint32_t i = 0; i < count && i < kEntryDistance; ++i) table.prefetch_entry(hashes[i]);
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (table.epoch() != epoch) [[unlikely]] {
-      epoch = table.epoch();
-      for (std::uint8_t*& guess : guesses) guess = nullptr;
-    }
-    std::uint8_t* const guess = guesses[i % kEntryDistance];
     if (i + kControlDistance < count) table.prefetch_control(hashes[i + kControlDistance]);
-    if (i + kEntryDistance < count) guesses[i % kEntryDistance] = table.guess_entry(hashes[i + kEntryDistance]);
+    if (i + kEntryDistance < count) table.prefetch_entry(hashes[i + kEntryDistance]);
     const std::uint32_t row = batch.row_at(i);
     const KeyView<K> key = selector.of_row(block, row);
-    body(row, hashes[i], key, guess);
+    body(row, hashes[i], key);
   }
 }
 
@@ -73,10 +65,10 @@ class ReduceOperator final : public Operator {
     StateTable<K>& table = states_.table();
     const Block& block = batch.block();
     if (!only_last_) collector.begin(batch, output);
-    for_each_key<K>(batch, selector_, table, hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key, std::uint8_t* guess) {
+    for_each_key<K>(batch, selector_, table, hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
       if (collector.inherits()) collector.inherit(block, row);
       bool inserted = false;
-      auto& kept = *static_cast<Owned<T>*>(table.layout().value(table.find_or_insert(hash, key, inserted, guess), 0));
+      auto& kept = *static_cast<Owned<T>*>(table.layout().value(table.find_or_insert(hash, key, inserted), 0));
       const T& record = reader_.read(block, row);
       if (inserted) {
         kept.assign(record);
@@ -199,19 +191,19 @@ class KeyedFunctionOperator : public Operator {
     const Block& block = batch.block();
     collector.begin(batch, output);
     context_.begin(batch, output);
-    for_each_key<K>(batch, selector, states_.table(), hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key, std::uint8_t* guess) {
+    for_each_key<K>(batch, selector, states_.table(), hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
       if (collector.inherits()) collector.inherit(block, row);
       context_.set_row(row);
-      enter(hash, key, guess);
+      enter(hash, key);
       body(reader.read(block, row));
     });
     collector.flush();
     context_.end();
   }
 
-  void enter(std::uint64_t hash, const KeyView<K>& key, std::uint8_t* guess) {
+  void enter(std::uint64_t hash, const KeyView<K>& key) {
     context_.set_key(hash, key);
-    states_.set_key(hash, key, guess);
+    states_.set_key(hash, key);
   }
 
   F function_;
@@ -229,7 +221,7 @@ class KeyedFunctionOperator : public Operator {
     bool any = false;
     while (timers.pop(until_ms, due_ms, hash, key)) {
       any = true;
-      enter(hash, key.get(), nullptr);
+      enter(hash, key.get());
       if constexpr (requires { function_.on_timer(EventTime{}, context_, *collector_); }) {
         collector_->bind(output);
         collector_->inherit_time(due_ms);
@@ -299,9 +291,9 @@ class KeyedFilterOperator final : public KeyedFunctionOperator<K, T, F> {
     const Block& block = batch.block();
     this->context_.begin(batch, output);
     std::uint32_t kept = 0;
-    for_each_key<K>(batch, selector_, this->states_.table(), this->hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key, std::uint8_t* guess) {
+    for_each_key<K>(batch, selector_, this->states_.table(), this->hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
       this->context_.set_row(row);
-      this->enter(hash, key, guess);
+      this->enter(hash, key);
       bool keep = false;
       if constexpr (std::is_invocable_v<F&, const T&>) {
         keep = static_cast<bool>(std::invoke(this->function_, reader_.read(block, row)));

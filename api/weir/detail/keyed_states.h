@@ -118,12 +118,10 @@ class TypedKeyedStates final : public KeyedStates {
   }
 
   /// The key that the next calls mean. The view must live as long.
-  /// @param guess  where its entry most likely lies, or null
-  void set_key(std::uint64_t hash, const View& key, std::uint8_t* guess = nullptr) {
+  void set_key(std::uint64_t hash, const View& key) {
     hash_ = hash;
     key_ = key;
-    looked_up_ = guess != nullptr && table_.is_entry(guess, hash, key);
-    entry_ = guess;
+    looked_up_ = false;
   }
   StateTable<K>& table() { return table_; }
 

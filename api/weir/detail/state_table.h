@@ -205,18 +205,8 @@ class StateTable {
     }
   }
 
-  /// Whether a guess of `guess_entry` from this epoch is the key's entry.
-  static bool is_entry(const std::uint8_t* guess, std::uint64_t hash, const View& key) { return matches(guess, hash, key); }
-  /// Changes when entries move or go: guesses from before hold no more.
-  std::uint64_t epoch() const { return epoch_; }
-
   /// The entry of a key, made with no state present when there was none (a single state counts as present and is default constructed).
-  /// @param guess  of `guess_entry` in this epoch, or null
-  std::uint8_t* find_or_insert(std::uint64_t hash, const View& key, bool& inserted, std::uint8_t* guess = nullptr) {
-    if (guess != nullptr && is_entry(guess, hash, key)) {
-      inserted = false;
-      return guess;
-    }
+  std::uint8_t* find_or_insert(std::uint64_t hash, const View& key, bool& inserted) {
     if (std::uint8_t* entry = find(hash, key)) {
       inserted = false;
       return entry;
@@ -240,7 +230,6 @@ class StateTable {
     std::uint8_t* entry = find(hash, key);
     if (entry == nullptr) return;
     Shard& shard = shard_of(hash);
-    ++epoch_;
     destroy_entry(entry);
     set_control(shard, static_cast<std::uint32_t>(static_cast<std::size_t>(entry - shard.entries) / layout_.stride()), kDeleted);
     --shard.used;
@@ -253,17 +242,14 @@ class StateTable {
     if (shard.used != 0) __builtin_prefetch(shard.control + (start_of(hash) & shard.mask));
   }
   /// Then, when those have come, for the entry that they point to.
-  /// @return  that entry, which is most likely the hash's; null when there is none
-  std::uint8_t* guess_entry(std::uint64_t hash) const {
+  void prefetch_entry(std::uint64_t hash) const {
     const Shard& shard = shard_of(hash);
-    if (shard.used == 0) return nullptr;
+    if (shard.used == 0) return;
     const std::uint32_t at = start_of(hash) & shard.mask;
-    const std::uint64_t match = zero_bytes(load_group(shard, at) ^ (kOnes * (hash & 0x7f)));
-    if (match == 0) return nullptr;
-    std::uint8_t* entry = entry_at(shard, (at + byte_index(match)) & shard.mask);
-    // The lowest mark is never a false one.
-    __builtin_prefetch(entry);
-    return entry;
+    const std::uint64_t group = load_group(shard, at);
+    const std::uint64_t match = zero_bytes(group ^ (kOnes * (hash & 0x7f)));
+    const std::uint32_t first = match != 0 ? byte_index(match) : 0;
+    __builtin_prefetch(entry_at(shard, (at + first) & shard.mask));
   }
 
   static const View& key(const std::uint8_t* entry) { return reinterpret_cast<const Head*>(entry)->key(); }
@@ -373,7 +359,6 @@ class StateTable {
 
   /// Twice the places, or the same number without what was deleted.
   [[gnu::noinline]] void grow(Shard& shard) {
-    ++epoch_;
     const std::uint32_t old_capacity = shard.control == nullptr ? 0 : shard.mask + 1;
     std::uint32_t capacity = old_capacity == 0 ? kGroup : old_capacity;
     if (old_capacity != 0 && shard.used > old_capacity / 16 * 7) capacity *= 2;
@@ -421,7 +406,6 @@ class StateTable {
   std::uint32_t shard_bits_ = 0;   ///< shards per key group: 1 << shard_bits_
   bool plain_ = true;
   std::size_t size_ = 0;
-  std::uint64_t epoch_ = 0;
 };
 
 }  // namespace weir::detail
