@@ -1,6 +1,7 @@
 // Collector: where a source or a user function puts records of T.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -45,13 +46,16 @@ class Collector {
   /// Emits a record. In an operator it gets the time and kind of the row that is being processed; from a source it has no time.
   /// Errors: RecordTooLarge.
   void collect(const T& value) {
-    const std::size_t bytes = RowCodec<T>::kStride + RowCodec<T>::text_bytes(value);
-    if (bytes > room_ || bytes > record_bytes_max_ || rows_ == kBlockRowsMax) [[unlikely]] make_room(bytes);
+    const std::size_t bytes = record_bytes(value);
+    if (rows_ == rows_max_) [[unlikely]] make_room(bytes);
+    if constexpr (!RowCodec<T>::kPlain) {
+      if (bytes > room_ || bytes > record_bytes_max_) [[unlikely]] make_room(bytes);
+      room_ -= static_cast<std::uint32_t>(bytes);
+    }
     RowCodec<T>::write_at(value, row_at_, texts_);
     if (flags_ != 0) stamp_row();
     ++rows_;
     row_at_ += RowCodec<T>::kStride;
-    room_ -= static_cast<std::uint32_t>(bytes);
   }
   /// Emits a record with its event time. Once a record had a time, all blocks of this collector have times.
   void collect(const T& value, EventTime time) {
@@ -118,6 +122,7 @@ class Collector {
     row_at_ = block_->fixed();
     texts_ = {block_->end(), 0};
     room_ = block_->capacity - Block::prefix_bytes(flags_);
+    rows_max_ = RowCodec<T>::kPlain ? std::min<std::uint32_t>(kBlockRowsMax, room_ / RowCodec<T>::kStride) : kBlockRowsMax;
   }
 
   [[gnu::noinline]] void make_room(std::size_t bytes) {
@@ -139,6 +144,7 @@ class Collector {
     block_->fixed_bytes = rows_ * RowCodec<T>::kStride;
     block_->text_bytes = texts_.used;
     rows_ = 0;
+    rows_max_ = 0;
     room_ = 0;
     Batch batch(block_);
     if (output_index_ == 0) {
@@ -166,8 +172,9 @@ class Collector {
   Block* block_ = nullptr;
   std::uint8_t* row_at_ = nullptr;
   detail::TextArea texts_{nullptr, 0};
-  std::uint32_t room_ = 0;
+  std::uint32_t room_ = 0;      ///< bytes left; of records without text those of the empty block
   std::uint32_t rows_ = 0;
+  std::uint32_t rows_max_ = 0;  ///< no more go into the block; 0 without one
   std::uint8_t flags_ = 0;
   std::uint8_t own_flags_ = 0;
   RowKind kind_ = RowKind::insert;

@@ -34,9 +34,9 @@ class MemberKey {
     });
   }
 
-  View of_row(const Block& block, std::uint32_t row) {
+  View of_row(RowArea rows, std::uint32_t row) {
     View key{};
-    read_slot(block.fixed() + std::size_t{row} * RowCodec<T>::kStride + offset_, block.end(), key);
+    read_slot(rows.first + std::size_t{row} * RowCodec<T>::kStride + offset_, rows.end, key);
     return key;
   }
   View of_record(const T& record) const {
@@ -74,7 +74,7 @@ class FunctionKey {
 
   explicit FunctionKey(F function) : function_(std::move(function)) {}
 
-  View of_row(const Block& block, std::uint32_t row) { return of_record(reader_.read(block, row)); }
+  View of_row(RowArea rows, std::uint32_t row) { return of_record(reader_.read(rows, row)); }
   /// Valid until the next call.
   View of_record(const T& record) {
     if constexpr (std::is_same_v<View, Text>) {
@@ -109,8 +109,9 @@ class SelectorHasher final : public KeyHasher {
  public:
   explicit SelectorHasher(Selector selector) : selector_(std::move(selector)) {}
   void hash(const Batch& batch, std::uint64_t* hashes) override {
-    const Block& block = batch.block();
-    for (std::uint32_t i = 0; i < batch.count(); ++i) hashes[i] = key_hash(selector_.of_row(block, batch.row_at(i)));
+    const RowArea rows(batch.block());
+    const std::uint32_t count = batch.count();
+    for (std::uint32_t i = 0; i < count; ++i) hashes[i] = key_hash(selector_.of_row(rows, batch.row_at(i)));
   }
 
  private:
@@ -125,10 +126,10 @@ class CustomRouter final : public RowRouter {
  public:
   CustomRouter(Selector selector, P partitioner) : selector_(std::move(selector)), partitioner_(std::move(partitioner)) {}
   void route(const Batch& batch, std::uint32_t targets, std::uint16_t* target_of) override {
-    const Block& block = batch.block();
+    const RowArea rows(batch.block());
     const auto subtasks = static_cast<int>(targets);
     for (std::uint32_t i = 0; i < batch.count(); ++i) {
-      const typename Selector::View key = selector_.of_row(block, batch.row_at(i));
+      const typename Selector::View key = selector_.of_row(rows, batch.row_at(i));
       const auto answered = static_cast<std::int64_t>(std::invoke(partitioner_, key, subtasks));
       if (answered < 0 || answered >= subtasks) [[unlikely]] throw_no_such_subtask(answered, targets);
       target_of[i] = static_cast<std::uint16_t>(answered);

@@ -15,31 +15,23 @@
 
 namespace weir::detail {
 
-/// Rows ahead of the current one whose state is fetched into the caches: first where it is, then itself.
-inline constexpr std::uint32_t kControlDistance = 24;
-inline constexpr std::uint32_t kEntryDistance = 12;
+/// Rows ahead of the current one whose state is fetched into the caches.
+inline constexpr std::uint32_t kPrefetchDistance = 16;
 
-/// Calls body(row, hash, key) for each row, with the state of rows to come on its way when the table is large.
+/// Calls body(row, hash, key) for each row, with the state of rows to come on its way.
 template <class K, class Selector, class Body>
 void for_each_key(const Batch& batch, Selector& selector, const StateTable<K>& table, std::uint64_t* hashes, Body&& body) {
-  const Block& block = batch.block();
+  const RowArea rows(batch.block());
   const std::uint32_t count = batch.count();
-  if (!table.is_large()) {
-    for (std::uint32_t i = 0; i < count; ++i) {
-      const std::uint32_t row = batch.row_at(i);
-      const KeyView<K> key = selector.of_row(block, row);
-      body(row, key_hash(key), key);
-    }
-    return;
-  }
-  for (std::uint32_t i = 0; i < count; ++i) hashes[i] = key_hash(selector.of_row(block, batch.row_at(i)));
-  for (std::uint32_t i = 0; i < count && i < kControlDistance; ++i) table.prefetch_control(hashes[i]);
-  for (std::uint32_t i = 0; i < count && i < kEntryDistance; ++i) table.prefetch_entry(hashes[i]);
+  const auto fetch = [&](std::uint32_t i) __attribute__((always_inline)) {
+    hashes[i] = key_hash(selector.of_row(rows, batch.row_at(i)));
+    table.prefetch(hashes[i]);
+  };
+  for (std::uint32_t i = 0; i < count && i < kPrefetchDistance; ++i) fetch(i);
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (i + kControlDistance < count) table.prefetch_control(hashes[i + kControlDistance]);
-    if (i + kEntryDistance < count) table.prefetch_entry(hashes[i + kEntryDistance]);
+    if (i + kPrefetchDistance < count) fetch(i + kPrefetchDistance);
     const std::uint32_t row = batch.row_at(i);
-    const KeyView<K> key = selector.of_row(block, row);
+    const KeyView<K> key = selector.of_row(rows, row);
     body(row, hashes[i], key);
   }
 }
@@ -64,12 +56,13 @@ class ReduceOperator final : public Operator {
     Collector<T>& collector = *collector_;
     StateTable<K>& table = states_.table();
     const Block& block = batch.block();
+    const RowArea rows(block);
     if (!only_last_) collector.begin(batch, output);
     for_each_key<K>(batch, selector_, table, hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
       if (collector.inherits()) collector.inherit(block, row);
       bool inserted = false;
       auto& kept = *static_cast<Owned<T>*>(table.layout().value(table.find_or_insert(hash, key, inserted), 0));
-      const T& record = reader_.read(block, row);
+      const T& record = reader_.read(rows, row);
       if (inserted) {
         kept.assign(record);
       } else {
@@ -189,13 +182,14 @@ class KeyedFunctionOperator : public Operator {
   void run(RowReader<T>& reader, Selector& selector, Batch& batch, Output& output, Body&& body) {
     Collector<R>& collector = *collector_;
     const Block& block = batch.block();
+    const RowArea rows(block);
     collector.begin(batch, output);
     context_.begin(batch, output);
     for_each_key<K>(batch, selector, states_.table(), hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
       if (collector.inherits()) collector.inherit(block, row);
       context_.set_row(row);
       enter(hash, key);
-      body(reader.read(block, row));
+      body(reader.read(rows, row));
     });
     collector.flush();
     context_.end();
@@ -289,6 +283,7 @@ class KeyedFilterOperator final : public KeyedFunctionOperator<K, T, F> {
 
   void process(std::uint32_t, Batch& batch, Output& output) override {
     const Block& block = batch.block();
+    const RowArea rows(block);
     this->context_.begin(batch, output);
     std::uint32_t kept = 0;
     for_each_key<K>(batch, selector_, this->states_.table(), this->hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
@@ -296,9 +291,9 @@ class KeyedFilterOperator final : public KeyedFunctionOperator<K, T, F> {
       this->enter(hash, key);
       bool keep = false;
       if constexpr (std::is_invocable_v<F&, const T&>) {
-        keep = static_cast<bool>(std::invoke(this->function_, reader_.read(block, row)));
+        keep = static_cast<bool>(std::invoke(this->function_, reader_.read(rows, row)));
       } else {
-        keep = static_cast<bool>(std::invoke(this->function_, reader_.read(block, row), this->context_));
+        keep = static_cast<bool>(std::invoke(this->function_, reader_.read(rows, row), this->context_));
       }
       selection_[kept] = static_cast<std::uint16_t>(row);
       kept += keep ? 1 : 0;

@@ -9,6 +9,13 @@
 
 namespace weir::detail {
 
+/// Where a block's rows lie, for loops that write between reads: the compiler would ask the block's header again for each row.
+struct RowArea {
+  explicit RowArea(const Block& block) : first(block.fixed()), end(block.end()) {}
+  const std::uint8_t* first;
+  const std::uint8_t* end;  ///< of the block
+};
+
 /// Lives on: the slot's thread. Owning records are read into one object again and again, which keeps its capacity; others into a fresh one
 /// per row, so that the compiler leaves out what the body does not use.
 template <class T>
@@ -17,24 +24,22 @@ class RowReader {
   /// Calls body(const T&, row index in the block) for each row.
   template <class Body>
   void for_each(const Batch& batch, Body&& body) {
-    const Block& block = batch.block();
-    const std::uint8_t* first = block.fixed();
-    const std::uint8_t* end = block.end();
+    const RowArea rows(batch.block());
     batch.for_each_row([&](std::uint32_t row) __attribute__((always_inline)) {
-      const std::uint8_t* at = first + std::size_t{row} * RowCodec<T>::kStride;
+      const std::uint8_t* at = rows.first + std::size_t{row} * RowCodec<T>::kStride;
       if constexpr (kRecycled) {
-        body(RowCodec<T>::read_at(at, end, scratch_), row);
+        body(RowCodec<T>::read_at(at, rows.end, scratch_), row);
       } else if constexpr (RowCodec<T>::kPlain) {
         T unused;
-        body(RowCodec<T>::read_at(at, end, unused), row);
+        body(RowCodec<T>::read_at(at, rows.end, unused), row);
       } else {
         T record{};
-        body(RowCodec<T>::read_at(at, end, record), row);
+        body(RowCodec<T>::read_at(at, rows.end, record), row);
       }
     });
   }
   /// One row; valid until the next call.
-  const T& read(const Block& block, std::uint32_t row) { return RowCodec<T>::read(block, row, scratch_); }
+  const T& read(RowArea rows, std::uint32_t row) { return RowCodec<T>::read_at(rows.first + std::size_t{row} * RowCodec<T>::kStride, rows.end, scratch_); }
 
  private:
   static constexpr bool kRecycled = !std::is_trivially_copyable_v<T>;

@@ -65,7 +65,7 @@ class EntryLayout {
   /// @param head_size, head_align  of what stands in front: the key
   void seal(std::uint32_t head_size, std::uint32_t head_align) {
     std::uint32_t at = head_size;
-    // With a single state an entry exists if and only if the state does.
+    is_single_ = values_.size() == 1;
     if (values_.size() > 1) {
       at = (at + 3) / 4 * 4;
       present_offset_ = at;
@@ -90,7 +90,7 @@ class EntryLayout {
 
   void* value(std::uint8_t* entry, std::uint32_t index) const { return entry + values_[index].offset; }
   bool has(const std::uint8_t* entry, std::uint32_t index) const {
-    return values_.size() == 1 || (present(entry) >> index & 1) != 0;
+    return is_single_ || (present(entry) >> index & 1) != 0;
   }
   /// Default constructs the state unless it is there.
   void* make(std::uint8_t* entry, std::uint32_t index) const {
@@ -103,7 +103,7 @@ class EntryLayout {
   /// Drops one state of an entry.
   /// @return  true when the entry has no state left: erase it
   bool drop(std::uint8_t* entry, std::uint32_t index) const {
-    if (values_.size() == 1) return true;
+    if (is_single_) return true;
     if (has(entry, index)) {
       values_[index].kind->destroy(entry + values_[index].offset);
       set_present(entry, present(entry) & ~(1u << index));
@@ -113,7 +113,7 @@ class EntryLayout {
 
   /// A fresh entry: no state present; a single one default constructed.
   void construct(std::uint8_t* entry) const {
-    if (values_.size() == 1) {
+    if (is_single_) {
       values_[0].kind->construct(entry + values_[0].offset);
     } else if (values_.size() > 1) {
       set_present(entry, 0);
@@ -153,11 +153,12 @@ class EntryLayout {
   std::uint32_t stride_ = 0;
   std::uint32_t present_offset_ = 0;
   bool plain_ = true;
+  bool is_single_ = false;  ///< a single state: an entry exists if and only if the state does
 };
 
-/// Open addressing in many small shards. A shard is chosen by the hash's high bits, and each shard lies within one key group, so a snapshot by key group is a
-/// walk over shards, and growing moves one shard's entries only. Within a shard eight control bytes are compared at once.
-/// All states of an operator lie in one entry beside the key: one look-up serves them all.
+/// Linear probing in many small shards. A shard is chosen by the hash's high bits, and each shard lies within one key group, so a snapshot by key group is a
+/// walk over shards, and growing moves one shard's entries only. All states of an operator lie in one entry beside the key: one look-up serves them all, and
+/// usually touches one cache line: an empty place is told by what stands there in place of a key, a mark that belongs to another shard.
 /// Lives on: the slot's thread. The layout is fixed at `seal`; pointers to values hold until the next insert or erase.
 template <class K>
 class StateTable {
@@ -175,54 +176,39 @@ class StateTable {
   void seal(EntryLayout layout, KeyGroupRange groups, std::uint32_t max_parallelism) {
     layout_ = std::move(layout);
     layout_.seal(sizeof(Head), alignof(Head));
+    stride_ = layout_.stride();
     plain_ = layout_.plain() && std::is_trivially_copyable_v<Head>;
     groups_ = groups;
     shard_bits_ = 0;
     while (((groups.last - groups.first) << shard_bits_) < kShardsMin) ++shard_bits_;
     shard_count_ = std::uint64_t{max_parallelism} << shard_bits_;
     first_shard_ = std::uint64_t{groups.first} << shard_bits_;
-    shards_.resize(std::size_t{groups.last - groups.first} << shard_bits_);
+    own_shards_ = std::uint64_t{groups.last - groups.first} << shard_bits_;
+    shards_.resize(own_shards_);
+    // Two marks of different shards: whatever the shard, one of them can stand for none of its keys.
+    const Mark first = nth_mark(0);
+    Mark other = first;
+    for (std::uint32_t n = 1; shard_of_mark(other) == shard_of_mark(first); ++n) other = nth_mark(n);
+    for (std::size_t s = 0; s < shards_.size(); ++s) shards_[s].empty = shard_of_mark(first) == first_shard_ + s ? other : first;
   }
   const EntryLayout& layout() const { return layout_; }
 
   std::size_t size() const { return size_; }
-  /// Worth a prefetch: beyond what the near caches hold.
-  bool is_large() const { return size_ > 16 * 1024; }
 
   /// The entry of a key; null when there is none.
   std::uint8_t* find(std::uint64_t hash, const View& key) const {
     const Shard& shard = shard_of(hash);
-    if (shard.used == 0) return nullptr;
-    const std::uint64_t wanted = kOnes * (hash & 0x7f);
-    std::uint32_t at = start_of(hash) & shard.mask;
-    for (std::uint32_t step = 0;; step += kGroup, at = (at + step) & shard.mask) {
-      const std::uint64_t group = load_group(shard, at);
-      for (std::uint64_t match = zero_bytes(group ^ wanted); match != 0; match &= match - 1) {
-        std::uint8_t* entry = entry_at(shard, (at + byte_index(match)) & shard.mask);
-        if (matches(entry, hash, key)) return entry;
-      }
-      if (empty_bytes(group) != 0) return nullptr;
-    }
+    if (shard.entries == nullptr) return nullptr;
+    std::uint8_t* entry = probe(shard, hash, key);
+    return is_empty(shard, entry) ? nullptr : entry;
   }
 
   /// The entry of a key, made with no state present when there was none (a single state counts as present and is default constructed).
   std::uint8_t* find_or_insert(std::uint64_t hash, const View& key, bool& inserted) {
-    if (std::uint8_t* entry = find(hash, key)) {
-      inserted = false;
-      return entry;
-    }
-    inserted = true;
     Shard& shard = shard_of(hash);
-    if (shard.room == 0) grow(shard);
-    const std::uint32_t at = free_place(shard, hash);
-    if (shard.control[at] == kEmpty) --shard.room;
-    set_control(shard, at, static_cast<std::uint8_t>(hash & 0x7f));
-    std::uint8_t* entry = entry_at(shard, at);
-    auto* head = ::new (entry) Head();
-    head->set(hash, key);
-    layout_.construct(entry);
-    ++shard.used;
-    ++size_;
+    std::uint8_t* entry = shard.entries == nullptr ? nullptr : probe(shard, hash, key);
+    inserted = entry == nullptr || is_empty(shard, entry);
+    if (inserted) [[unlikely]] entry = insert(shard, entry, hash, key);
     return entry;
   }
 
@@ -231,25 +217,15 @@ class StateTable {
     if (entry == nullptr) return;
     Shard& shard = shard_of(hash);
     destroy_entry(entry);
-    set_control(shard, static_cast<std::uint32_t>(static_cast<std::size_t>(entry - shard.entries) / layout_.stride()), kDeleted);
-    --shard.used;
+    close_gap(shard, static_cast<std::uint32_t>(static_cast<std::size_t>(entry - shard.entries) / stride_));
+    ++shard.room;
     --size_;
   }
 
-  /// Asks for the control bytes of a hash that will be looked up a while later.
-  void prefetch_control(std::uint64_t hash) const {
+  /// Asks for the entry of a hash that will be looked up a while later.
+  void prefetch(std::uint64_t hash) const {
     const Shard& shard = shard_of(hash);
-    if (shard.used != 0) __builtin_prefetch(shard.control + (start_of(hash) & shard.mask));
-  }
-  /// Then, when those have come, for the entry that they point to.
-  void prefetch_entry(std::uint64_t hash) const {
-    const Shard& shard = shard_of(hash);
-    if (shard.used == 0) return;
-    const std::uint32_t at = start_of(hash) & shard.mask;
-    const std::uint64_t group = load_group(shard, at);
-    const std::uint64_t match = zero_bytes(group ^ (kOnes * (hash & 0x7f)));
-    const std::uint32_t first = match != 0 ? byte_index(match) : 0;
-    __builtin_prefetch(entry_at(shard, (at + first) & shard.mask));
+    if (shard.entries != nullptr) __builtin_prefetch(entry_at(shard, start_of(hash) & shard.mask));
   }
 
   static const View& key(const std::uint8_t* entry) { return reinterpret_cast<const Head*>(entry)->key(); }
@@ -259,24 +235,16 @@ class StateTable {
   void for_each_in_group(std::uint32_t group, Visit&& visit) const {
     const std::uint32_t per_group = 1u << shard_bits_;
     const std::uint32_t first = (group - groups_.first) * per_group;
-    for (std::uint32_t s = first; s < first + per_group; ++s) {
-      const Shard& shard = shards_[s];
-      if (shard.used == 0) continue;
-      for (std::uint32_t at = 0; at <= shard.mask; ++at) {
-        if (shard.control[at] < kEmpty) visit(entry_at(shard, at));
-      }
-    }
+    for (std::uint32_t s = first; s < first + per_group; ++s) for_each_in(shards_[s], visit);
   }
   KeyGroupRange groups() const { return groups_; }
 
  private:
-  static constexpr std::uint32_t kGroup = 8;
   static constexpr std::uint32_t kShardsMin = 128;
-  static constexpr std::uint8_t kEmpty = 0x80;
-  static constexpr std::uint8_t kDeleted = 0xfe;
-  static constexpr std::uint64_t kOnes = 0x0101010101010101ull;
-  static constexpr std::uint64_t kHighBits = 0x8080808080808080ull;
-  static constexpr bool kKeepsHash = !kIsScalar<View>;
+  static constexpr std::uint32_t kCapacityMin = 8;
+  static constexpr std::uint32_t kSparseMax = 2048;  ///< places of a shard that is at most half full
+  /// Numbers of more than a byte are compared themselves, and enough of them are another shard's; else the hash stands before the key.
+  static constexpr bool kKeepsHash = !kIsScalar<View> || sizeof(View) == 1;
 
   struct ScalarHead {
     View stored;
@@ -295,51 +263,94 @@ class StateTable {
     std::uint64_t hash() const { return stored_hash; }
   };
   using Head = std::conditional_t<kKeepsHash, HashedHead, ScalarHead>;
+  /// What an entry begins with.
+  using Mark = std::conditional_t<kKeepsHash, std::uint64_t, View>;
 
   struct Shard {
-    std::uint8_t* control = nullptr;  ///< capacity bytes and the first kGroup again; entries follow in `entries`
     std::uint8_t* entries = nullptr;
-    std::uint32_t mask = 0;           ///< capacity - 1
-    std::uint32_t used = 0;
-    std::uint32_t room = 0;           ///< empty places that may still be filled
+    std::uint32_t mask = 0;  ///< capacity - 1
+    std::uint32_t room = 0;  ///< empty places that may still be filled
+    Mark empty{};            ///< the mark of an empty place
   };
 
-  static std::uint32_t start_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 7); }
-  static std::uint64_t load_group(const Shard& shard, std::uint32_t at) {
-    std::uint64_t group = 0;
-    std::memcpy(&group, shard.control + at, sizeof group);
-    return group;
+  static std::uint32_t start_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
+  /// Few collisions while a shard is small, less memory when it is large.
+  static std::uint32_t room_of(std::uint32_t capacity) { return capacity <= kSparseMax ? capacity / 2 : capacity / 4 * 3; }
+  static Mark mark_of(const std::uint8_t* entry) {
+    Mark mark;
+    std::memcpy(static_cast<void*>(&mark), entry, sizeof mark);
+    return mark;
   }
-  /// High bit of each byte that is zero; a byte above a zero byte may be marked too, which costs a comparison.
-  static std::uint64_t zero_bytes(std::uint64_t word) { return (word - kOnes) & ~word & kHighBits; }
-  static std::uint64_t empty_bytes(std::uint64_t group) { return group & ~(group << 6) & kHighBits; }
-  static std::uint32_t byte_index(std::uint64_t marks) { return static_cast<std::uint32_t>(__builtin_ctzll(marks)) / 8; }
+  static bool is_empty(const Shard& shard, const std::uint8_t* entry) { return same(mark_of(entry), shard.empty); }
+  static bool same(const Mark& a, const Mark& b) {
+    if constexpr (kKeepsHash) {
+      return a == b;
+    } else {
+      return key_equal(a, b);
+    }
+  }
+  static Mark nth_mark(std::uint32_t n) {
+    if constexpr (kKeepsHash) {
+      return std::uint64_t{0} - n;
+    } else if constexpr (std::is_floating_point_v<View>) {
+      return static_cast<View>(n);
+    } else {
+      View mark{};
+      std::memcpy(static_cast<void*>(&mark), &n, sizeof mark < sizeof n ? sizeof mark : sizeof n);
+      return mark;
+    }
+  }
+  std::uint64_t shard_of_mark(const Mark& mark) const {
+    if constexpr (kKeepsHash) {
+      return (mark >> 32) * shard_count_ >> 32;
+    } else {
+      return (key_hash(mark) >> 32) * shard_count_ >> 32;
+    }
+  }
 
   /// Errors: std::logic_error for a key that belongs to another subtask: key_by's function did not answer the same twice.
   const Shard& shard_of(std::uint64_t hash) const {
     const std::uint64_t at = ((hash >> 32) * shard_count_ >> 32) - first_shard_;
-    if (at >= shards_.size()) [[unlikely]] throw_foreign_key();
+    if (at >= own_shards_) [[unlikely]] throw_foreign_key();
     return shards_[at];
   }
   Shard& shard_of(std::uint64_t hash) { return const_cast<Shard&>(std::as_const(*this).shard_of(hash)); }
-  std::uint8_t* entry_at(const Shard& shard, std::uint32_t at) const { return shard.entries + std::size_t{at} * layout_.stride(); }
-  static bool matches(const std::uint8_t* entry, std::uint64_t hash, const View& key) {
-    const auto* head = reinterpret_cast<const Head*>(entry);
-    if constexpr (kKeepsHash) {
-      if (head->stored_hash != hash) return false;
+  std::uint8_t* entry_at(const Shard& shard, std::uint32_t at) const { return shard.entries + std::size_t{at} * stride_; }
+
+  /// The entry of the key, or the empty place where it would be.
+  std::uint8_t* probe(const Shard& shard, std::uint64_t hash, const View& key) const {
+    for (std::uint32_t at = start_of(hash) & shard.mask;; at = (at + 1) & shard.mask) {
+      std::uint8_t* entry = entry_at(shard, at);
+      if constexpr (kKeepsHash) {
+        const std::uint64_t mark = mark_of(entry);
+        if (mark == hash && key_equal(reinterpret_cast<const Head*>(entry)->key(), key)) return entry;
+        if (mark == shard.empty) return entry;
+      } else {
+        const View mark = mark_of(entry);
+        if (key_equal(mark, key) || key_equal(mark, shard.empty)) return entry;
+      }
     }
-    return key_equal(head->key(), key);
   }
-  static void set_control(Shard& shard, std::uint32_t at, std::uint8_t value) {
-    shard.control[at] = value;
-    if (at < kGroup) shard.control[at + shard.mask + 1] = value;
-  }
-  static std::uint32_t free_place(const Shard& shard, std::uint64_t hash) {
-    std::uint32_t at = start_of(hash) & shard.mask;
-    for (std::uint32_t step = 0;; step += kGroup, at = (at + step) & shard.mask) {
-      const std::uint64_t free = load_group(shard, at) & kHighBits;
-      if (free != 0) return (at + byte_index(free)) & shard.mask;
+  std::uint8_t* empty_place(const Shard& shard, std::uint64_t hash) const {
+    for (std::uint32_t at = start_of(hash) & shard.mask;; at = (at + 1) & shard.mask) {
+      if (std::uint8_t* entry = entry_at(shard, at); is_empty(shard, entry)) return entry;
     }
+  }
+
+  /// @param place  the empty one where probing ended; null without places
+  [[gnu::noinline]] std::uint8_t* insert(Shard& shard, std::uint8_t* place, std::uint64_t hash, const View& key) {
+    if (shard.room == 0) {
+      grow(shard);
+      place = empty_place(shard, hash);
+    }
+    // Until nothing can throw any more the place stays marked as empty.
+    Head head{};
+    head.set(hash, key);
+    layout_.construct(place);
+    ::new (place) Head(std::move(head));
+    --shard.room;
+    ++size_;
+    return place;
   }
 
   void destroy_entry(std::uint8_t* entry) const {
@@ -349,7 +360,7 @@ class StateTable {
 
   void relocate_entry(std::uint8_t* to, std::uint8_t* from) const {
     if (plain_) {
-      std::memcpy(to, from, layout_.stride());
+      std::memcpy(to, from, stride_);
       return;
     }
     ::new (to) Head(std::move(*reinterpret_cast<Head*>(from)));
@@ -357,45 +368,46 @@ class StateTable {
     layout_.relocate(to, from);
   }
 
-  /// Twice the places, or the same number without what was deleted.
-  [[gnu::noinline]] void grow(Shard& shard) {
-    const std::uint32_t old_capacity = shard.control == nullptr ? 0 : shard.mask + 1;
-    std::uint32_t capacity = old_capacity == 0 ? kGroup : old_capacity;
-    if (old_capacity != 0 && shard.used > old_capacity / 16 * 7) capacity *= 2;
-    Shard grown;
+  /// Moves up what would not be found behind a place that has become empty.
+  void close_gap(Shard& shard, std::uint32_t gap) const {
+    for (std::uint32_t at = (gap + 1) & shard.mask; !is_empty(shard, entry_at(shard, at)); at = (at + 1) & shard.mask) {
+      std::uint8_t* entry = entry_at(shard, at);
+      const std::uint32_t start = start_of(reinterpret_cast<const Head*>(entry)->hash()) & shard.mask;
+      if (((at - start) & shard.mask) < ((at - gap) & shard.mask)) continue;
+      relocate_entry(entry_at(shard, gap), entry);
+      gap = at;
+    }
+    std::memcpy(entry_at(shard, gap), &shard.empty, sizeof shard.empty);
+  }
+
+  /// Twice the places.
+  void grow(Shard& shard) {
+    const std::uint32_t capacity = shard.entries == nullptr ? kCapacityMin : 2 * (shard.mask + 1);
+    Shard grown = shard;
     grown.mask = capacity - 1;
-    grown.room = capacity / 8 * 7;
-    grown.control = static_cast<std::uint8_t*>(std::malloc(capacity + kGroup));
-    grown.entries = allocate_entries(std::size_t{capacity} * layout_.stride());
-    if (grown.control == nullptr || grown.entries == nullptr) {
-      std::free(grown.control);
-      std::free(grown.entries);
-      throw std::bad_alloc();
-    }
-    std::memset(grown.control, kEmpty, capacity + kGroup);
-    for (std::uint32_t at = 0; at < old_capacity; ++at) {
-      if (shard.control[at] >= kEmpty) continue;
-      std::uint8_t* from = entry_at(shard, at);
-      const std::uint64_t hash = reinterpret_cast<const Head*>(from)->hash();
-      const std::uint32_t to = free_place(grown, hash);
-      set_control(grown, to, static_cast<std::uint8_t>(hash & 0x7f));
-      relocate_entry(entry_at(grown, to), from);
+    grown.entries = allocate_entries(std::size_t{capacity} * stride_);
+    if (grown.entries == nullptr) throw std::bad_alloc();
+    for (std::uint32_t at = 0; at < capacity; ++at) std::memcpy(entry_at(grown, at), &grown.empty, sizeof grown.empty);
+    grown.room = room_of(capacity);
+    for_each_in(shard, [&](std::uint8_t* from) {
+      relocate_entry(empty_place(grown, reinterpret_cast<const Head*>(from)->hash()), from);
       --grown.room;
-    }
-    grown.used = shard.used;
-    std::free(shard.control);
+    });
     std::free(shard.entries);
     shard = grown;
   }
 
-  void clear_shard(Shard& shard) {
-    if (shard.control == nullptr) return;
+  template <class Visit>
+  void for_each_in(const Shard& shard, Visit&& visit) const {
+    if (shard.entries == nullptr) return;
     for (std::uint32_t at = 0; at <= shard.mask; ++at) {
-      if (shard.control[at] < kEmpty) destroy_entry(entry_at(shard, at));
+      if (std::uint8_t* entry = entry_at(shard, at); !is_empty(shard, entry)) visit(entry);
     }
-    std::free(shard.control);
+  }
+
+  void clear_shard(Shard& shard) {
+    for_each_in(shard, [&](std::uint8_t* entry) { destroy_entry(entry); });
     std::free(shard.entries);
-    shard = Shard{};
   }
 
   EntryLayout layout_;
@@ -403,7 +415,9 @@ class StateTable {
   KeyGroupRange groups_;
   std::uint64_t shard_count_ = 0;  ///< over all subtasks
   std::uint64_t first_shard_ = 0;
+  std::uint64_t own_shards_ = 0;   ///< of this subtask
   std::uint32_t shard_bits_ = 0;   ///< shards per key group: 1 << shard_bits_
+  std::uint32_t stride_ = 0;       ///< bytes of an entry
   bool plain_ = true;
   std::size_t size_ = 0;
 };

@@ -1,7 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include "api/weir/testing.h"
 #include "tests/unit/api/records.h"
@@ -339,6 +343,80 @@ TEST_CASE("state_table: agrees with a map over many random changes") {
   }
 }
 
+/// Inserts, finds and erases keys at random, those first of all that mark empty places: the smallest.
+template <class K>
+void compare_with_map(const std::vector<K>& keys) {
+  detail::StateTable<K> table;
+  detail::EntryLayout layout;
+  layout.add(detail::value_kind<std::int32_t>());
+  table.seal(layout, {0, 3}, 3);
+  std::map<std::size_t, std::int32_t> expected;
+  std::mt19937_64 random(keys.size());
+  for (int step = 0; step < 20'000; ++step) {
+    const std::size_t at = random() % keys.size();
+    const KeyView<K> key = keys[at];
+    const std::uint64_t hash = key_hash(key);
+    const std::uint8_t* found = table.find(hash, key);
+    REQUIRE((found != nullptr) == expected.contains(at));
+    if (random() % 4 == 0) {
+      table.erase(hash, key);
+      expected.erase(at);
+    } else {
+      bool inserted = false;
+      ++*static_cast<std::int32_t*>(table.layout().value(table.find_or_insert(hash, key, inserted), 0));
+      REQUIRE(inserted == (found == nullptr));
+      ++expected[at];
+    }
+  }
+  CHECK(table.size() == expected.size());
+  for (const auto& [at, count] : expected) {
+    std::uint8_t* entry = table.find(key_hash(KeyView<K>(keys[at])), keys[at]);
+    REQUIRE(entry != nullptr);
+    CHECK(*static_cast<std::int32_t*>(table.layout().value(entry, 0)) == count);
+  }
+  std::size_t visited = 0;
+  for (std::uint32_t group = 0; group < 3; ++group) table.for_each_in_group(group, [&](std::uint8_t*) { ++visited; });
+  CHECK(visited == expected.size());
+}
+
+enum class Shade : std::uint16_t {};
+
+template <class Number>
+std::vector<Number> numbers(int count) {
+  std::vector<Number> made;
+  for (int i = 0; i < count; ++i) made.push_back(static_cast<Number>(i));
+  return made;
+}
+
+TEST_CASE("state_table: keys of every kind, the smallest among them, agree with a map") {
+  compare_with_map<bool>({false, true});
+  compare_with_map(numbers<std::int8_t>(100));
+  compare_with_map(numbers<std::uint16_t>(3000));
+  compare_with_map(numbers<std::int32_t>(3000));
+  compare_with_map(numbers<std::uint64_t>(3000));
+  compare_with_map(numbers<float>(3000));
+  std::vector<double> doubles = numbers<double>(1000);
+  doubles.push_back(std::numeric_limits<double>::quiet_NaN());
+  doubles.push_back(std::numeric_limits<double>::infinity());
+  doubles.push_back(std::numeric_limits<double>::denorm_min());
+  compare_with_map(doubles);
+  compare_with_map(numbers<Shade>(1000));
+  std::vector<EventTime> times;
+  std::vector<Decimal<9, 2>> short_decimals;
+  std::vector<Decimal<38, 2>> long_decimals;
+  std::vector<std::pair<std::int32_t, std::int32_t>> pairs;
+  for (int i = 0; i < 1000; ++i) {
+    times.push_back(from_ms(i));
+    short_decimals.push_back({i});
+    long_decimals.push_back({i});
+    pairs.emplace_back(i, -i);
+  }
+  compare_with_map(times);
+  compare_with_map(short_decimals);
+  compare_with_map(long_decimals);
+  compare_with_map(pairs);
+}
+
 TEST_CASE("state_table: numbers, many of them, with and without prefetch") {
   detail::StateTable<std::int64_t> table;
   detail::EntryLayout layout;
@@ -355,13 +433,11 @@ TEST_CASE("state_table: numbers, many of them, with and without prefetch") {
     *static_cast<std::int64_t*>(table.layout().value(table.find_or_insert(hash, key, inserted), 0)) = key * 2;
     ++own;
   }
-  CHECK(table.is_large());
   CHECK(table.size() == static_cast<std::size_t>(own));
   for (std::int64_t key = 0; key < 200'000; ++key) {
     const std::uint64_t hash = key_hash(key);
     if (subtask_of_key_group(key_group_of(hash, 128), 2, 128) != 1) continue;
-    table.prefetch_control(hash);
-    table.prefetch_entry(hash);
+    table.prefetch(hash);
     std::uint8_t* entry = table.find(hash, key);
     if (entry == nullptr || *static_cast<std::int64_t*>(table.layout().value(entry, 0)) != key * 2) FAIL("key " << key);
   }
