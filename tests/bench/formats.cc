@@ -23,8 +23,9 @@ namespace {
 
 using namespace weir::connectors;
 using weir::bench::Measure;
+using weir::bench::per_core_measure;
+using weir::bench::records_per_second;
 
-constexpr double kSecondsPerMeasure = 1.0;
 constexpr int kRecords = 100'000;
 
 struct Bid {
@@ -44,27 +45,6 @@ struct Price {
 };
 
 std::uint64_t checksum = 0;  // keeps the compiler from dropping what is measured
-
-/// Rounds of `work` (which answers how many records it did) per second.
-template <class Work>
-double rate(Work&& work) {
-  work();
-  std::uint64_t records = 0;
-  const double began = weir::bench::cpu_seconds();
-  double now = began;
-  while (now - began < kSecondsPerMeasure) {
-    records += work();
-    now = weir::bench::cpu_seconds();
-  }
-  return static_cast<double>(records) / (now - began);
-}
-
-Measure measure(std::string name, double value, double limit) {
-  Measure made{.name = std::move(name), .value = value, .unit = "records/s"};
-  made.per_core = value;
-  made.limit = limit;
-  return made;
-}
 
 Bid bid(int i, std::string& memory) {
   memory = fmt::format("ch{:04}https://www.example.com/item.htm?q={:04}{}", i % 10'000, i % 10'000, std::string(30, static_cast<char>('a' + i % 26)));
@@ -106,7 +86,7 @@ double decoded(const FormatPtr& format, const Lines& lines) {
   const auto decoder = format->make_decoder(weir::type_of<T>());
   T record;
   std::string reason;
-  return rate([&] {
+  return records_per_second([&] {
     for (const std::string_view bytes : lines.records) checksum += decoder->decode(bytes, &record, reason) ? static_cast<std::uint64_t>(record.auction) : 0;
     return lines.records.size();
   });
@@ -122,7 +102,7 @@ double read_from_file(const FormatPtr& format, const std::string& path) {
     void emit_watermark(weir::EventTime) override {}
     std::size_t rows = 0;
   };
-  return rate([&] {
+  return records_per_second([&] {
     weir::test::FakeOperatorContext context;
     Discard output;
     const auto reader = FileSource<T>(path, format).make_reader();
@@ -142,7 +122,7 @@ double encoded(const FormatPtr& format) {
   const auto encoder = format->make_encoder(weir::type_of<Bid>());
   std::string memory, out;
   Bid record = bid(7, memory);
-  return rate([&] {
+  return records_per_second([&] {
     for (int i = 0; i < 1000; ++i) {
       out.clear();
       record.price = i;
@@ -157,7 +137,7 @@ double encoded(const FormatPtr& format) {
 double bare_simdjson(const Lines& lines, bool all_fields) {
   simdjson::ondemand::parser parser;
   const simdjson::padded_string text(lines.text);
-  return rate([&] {
+  return records_per_second([&] {
     simdjson::ondemand::document_stream documents;
     if (parser.iterate_many(text).get(documents)) std::exit(2);
     std::size_t count = 0;
@@ -185,7 +165,7 @@ double bare_simdjson(const Lines& lines, bool all_fields) {
 
 /// memchr from delimiter to delimiter, which any reader of CSV must do at least.
 double bare_memchr(const Lines& lines) {
-  return rate([&] {
+  return records_per_second([&] {
     const char* at = lines.text.data();
     const char* end = at + lines.text.size();
     while (at < end) {
@@ -202,7 +182,7 @@ double bare_memchr(const Lines& lines) {
 
 double bare_copy(const Lines& lines) {
   std::string out;
-  return rate([&] {
+  return records_per_second([&] {
     for (const std::string_view record : lines.records) {
       out.assign(record);
       checksum += out.size();
@@ -218,18 +198,18 @@ void bench(const std::string& name, const FormatPtr& format, const weir::bench::
   const double few_limit = json ? bare_simdjson(lines, false) : limit;
   const weir::test::TemporaryDirectory directory;
   const std::string path = directory.write("bids", lines.text).string();
-  printer.print(measure(name + ", bids decoded", decoded<Bid>(format, lines), limit));
-  printer.print(measure(name + ", bids from a file", read_from_file<Bid>(format, path), limit));
+  printer.print(per_core_measure(name + ", bids decoded", decoded<Bid>(format, lines), limit));
+  printer.print(per_core_measure(name + ", bids from a file", read_from_file<Bid>(format, path), limit));
   if (json) {
-    printer.print(measure(name + ", two of seven fields decoded", decoded<Price>(format, lines), few_limit));
-    printer.print(measure(name + ", two of seven fields from a file", read_from_file<Price>(format, path), few_limit));
+    printer.print(per_core_measure(name + ", two of seven fields decoded", decoded<Price>(format, lines), few_limit));
+    printer.print(per_core_measure(name + ", two of seven fields from a file", read_from_file<Price>(format, path), few_limit));
   } else {
     const FormatPtr named = csv_format({.header = true, .quotes_over_lines = false});
     const std::string header = directory.write("named", "auction,bidder,price,ts,channel,url,extra\n" + lines.text).string();
-    printer.print(measure(name + ", two of seven fields from a file", read_from_file<Price>(named, header), few_limit));
-    printer.print(measure(name + ", bids from a file, quotes over lines", read_from_file<Bid>(csv_format(), path), limit));
+    printer.print(per_core_measure(name + ", two of seven fields from a file", read_from_file<Price>(named, header), few_limit));
+    printer.print(per_core_measure(name + ", bids from a file, quotes over lines", read_from_file<Bid>(csv_format(), path), limit));
   }
-  printer.print(measure(name + ", bids written", encoded(format), bare_copy(lines)));
+  printer.print(per_core_measure(name + ", bids written", encoded(format), bare_copy(lines)));
 }
 
 }  // namespace

@@ -74,4 +74,11 @@ double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+Measure per_core_measure(std::string name, double value, double limit) {
+  Measure made{.name = std::move(name), .value = value, .unit = "records/s"};
+  made.per_core = value;
+  made.limit = limit;
+  return made;
+}
+
 }  // namespace weir::bench

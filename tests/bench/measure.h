@@ -1,6 +1,7 @@
 // The lines that every benchmark prints.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -36,5 +37,22 @@ class Printer {
 double cpu_seconds();
 /// Seconds on the steady clock.
 double steady_seconds();
+
+/// Records per CPU second over rounds of `work`, which answers how many it did, for a second or more.
+template <class Work>
+double records_per_second(Work&& work) {
+  work();
+  std::uint64_t records = 0;
+  const double began = cpu_seconds();
+  double now = began;
+  while (now - began < 1.0) {
+    records += work();
+    now = cpu_seconds();
+  }
+  return static_cast<double>(records) / (now - began);
+}
+
+/// A rate of one thread, "records/s".
+Measure per_core_measure(std::string name, double value, double limit);
 
 }  // namespace weir::bench

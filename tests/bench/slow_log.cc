@@ -16,33 +16,13 @@ namespace {
 
 using namespace slow_query_log;
 using weir::bench::Measure;
+using weir::bench::per_core_measure;
+using weir::bench::records_per_second;
 
-constexpr double kSecondsPerMeasure = 1.0;
 /// docs/performance.md: the slow-log job's aim per core.
 constexpr double kFingerprintAim = 3e6;
 
 std::uint64_t checksum = 0;  // keeps the compiler from dropping what is measured
-
-/// Rounds of `work` (which answers how many records it did) per second.
-template <class Work>
-double rate(Work&& work) {
-  work();
-  std::uint64_t records = 0;
-  const double began = weir::bench::cpu_seconds();
-  double now = began;
-  while (now - began < kSecondsPerMeasure) {
-    records += work();
-    now = weir::bench::cpu_seconds();
-  }
-  return static_cast<double>(records) / (now - began);
-}
-
-Measure measure(std::string name, double value, double limit) {
-  Measure made{.name = std::move(name), .value = value, .unit = "records/s"};
-  made.per_core = value;
-  made.limit = limit;
-  return made;
-}
 
 void bench_slow_log(const std::string& log, const weir::bench::Printer& printer) {
   std::vector<std::string> records;
@@ -55,7 +35,7 @@ void bench_slow_log(const std::string& log, const weir::bench::Printer& printer)
   SlowQuery query;
 
   // A bare loop over the same bytes: every byte is looked at once.
-  const double bytes_limit = rate([&] {
+  const double bytes_limit = records_per_second([&] {
     for (const std::string& record : records) {
       std::uint64_t sum = 0;
       for (const char c : record) sum += static_cast<unsigned char>(c) == '\n';
@@ -63,21 +43,21 @@ void bench_slow_log(const std::string& log, const weir::bench::Printer& printer)
     }
     return records.size();
   });
-  const double split = rate([&] {
+  const double split = records_per_second([&] {
     std::size_t count = 0;
     for (std::size_t at = 0; (at = find_record_start(log, at, FileForm::blocks, true)) != std::string::npos; ++at) ++count;
     return count;
   });
-  printer.print(measure("slow log, records cut out of a file", split, bytes_limit));
-  const double parsed = rate([&] {
+  printer.print(per_core_measure("slow log, records cut out of a file", split, bytes_limit));
+  const double parsed = records_per_second([&] {
     for (const std::string& record : records) {
       parser.parse(record, query);
       checksum += static_cast<std::uint64_t>(query.query_time_us);
     }
     return records.size();
   });
-  printer.print(measure("slow log, records parsed", parsed, bytes_limit));
-  Measure both = measure("slow log, records parsed and fingerprinted", rate([&] {
+  printer.print(per_core_measure("slow log, records parsed", parsed, bytes_limit));
+  Measure both = per_core_measure("slow log, records parsed and fingerprinted", records_per_second([&] {
                            for (const std::string& record : records) {
                              if (parser.parse(record, query) != SlowLogParser::Outcome::query) continue;
                              checksum += fingerprinter.normalise(query.statement, query.line_end).size();

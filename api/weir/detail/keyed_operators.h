@@ -282,8 +282,7 @@ class KeyedFilterOperator final : public KeyedFunctionOperator<K, T, F> {
       : KeyedFunctionOperator<K, T, F>(std::move(function), std::move(tags)), selector_(std::move(selector)) {}
 
   void process(std::uint32_t, Batch& batch, Output& output) override {
-    const Block& block = batch.block();
-    const RowArea rows(block);
+    const RowArea rows(batch.block());
     this->context_.begin(batch, output);
     std::uint32_t kept = 0;
     for_each_key<K>(batch, selector_, this->states_.table(), this->hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
@@ -299,13 +298,7 @@ class KeyedFilterOperator final : public KeyedFunctionOperator<K, T, F> {
       kept += keep ? 1 : 0;
     });
     this->context_.end();
-    if (kept == batch.count()) {
-      output.emit(batch);
-    } else if (kept > 0) {
-      Batch rest(const_cast<Block*>(&block), selection_, kept);
-      output.emit(rest);
-      if (rest.taken()) batch.take();
-    }
+    emit_selected(batch, selection_, kept, output);
   }
 
  private:

@@ -125,6 +125,17 @@ class ProcessOperator final : public CollectingOperator<F, R> {
   RowReader<T> reader_;
 };
 
+/// Hands on the same block with fewer rows selected; what is taken from that batch is taken from the first.
+inline void emit_selected(Batch& batch, const std::uint16_t* selection, std::uint32_t kept, Output& output) {
+  if (kept == batch.count()) {
+    output.emit(batch);
+  } else if (kept > 0) {
+    Batch rest(const_cast<Block*>(&batch.block()), selection, kept);
+    output.emit(rest);
+    if (rest.taken()) batch.take();
+  }
+}
+
 /// Copies nothing: hands on the same block with fewer rows selected.
 template <class T, class F>
 class FilterOperator final : public FunctionOperator<F> {
@@ -145,13 +156,7 @@ class FilterOperator final : public FunctionOperator<F> {
       kept += keep ? 1 : 0;
     });
     this->context_.end();
-    if (kept == batch.count()) {
-      output.emit(batch);
-    } else if (kept > 0) {
-      Batch rest(const_cast<Block*>(&batch.block()), selection_, kept);
-      output.emit(rest);
-      if (rest.taken()) batch.take();
-    }
+    emit_selected(batch, selection_, kept, output);
   }
 
  private:
