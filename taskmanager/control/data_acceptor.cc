@@ -55,20 +55,41 @@ Async<void> DataAcceptor::accept_all(ListenSocket listener) {
     boost::system::error_code ignored;
     UniqueFd owned(socket.release(ignored));
     ::fcntl(owned.get(), F_SETFD, FD_CLOEXEC);
-    if (waiting_ >= limits_.waiting_max) {
-      refuse(peer, fmt::format("{} connections wait already", waiting_));
+    if (const std::string why = no_place_for(peer); !why.empty()) {
+      refuse(peer, why);
       continue;
     }
     gate_.start("hello", serve(std::move(owned), peer));
   }
 }
 
+/// Counts a connection while it waits.
+class DataAcceptor::Waiting {
+ public:
+  Waiting(DataAcceptor& acceptor, const std::string& peer) : acceptor_(acceptor), address_(acceptor.waiting_by_address_.try_emplace(peer).first) {
+    ++acceptor_.waiting_;
+    ++address_->second;
+  }
+  ~Waiting() {
+    --acceptor_.waiting_;
+    if (--address_->second == 0) acceptor_.waiting_by_address_.erase(address_);
+  }
+  Waiting(const Waiting&) = delete;
+
+ private:
+  DataAcceptor& acceptor_;
+  const std::map<std::string, std::size_t>::iterator address_;
+};
+
+std::string DataAcceptor::no_place_for(const std::string& peer) const {
+  if (waiting_ >= limits_.waiting_max) return fmt::format("{} connections wait already", waiting_);
+  const auto found = waiting_by_address_.find(peer);
+  if (found == waiting_by_address_.end() || found->second < limits_.waiting_per_address_max) return {};
+  return fmt::format("{} connections from there wait already", found->second);
+}
+
 Async<void> DataAcceptor::serve(UniqueFd socket, std::string peer) {
-  struct Waiting {
-    explicit Waiting(std::size_t& count) : count_(count) { ++count_; }
-    ~Waiting() { --count_; }
-    std::size_t& count_;
-  } const waiting(waiting_);
+  const Waiting waiting(*this, peer);
   const auto result = co_await hand_over(std::move(socket));
   if (!result.ok()) refuse(peer, result.error().message);
 }

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 
@@ -20,12 +21,13 @@ namespace weir::taskmanager {
 /// Bounds of the data port.
 struct DataAcceptorLimits {
   std::size_t waiting_max = 1024;                    ///< connections whose hello or worker has not come; more are closed
+  std::size_t waiting_per_address_max = 256;         ///< of them from one address: a single peer takes no other one's place
   std::chrono::milliseconds hello_timeout{5'000};    ///< from the accept to the whole hello
   std::chrono::milliseconds worker_timeout{30'000};  ///< from the hello to its job's worker
 };
 
 /// Lives on: the control thread. Owned by the daemon; `co_await close()` before destruction.
-/// Anybody may dial: what is no hello, too late or for nobody is closed, and logged once per address.
+/// Anybody may dial: what is no hello, too late, too much or for nobody is closed, and logged once per address.
 class DataAcceptor {
  public:
   DataAcceptor(asio::any_io_executor executor, Clock& clock, JobWorkers& workers, const SlotTable& slots,
@@ -40,6 +42,9 @@ class DataAcceptor {
 
  private:
   Async<void> accept_all(ListenSocket listener);
+  class Waiting;
+  /// Why one more connection of this address cannot wait; empty when it can.
+  std::string no_place_for(const std::string& peer) const;
   Async<void> serve(UniqueFd socket, std::string peer);
   Async<Result<void>> hand_over(UniqueFd socket);
   Async<Result<void>> give(DataHello hello, std::string bytes, UniqueFd socket);
@@ -55,6 +60,7 @@ class DataAcceptor {
   // Control thread only
   std::uint16_t port_ = 0;
   std::size_t waiting_ = 0;
+  std::map<std::string, std::size_t> waiting_by_address_;
   std::size_t refused_ = 0;
   std::set<std::string> logged_peers_;
   Gate gate_;

@@ -20,8 +20,13 @@ using weir::testing::run_coroutine;
 
 namespace {
 
-UniqueFd dial(std::uint16_t port) {
+/// @param from  the last number of 127.0.0.x that dials
+UniqueFd dial(std::uint16_t port, std::uint32_t from = 1) {
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  own.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xffu) | from);
+  REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
@@ -55,6 +60,41 @@ class NoDescriptors {
 };
 
 }  // namespace
+
+TEST_CASE("data_acceptor: an address that floods the port leaves room for others, and is served again when its connections have gone") {
+  run_coroutine([](ControlThread& control) -> Async<void> {
+    Machine machine(control);
+    SlotTable slots(4);
+    const DataAcceptorLimits limits{.waiting_max = 5, .waiting_per_address_max = 3};
+    DataAcceptor acceptor(control.executor(), machine.clock, machine.workers, slots, limits);
+    std::vector<PortRange> ports(1);
+    auto listener = listen_on("127.0.0.1", ports, "taskmanager.data.port");
+    REQUIRE(listener.ok());
+    acceptor.start(std::move(listener).value());
+    const SteadyTime deadline = in_time();
+    const auto settled = [&](std::size_t waiting, std::size_t refused) { return acceptor.waiting() == waiting && acceptor.refused() == refused; };
+    std::vector<UniqueFd> flood;
+    for (int i = 0; i < 10; ++i) flood.push_back(dial(acceptor.port(), 1));
+    while (!settled(3, 7) && machine.clock.now() < deadline) co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
+    CHECK(acceptor.waiting() == 3);
+    CHECK(acceptor.refused() == 7);
+    // Others: two more places in all, whoever takes them.
+    std::vector<UniqueFd> others;
+    for (std::uint32_t from = 2; from <= 4; ++from) others.push_back(dial(acceptor.port(), from));
+    while (!settled(5, 8) && machine.clock.now() < deadline) co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
+    CHECK(acceptor.waiting() == 5);
+    CHECK(acceptor.refused() == 8);
+    // Closed by the peer before its hello: refused, and its place is free.
+    flood.clear();
+    while (!settled(2, 11) && machine.clock.now() < deadline) co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
+    CHECK(acceptor.refused() == 11);
+    const UniqueFd again = dial(acceptor.port(), 1);
+    while (!settled(3, 11) && machine.clock.now() < deadline) co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
+    CHECK(acceptor.waiting() == 3);
+    co_await acceptor.close();
+    co_await machine.close();
+  });
+}
 
 TEST_CASE("data_acceptor: a connection that takes the last descriptor is closed, and the daemon goes on" *
           test::not_under(Sanitizer::address, "the check of virtual calls needs descriptors of its own")) {
