@@ -1,8 +1,8 @@
 #include "common/base/checksum.h"
 
-#include <xxhash.h>
-
 #include <cstring>
+
+#include "common/base/xxh3.h"
 
 namespace weir {
 

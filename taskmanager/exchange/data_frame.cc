@@ -1,7 +1,6 @@
 #include "taskmanager/exchange/data_frame.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <cstring>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "common/base/ensure.h"
 #include "common/base/little_endian.h"
 #include "common/base/try.h"
+#include "common/base/xxh3.h"
 
 namespace weir::taskmanager {
 
