@@ -22,6 +22,7 @@ class MemberKey {
  public:
   using Key = K;
   using View = KeyView<K>;
+  static constexpr bool kIsField = true;
 
   explicit MemberKey(K T::*member) : member_(member) {
     const T probe{};
@@ -71,6 +72,7 @@ class FunctionKey {
   using Returned = std::invoke_result_t<F&, const T&>;
   using Key = KeyFromResult<std::remove_cvref_t<Returned>>;
   using View = KeyView<Key>;
+  static constexpr bool kIsField = false;
 
   explicit FunctionKey(F function) : function_(std::move(function)) {}
 

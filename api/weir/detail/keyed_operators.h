@@ -17,8 +17,11 @@ namespace weir::detail {
 
 /// Rows ahead of the current one whose state is fetched into the caches.
 inline constexpr std::uint32_t kPrefetchDistance = 16;
+/// So many entries are near without that.
+inline constexpr std::size_t kNearEntries = 16 * 1024;
 
-/// Calls body(row, hash, key) for each row, with the state of rows to come on its way.
+/// Calls body(row, hash, key) for each row, with the state of rows to come on its way. A function that answers keys is asked twice for that, so
+/// only where it is worth it.
 template <class K, class Selector, class Body>
 void for_each_key(const Batch& batch, Selector& selector, const StateTable<K>& table, std::uint64_t* hashes, Body&& body) {
   const RowArea rows(batch.block());
@@ -27,12 +30,13 @@ void for_each_key(const Batch& batch, Selector& selector, const StateTable<K>& t
     hashes[i] = key_hash(selector.of_row(rows, batch.row_at(i)));
     table.prefetch(hashes[i]);
   };
-  for (std::uint32_t i = 0; i < count && i < kPrefetchDistance; ++i) fetch(i);
+  const bool ahead = Selector::kIsField || table.size() > kNearEntries;
+  for (std::uint32_t i = 0; ahead && i < count && i < kPrefetchDistance; ++i) fetch(i);
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (i + kPrefetchDistance < count) fetch(i + kPrefetchDistance);
+    if (ahead && i + kPrefetchDistance < count) fetch(i + kPrefetchDistance);
     const std::uint32_t row = batch.row_at(i);
     const KeyView<K> key = selector.of_row(rows, row);
-    body(row, hashes[i], key);
+    body(row, ahead ? hashes[i] : key_hash(key), key);
   }
 }
 
