@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <filesystem>
+#include <map>
+#include <numeric>
+#include <string>
 
 #include "common/base/try.h"
 #include "common/http/target.h"
@@ -61,6 +64,17 @@ std::string body_for(const RunRequest& request) {
   for (const auto& [key, value] : request.configuration) configuration[key] = value;
   body["flinkConfiguration"] = std::move(configuration);
   return json::serialize(body);
+}
+
+/// The largest parallelism of each slot sharing group, added up.
+int slots_needed(const json::object& job) {
+  std::map<std::string, int> groups;
+  for (const json::value& value : job.at("vertices").as_array()) {
+    const json::object& vertex = value.as_object();
+    int& slots = groups[text_at(vertex, "slotSharingGroupId")];
+    slots = std::max(slots, vertex.at("parallelism").to_number<int>());
+  }
+  return std::accumulate(groups.begin(), groups.end(), 0, [](int sum, const auto& group) { return sum + group.second; });
 }
 
 JobResult result_of(const json::object& object) {
@@ -134,11 +148,13 @@ Result<std::string> RestClient::why_waiting(const std::string& job_id) {
   TRY(std::vector<JobLine> all, jobs());
   const auto waits = [&](const JobLine& job) { return job.id == job_id && job.state == "CREATED"; };
   if (std::none_of(all.begin(), all.end(), waits)) return std::string();
+  TRY(std::string details, ask("GET", fmt::format("/v1/jobs/{}", http::percent_encode(job_id)), ""));
+  TRY(const int needed, read_json(details, slots_needed));
   TRY(std::string body, ask("GET", "/v1/overview", ""));
-  return read_json(body, [](const json::object& overview) {
-    return fmt::format("the job waits for slots: {} of {} are free, on {} TaskManagers; start more of them, or cancel and run it with a smaller -p",
-                       overview.at("slots-available").to_number<int>(), overview.at("slots-total").to_number<int>(),
-                       overview.at("taskmanagers").to_number<int>());
+  return read_json(body, [needed](const json::object& overview) {
+    const int task_managers = overview.at("taskmanagers").to_number<int>();
+    return fmt::format("the job waits for slots: it needs {}, and {} of {} are free, on {} TaskManager{}; start more of them, or cancel and run it with a smaller -p", needed,
+                       overview.at("slots-available").to_number<int>(), overview.at("slots-total").to_number<int>(), task_managers, task_managers == 1 ? "" : "s");
   });
 }
 

@@ -57,7 +57,7 @@ class CliTest(unittest.TestCase):
         with subprocess.Popen([os.path.join(dist(), "bin", "weir"), "run", "-m", self.cluster.rest, "-c", "endless", "-p", "9", JOBS],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.cluster.environment) as process:
             job = re.search(r"[0-9a-f]{32}", process.stdout.readline())[0]
-            self.assertIn("waits for slots", process.stderr.readline())
+            self.assertRegex(process.stderr.readline(), r"waits for slots: it needs 9, and \d of 4 are free, on 1 TaskManager;")
             self.cluster.cancel(job)
             process.communicate(timeout=DEADLINE)
 
