@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <vector>
 
 #include "tests/support/heap_pool.h"
 #include "tests/unit/api/records.h"
@@ -38,6 +39,28 @@ struct StringOutput final : Output {
   void emit_watermark(EventTime) override {}
 };
 
+/// So wide that a block is full before it has its most rows.
+struct Wide {
+  std::int64_t number = 0;
+  std::int64_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0;
+};
+
+/// Keeps the numbers, and looks whether the rows lie within their block.
+struct WideOutput final : Output {
+  std::vector<std::int64_t> numbers;
+  bool within = true;
+  void emit(Batch& batch) override {
+    const Block& block = batch.block();
+    within = within && Block::prefix_bytes(block.flags) + block.rows * sizeof(Wide) <= block.capacity;
+    batch.for_each_row([&](std::uint32_t row) {
+      Wide scratch;
+      numbers.push_back(RowCodec<Wide>::read(block, row, scratch).number);
+    });
+  }
+  void emit_side(std::uint32_t, Batch&) override {}
+  void emit_watermark(EventTime) override {}
+};
+
 constexpr std::uint32_t kRecordMax = 1u << 20;
 
 }  // namespace
@@ -59,6 +82,34 @@ TEST_CASE("collector: rows come out at flush and when a block is full, in order"
     CHECK(pool.out() == 1);
   }
   CHECK(pool.out() == 0);
+}
+
+TEST_CASE("collector: records of numbers only fill a block to its end and not beyond, with and without times") {
+  static_assert(RowCodec<Wide>::kPlain);
+  for (const bool timed : {false, true}) {
+    HeapPool pool;
+    WideOutput output;
+    std::vector<std::int64_t> expected;
+    Collector<Wide> collector(pool, kRecordMax);
+    collector.bind(output);
+    for (std::int64_t i = 0; i < 3000; ++i) {
+      expected.push_back(i);
+      if (timed) {
+        collector.collect(Wide{.number = i}, from_ms(i));
+      } else {
+        collector.collect(Wide{.number = i});
+      }
+    }
+    collector.flush();
+    CHECK(output.within);
+    CHECK(output.numbers == expected);
+  }
+  HeapPool pool;
+  WideOutput output;
+  Collector<Wide> narrow(pool, sizeof(Wide) - 1);
+  narrow.bind(output);
+  CHECK_THROWS_AS(narrow.collect(Wide{}), RecordTooLarge);
+  CHECK_THROWS_AS(narrow.collect(Wide{}), RecordTooLarge);
 }
 
 TEST_CASE("collector: goes on with another block when its own is taken") {

@@ -143,6 +143,25 @@ TEST_CASE("key_by: members, functions, references, views, pairs and structs are 
   check([&](auto names) { return names.key_by([](const Named& n) { return Word{Text::borrow(n.name), 1, "x"}; }).reduce(sum); });
 }
 
+TEST_CASE("reduce: a function that answers keys is asked once per record while there are few keys, and many keys change no result") {
+  int asked = 0;
+  OperatorHarness<Named, Named> harness([&asked](auto names) {
+    return names.key_by([&asked](const Named& n) { return ++asked, n.name; }).reduce([](const Named& a, const Named& b) { return Named{a.name, a.value + b.value}; });
+  });
+  std::vector<Named> input;
+  std::vector<Named> expected;
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 20'000; ++i) {
+      input.push_back({"key" + std::to_string(i), i});
+      expected.push_back({input.back().name, i * (round + 1)});
+    }
+  }
+  harness.push_all({input.begin(), input.begin() + 1000});
+  CHECK(asked == 1000);
+  harness.push_all({input.begin() + 1000, input.end()});
+  CHECK(harness.take() == expected);
+}
+
 TEST_CASE("keyed process: states of a key are created, changed and cleared one by one") {
   OperatorHarness<Named, std::string> harness(count_per_key);
   harness.push_all({{"a", 7}, {"b", 8}, {"a", 9}, {"a", -1}, {"a", 1}, {"a", -2}, {"a", 2}, {"b", 3}});
@@ -417,7 +436,7 @@ TEST_CASE("state_table: keys of every kind, the smallest among them, agree with 
   compare_with_map(pairs);
 }
 
-TEST_CASE("state_table: numbers, many of them, with and without prefetch") {
+TEST_CASE("state_table: numbers, many of them, asked for ahead") {
   detail::StateTable<std::int64_t> table;
   detail::EntryLayout layout;
   layout.add(detail::value_kind<std::int64_t>());
