@@ -29,13 +29,7 @@ def main():
         names = [columns[0]] + columns[9].split(",") + columns[10].split(",")
         keys |= {name for name in names if re.fullmatch(r"[a-z][A-Za-z0-9_.-]*[.-][A-Za-z0-9_.-]+", name)}
     keys = sorted(key for key in keys if not any(key.startswith(prefix) for prefix in PREFIXES + FRAGMENTS))
-    rows, row = [], "   "
-    for key in keys:
-        if len(row) + len(key) + 4 > 118:
-            rows.append(row)
-            row = "   "
-        row += f' "{key}",'
-    rows.append(row)
+    rows = [f'    "{key}",' for key in keys]
     prefixes = "\n".join(f'    "{prefix}",' for prefix in PREFIXES)
     print(TEMPLATE % ("\n".join(rows), prefixes), end="")
 
@@ -62,7 +56,8 @@ std::span<const std::string_view> flink_keys() { return kKeys; }
 
 bool is_flink_key(std::string_view key) {
   if (std::ranges::binary_search(kKeys, key)) return true;
-  return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return key.size() > prefix.size() && key.starts_with(prefix); });
+  return std::ranges::any_of(
+      kPrefixes, [&](std::string_view prefix) { return key.size() > prefix.size() && key.starts_with(prefix); });
 }
 
 }  // namespace weir::config
