@@ -11,7 +11,8 @@ namespace {
 
 void check_parallelism(const char* what, int value) {
   if (value >= 1 && value <= static_cast<int>(kKeyGroupsMax)) return;
-  throw std::invalid_argument(std::string(what) + " must be between 1 and " + std::to_string(kKeyGroupsMax) + ", not " + std::to_string(value));
+  throw std::invalid_argument(std::string(what) + " must be between 1 and " + std::to_string(kKeyGroupsMax) + ", not " +
+                              std::to_string(value));
 }
 
 }  // namespace
@@ -55,7 +56,8 @@ StreamGraph StreamExecutionEnvironment::take_graph() {
 
 namespace detail {
 
-OperatorNode& add_operator(StreamGraph& graph, OperatorRole role, std::string kind, std::string name, std::vector<EdgeNode> inputs) {
+OperatorNode& add_operator(StreamGraph& graph, OperatorRole role, std::string kind, std::string name,
+                           std::vector<EdgeNode> inputs) {
   OperatorNode& node = graph.operators.emplace_back();
   node.id = static_cast<std::uint32_t>(graph.operators.size());
   node.role = role;
@@ -78,7 +80,8 @@ void set_node_max_parallelism(OperatorNode& node, int max_parallelism) {
   node.max_parallelism = max_parallelism;
 }
 void set_node_slot_sharing_group(OperatorNode& node, std::string group) {
-  if (group.empty()) throw std::invalid_argument("the slot sharing group of operator \"" + node.name + "\" has an empty name");
+  if (group.empty())
+    throw std::invalid_argument("the slot sharing group of operator \"" + node.name + "\" has an empty name");
   node.slot_sharing_group = std::move(group);
 }
 
@@ -86,44 +89,55 @@ void throw_other_environment(const char* call) {
   throw std::invalid_argument(std::string(call) + ": the streams belong to two environments");
 }
 void throw_no_such_subtask(std::int64_t answered, std::uint32_t subtasks) {
-  throw std::out_of_range("partition_custom: the partitioner answered " + std::to_string(answered) + " where it may answer 0 to " +
-                          std::to_string(subtasks - 1) + ": there are " + std::to_string(subtasks) + " subtasks behind it");
+  throw std::out_of_range("partition_custom: the partitioner answered " + std::to_string(answered) +
+                          " where it may answer 0 to " + std::to_string(subtasks - 1) + ": there are " +
+                          std::to_string(subtasks) + " subtasks behind it");
 }
 void throw_no_dead_letter(const std::string& source) {
-  throw std::invalid_argument("bad_records: \"" + source +
-                              "\" does not hand on its bad records; it is no source, or was not told on_bad_record = dead_letter");
+  throw std::invalid_argument(
+      "bad_records: \"" + source +
+      "\" does not hand on its bad records; it is no source, or was not told on_bad_record = dead_letter");
 }
 void throw_tag_taken(const std::string& tag) {
   throw std::invalid_argument("side output \"" + tag + "\": a source has none, and two of one name must have one type");
 }
 
 std::uint32_t KeyedStates::declare(StateDeclaration state) {
-  if (layout_ != nullptr) throw std::logic_error("state \"" + state.name + "\" must be asked for in open(), before the first record");
+  if (layout_ != nullptr)
+    throw std::logic_error("state \"" + state.name + "\" must be asked for in open(), before the first record");
   for (std::uint32_t i = 0; i < states_.size(); ++i) {
     if (states_[i].name != state.name) continue;
     if (states_[i].schema == state.schema) return i;
-    throw std::logic_error("state \"" + state.name + "\" is asked for as " + state.schema + " and as " + states_[i].schema);
+    throw std::logic_error("state \"" + state.name + "\" is asked for as " + state.schema + " and as " +
+                           states_[i].schema);
   }
-  if (states_.size() == 32) throw std::logic_error("an operator has at most 32 states; put several values into one struct");
+  if (states_.size() == 32)
+    throw std::logic_error("an operator has at most 32 states; put several values into one struct");
   declared_.add(*state.kind);
   states_.push_back(std::move(state));
   return static_cast<std::uint32_t>(states_.size() - 1);
 }
 
-void throw_unopened_state() { throw std::logic_error("a ValueState was used that never came from context.value_state(); ask for it in open()"); }
+void throw_unopened_state() {
+  throw std::logic_error("a ValueState was used that never came from context.value_state(); ask for it in open()");
+}
 void throw_not_keyed(std::string_view state) {
-  throw std::logic_error("state \"" + std::string(state) + "\" needs a key: call key_by() before the function that uses it");
+  throw std::logic_error("state \"" + std::string(state) +
+                         "\" needs a key: call key_by() before the function that uses it");
 }
 void throw_wrong_side_type(std::string_view tag, std::string_view declared, std::string_view used) {
-  throw std::logic_error("side output \"" + std::string(tag) + "\" is read as " + std::string(declared) + " and written as " + std::string(used));
+  throw std::logic_error("side output \"" + std::string(tag) + "\" is read as " + std::string(declared) +
+                         " and written as " + std::string(used));
 }
 
 Error state_mismatch(std::string_view state, std::string_view now, std::string_view saved) {
-  return Error::user(ErrorCode::failed_precondition, "state \"" + std::string(state) + "\" has another type than when it was saved: now " +
+  return Error::user(ErrorCode::failed_precondition, "state \"" + std::string(state) +
+                                                         "\" has another type than when it was saved: now " +
                                                          std::string(now) + ", saved " + std::string(saved));
 }
 Error state_corrupt(std::string_view state) {
-  return Error::external(ErrorCode::corrupt, "saved state \"" + std::string(state) + "\" cannot be read: its bytes are damaged");
+  return Error::external(ErrorCode::corrupt,
+                         "saved state \"" + std::string(state) + "\" cannot be read: its bytes are damaged");
 }
 
 }  // namespace detail

@@ -43,7 +43,8 @@ std::string loader_sentence(const std::string& shown_name) {
     const std::string name = readable(symbol.c_str());
     const bool is_connector = name.find("weir::connectors::") != std::string::npos;
     return shown_name + ": cannot be loaded, a symbol is missing: " + name +
-           (is_connector ? "; link weir-connectors (pkg-config --libs weir-connectors)" : "; link the library that has it, or put it beside the job in a bundle");
+           (is_connector ? "; link weir-connectors (pkg-config --libs weir-connectors)"
+                         : "; link the library that has it, or put it beside the job in a bundle");
   }
   const std::string missing = ": cannot open shared object file";
   const auto library = text.find(missing);
@@ -90,9 +91,11 @@ Result<std::string> JobLibrary::choose(const std::string& entry) const {
     if (job.name == entry) return entry;
     known.append(known.empty() ? "" : ", ").append(job.name);
   }
-  if (!entry.empty()) return refuse(ErrorCode::not_found, shown_name_ + ": no job \"" + entry + "\" in it, there is: " + known);
+  if (!entry.empty())
+    return refuse(ErrorCode::not_found, shown_name_ + ": no job \"" + entry + "\" in it, there is: " + known);
   if (jobs_.size() == 1) return jobs_.front().name;
-  return refuse(ErrorCode::invalid_argument, shown_name_ + ": holds several jobs, name one of them as entry class (-c): " + known);
+  return refuse(ErrorCode::invalid_argument,
+                shown_name_ + ": holds several jobs, name one of them as entry class (-c): " + known);
 }
 
 Result<StreamGraph> JobLibrary::build(const std::string& entry, const Arguments& arguments,
@@ -102,7 +105,8 @@ Result<StreamGraph> JobLibrary::build(const std::string& entry, const Arguments&
   const std::string symbol = "weir_job_" + *chosen;
   auto* build = reinterpret_cast<BuildFunction>(dlsym(handle_, symbol.c_str()));
   if (build == nullptr) {
-    return refuse(ErrorCode::invalid_argument, shown_name_ + ": does not export " + symbol + ", although its note names the job " + *chosen +
+    return refuse(ErrorCode::invalid_argument, shown_name_ + ": does not export " + symbol +
+                                                   ", although its note names the job " + *chosen +
                                                    "; was it stripped, or linked with a version script of its own?");
   }
   StreamExecutionEnvironment environment(configuration);
@@ -111,7 +115,8 @@ Result<StreamGraph> JobLibrary::build(const std::string& entry, const Arguments&
   } catch (const UsageError& error) {
     return refuse(ErrorCode::invalid_argument, error.what());
   } catch (...) {
-    return refuse(ErrorCode::user_code, "the build function of job " + *chosen + " threw " + describe_current_exception());
+    return refuse(ErrorCode::user_code,
+                  "the build function of job " + *chosen + " threw " + describe_current_exception());
   }
   StreamGraph graph = environment.take_graph();
   if (graph.job_name.empty()) graph.job_name = *chosen;

@@ -29,9 +29,10 @@ class JobLibrary {
   /// Runs a build function.
   /// @param entry          name of the job; empty when the library has one only
   /// @param configuration  the job's settings as the submission and the cluster gave them
-  /// Errors (blame user): unknown entry, or none where there are several: lists them; what the build function throws: user_code, with type and message,
-  /// but a UsageError as it is.
-  Result<StreamGraph> build(const std::string& entry, const Arguments& arguments, const std::map<std::string, std::string>& configuration) const;
+  /// Errors (blame user): unknown entry, or none where there are several: lists them; what the build function throws:
+  /// user_code, with type and message, but a UsageError as it is.
+  Result<StreamGraph> build(const std::string& entry, const Arguments& arguments,
+                            const std::map<std::string, std::string>& configuration) const;
 
  private:
   JobLibrary(void* handle, std::string shown_name, std::vector<JobNoteEntry> jobs)

@@ -42,7 +42,8 @@ Error refuse(const std::string& name, const std::string& why) {
 std::string text_of(const char* bytes, std::size_t size) {
   const auto* end = static_cast<const char*>(std::memchr(bytes, 0, size));
   std::string text(bytes, end == nullptr ? size : static_cast<std::size_t>(end - bytes));
-  std::replace_if(text.begin(), text.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
   return text;
 }
 
@@ -54,7 +55,8 @@ Result<Elf64_Ehdr> check_header(const Bytes& file, const std::string& name) {
   }
   Elf64_Ehdr header{};
   if (!file.get(0, header)) return refuse(name, "is truncated: it ends within its ELF header");
-  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_machine != EM_X86_64) {
+  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
+      header.e_machine != EM_X86_64) {
     return refuse(name, "is built for another machine (ELF machine " + std::to_string(header.e_machine) +
                             "): this cluster runs 64-bit x86-64 libraries");
   }
@@ -67,10 +69,14 @@ Result<std::string> note_section(const Bytes& file, const Elf64_Ehdr& header, co
   if (header.e_shnum == 0 || header.e_shentsize != sizeof(Elf64_Shdr) || header.e_shnum > kSectionsMax) {
     return refuse(name, "has no section table: build it without stripping sections");
   }
-  if (!file.has(header.e_shoff, std::uint64_t{header.e_shnum} * sizeof(Elf64_Shdr)) || header.e_shstrndx >= header.e_shnum) {
-    return refuse(name, "is truncated: its section table lies beyond its end (" + std::to_string(file.size) + " bytes)");
+  if (!file.has(header.e_shoff, std::uint64_t{header.e_shnum} * sizeof(Elf64_Shdr)) ||
+      header.e_shstrndx >= header.e_shnum) {
+    return refuse(name,
+                  "is truncated: its section table lies beyond its end (" + std::to_string(file.size) + " bytes)");
   }
-  const auto section = [&](std::uint64_t index, Elf64_Shdr& out) { return file.get(header.e_shoff + index * sizeof(Elf64_Shdr), out); };
+  const auto section = [&](std::uint64_t index, Elf64_Shdr& out) {
+    return file.get(header.e_shoff + index * sizeof(Elf64_Shdr), out);
+  };
   Elf64_Shdr names{};
   if (!section(header.e_shstrndx, names)) return refuse(name, "is truncated");
   for (std::uint64_t index = 0; index < header.e_shnum; ++index) {
@@ -84,7 +90,8 @@ Result<std::string> note_section(const Bytes& file, const Elf64_Ehdr& header, co
       return refuse(name, "is truncated: its Weir note lies beyond its end");
     }
     std::string content(entry.sh_size, '\0');
-    if (!content.empty() && !file.read(entry.sh_offset, content.size(), content.data())) return refuse(name, "is truncated");
+    if (!content.empty() && !file.read(entry.sh_offset, content.size(), content.data()))
+      return refuse(name, "is truncated");
     return content;
   }
   return std::string();
@@ -106,8 +113,9 @@ Result<std::vector<JobNoteEntry>> parse_notes(const std::string& section, const 
     JobNoteEntry entry;
     std::memcpy(&entry.abi, body, sizeof entry.abi);
     if (entry.abi != kAbi) {
-      return refuse(name, "is built against Weir's ABI " + std::to_string(entry.abi) + ", this cluster has ABI " + std::to_string(kAbi) +
-                              " (version " + std::string(kVersion) + "): build it again with this version's headers");
+      return refuse(name, "is built against Weir's ABI " + std::to_string(entry.abi) + ", this cluster has ABI " +
+                              std::to_string(kAbi) + " (version " + std::string(kVersion) +
+                              "): build it again with this version's headers");
     }
     if (sizes[1] != kContentBytes) return refuse(name, "has a damaged Weir note: build it again");
     entry.sdk_version = text_of(body + 4, 16);
@@ -151,7 +159,8 @@ Result<std::vector<JobNoteEntry>> read_job_notes(const std::string& path, const 
   Bytes file;
   file.size = static_cast<std::uint64_t>(size);
   file.read = [&](std::uint64_t offset, std::uint64_t count, char* to) {
-    return std::fseek(opened.get(), static_cast<long>(offset), SEEK_SET) == 0 && std::fread(to, 1, count, opened.get()) == count;
+    return std::fseek(opened.get(), static_cast<long>(offset), SEEK_SET) == 0 &&
+           std::fread(to, 1, count, opened.get()) == count;
   };
   return read_notes(file, shown_name);
 }

@@ -17,11 +17,10 @@ struct JobNoteEntry {
   std::string compiler;
 };
 
-/// The jobs of a shared object, by name. Reads at most a few kilobytes beside the tables of the file; safe on any bytes.
-/// Lives on: any thread; blocks on the file.
-/// Errors (blame user): not an ELF file, another machine or word size, no shared object, truncated, no job in it, another ABI number; io.
-/// Every message is one sentence that begins with `shown_name`.
-/// Source: System V ABI, chapters 4 and 5 (ELF header, section headers, notes).
+/// The jobs of a shared object, by name. Reads at most a few kilobytes beside the tables of the file; safe on any
+/// bytes. Lives on: any thread; blocks on the file. Errors (blame user): not an ELF file, another machine or word size,
+/// no shared object, truncated, no job in it, another ABI number; io. Every message is one sentence that begins with
+/// `shown_name`. Source: System V ABI, chapters 4 and 5 (ELF header, section headers, notes).
 Result<std::vector<JobNoteEntry>> read_job_notes(const std::string& path, const std::string& shown_name);
 
 /// The same over bytes in memory: the whole file.

@@ -106,7 +106,11 @@ std::optional<std::string> unescaped(std::string_view text) {
       }
       append_utf8(plain, code);
     } else {
-      plain.push_back(letter == 'n' ? '\n' : letter == 't' ? '\t' : letter == 'r' ? '\r' : letter == 'f' ? '\f' : letter);
+      plain.push_back(letter == 'n'   ? '\n'
+                      : letter == 't' ? '\t'
+                      : letter == 'r' ? '\r'
+                      : letter == 'f' ? '\f'
+                                      : letter);
     }
   }
   return plain;
@@ -125,7 +129,8 @@ std::size_t end_of_name(std::string_view line) {
 }
 
 std::string quoted(const std::string& text) {
-  if (!text.empty() && text.find_first_of(",:'\"{") == std::string::npos && trimmed(text).size() == text.size()) return text;
+  if (!text.empty() && text.find_first_of(",:'\"{") == std::string::npos && trimmed(text).size() == text.size())
+    return text;
   std::string made(1, '\'');
   for (const char letter : text) made.append(letter == '\'' ? 2 : 1, letter);
   made.push_back('\'');
@@ -166,7 +171,8 @@ Parameters Parameters::from_args(const Arguments& args) {
   const auto is_name = [](const std::string& word) { return word.size() > 2 && word.starts_with("--"); };
   const auto& words = args.words();
   for (std::size_t at = 0; at < words.size(); ++at) {
-    if (!is_name(words[at])) throw UsageError("argument '" + words[at] + "' belongs to no name: write --name value, or --name=value");
+    if (!is_name(words[at]))
+      throw UsageError("argument '" + words[at] + "' belongs to no name: write --name value, or --name=value");
     const std::string word = words[at].substr(2);
     if (const std::size_t equals = word.find('='); equals != std::string::npos) {
       made.values_[word.substr(0, equals)] = word.substr(equals + 1);
@@ -180,8 +186,12 @@ Parameters Parameters::from_args(const Arguments& args) {
 }
 
 Parameters Parameters::from_properties_file(const std::string& path) {
-  if (!path.starts_with('/')) throw UsageError("properties file " + path + ": its path must be absolute: planner and workers stand in folders of their own");
-  const auto fail = [&](const std::string& why) -> UsageError { return UsageError("properties file " + path + " cannot be read: " + why); };
+  if (!path.starts_with('/'))
+    throw UsageError("properties file " + path +
+                     ": its path must be absolute: planner and workers stand in folders of their own");
+  const auto fail = [&](const std::string& why) -> UsageError {
+    return UsageError("properties file " + path + " cannot be read: " + why);
+  };
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
   if (file == nullptr) throw fail(std::strerror(errno));
   std::string text(kFileBytesMax + 1, '\0');
@@ -224,10 +234,12 @@ Parameters Parameters::from_text(std::string_view text) {
   text = trimmed(text);
   for (std::size_t at = 0; at < text.size(); ++at) {  // past the comma
     auto name = read_side(text, at, ':');
-    if (!name || at >= text.size()) throw UsageError("parameters '" + std::string(text) + "' are no list of name:value with commas between");
+    if (!name || at >= text.size())
+      throw UsageError("parameters '" + std::string(text) + "' are no list of name:value with commas between");
     ++at;
     auto value = read_side(text, at, ',');
-    if (!value) throw UsageError("parameters '" + std::string(text) + "': a quote has no end, or something stands behind it");
+    if (!value)
+      throw UsageError("parameters '" + std::string(text) + "': a quote has no end, or something stands behind it");
     made.values_[std::move(*name)] = std::move(*value);
   }
   return made;
@@ -256,6 +268,8 @@ const std::string& Parameters::find(std::string_view name) const {
   return found->second;
 }
 
-Parameters RuntimeContext::job_parameters() const { return Parameters::from_text(setting("pipeline.global-job-parameters")); }
+Parameters RuntimeContext::job_parameters() const {
+  return Parameters::from_text(setting("pipeline.global-job-parameters"));
+}
 
 }  // namespace weir

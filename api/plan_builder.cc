@@ -18,11 +18,12 @@ std::string shown(const OperatorNode& node) { return node.kind + " \"" + node.na
 Result<void> check_parallelism(int parallelism, int max_parallelism, const std::string& where) {
   const int most = static_cast<int>(kKeyGroupsMax);
   if (parallelism < 0 || parallelism > most) {
-    return refuse("parallelism out of range in " + where + ": " + std::to_string(parallelism) + ", allowed are 1 to " + std::to_string(most));
+    return refuse("parallelism out of range in " + where + ": " + std::to_string(parallelism) + ", allowed are 1 to " +
+                  std::to_string(most));
   }
   if (max_parallelism < 0 || max_parallelism > most) {
-    return refuse("max parallelism out of range in " + where + ": " + std::to_string(max_parallelism) + ", allowed are 1 to " +
-                  std::to_string(most));
+    return refuse("max parallelism out of range in " + where + ": " + std::to_string(max_parallelism) +
+                  ", allowed are 1 to " + std::to_string(most));
   }
   if (max_parallelism != 0 && parallelism > max_parallelism) {
     return refuse("parallelism above max parallelism in " + where + ": " + std::to_string(parallelism) + " > " +
@@ -32,11 +33,13 @@ Result<void> check_parallelism(int parallelism, int max_parallelism, const std::
 }
 
 Result<void> check_operators(const StreamGraph& graph) {
-  if (graph.operators.empty()) return refuse("the job has no operators: begin with env.from_source(...) and end with .sink_to(...)");
+  if (graph.operators.empty())
+    return refuse("the job has no operators: begin with env.from_source(...) and end with .sink_to(...)");
   std::set<std::string> uids;
   std::vector<bool> consumed(graph.operators.size() + 1, false);
   for (const OperatorNode& node : graph.operators) {
-    if (node.name.empty()) return refuse("an operator of the job has an empty name: " + node.kind + " number " + std::to_string(node.id));
+    if (node.name.empty())
+      return refuse("an operator of the job has an empty name: " + node.kind + " number " + std::to_string(node.id));
     if (!node.uid.empty() && !uids.insert(node.uid).second) {
       return refuse("two operators have the uid \"" + node.uid + "\": give each its own; the second is " + shown(node));
     }
@@ -44,14 +47,16 @@ Result<void> check_operators(const StreamGraph& graph) {
     if (!fits.ok()) return fits;
     for (const EdgeNode& edge : node.inputs) {
       if (edge.source == 0 || edge.source >= node.id) {
-        return refuse(shown(node) + " reads from operator " + std::to_string(edge.source) + ", which was not made before it: a job's graph has no loops");
+        return refuse(shown(node) + " reads from operator " + std::to_string(edge.source) +
+                      ", which was not made before it: a job's graph has no loops");
       }
       consumed[edge.source] = true;
     }
   }
   for (const OperatorNode& node : graph.operators) {
     if (node.role != OperatorRole::sink && !consumed[node.id]) {
-      return refuse("nothing consumes " + shown(node) + ": end the stream with .sink_to(...), or with connectors::discard() where the rows are not wanted");
+      return refuse("nothing consumes " + shown(node) +
+                    ": end the stream with .sink_to(...), or with connectors::discard() where the rows are not wanted");
     }
   }
   return {};
@@ -101,7 +106,8 @@ Result<void> build_plan(const StreamGraph& graph, proto::Plan& plan) {
   for (const OperatorNode& node : graph.operators) {
     write_operator(node, *plan.add_operators());
     if (node.stateful && node.uid.empty()) {
-      plan.add_warnings("stateful operator without uid: " + shown(node) + "; give it .uid(\"...\"), or its state is lost when the job changes");
+      plan.add_warnings("stateful operator without uid: " + shown(node) +
+                        "; give it .uid(\"...\"), or its state is lost when the job changes");
     }
   }
   return {};

@@ -61,7 +61,11 @@ void append_schema(const TypeInfo& type, std::string& text) {
       text.push_back('>');
       return;
     case TypeKind::decimal:
-      text.append("decimal<").append(std::to_string(type.precision)).append(",").append(std::to_string(type.scale)).push_back('>');
+      text.append("decimal<")
+          .append(std::to_string(type.precision))
+          .append(",")
+          .append(std::to_string(type.scale))
+          .push_back('>');
       return;
     case TypeKind::record:
       text.append("record ").append(type.name).push_back('{');

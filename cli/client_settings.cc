@@ -21,13 +21,15 @@ std::string configuration_directory(const std::string& program, const std::map<s
   }
   std::error_code error;
   std::filesystem::path beside = std::filesystem::path(program).parent_path().parent_path() / "conf";
-  bool has_file = std::filesystem::exists(beside / "config.yaml", error) || std::filesystem::exists(beside / "flink-conf.yaml", error);
+  bool has_file = std::filesystem::exists(beside / "config.yaml", error) ||
+                  std::filesystem::exists(beside / "flink-conf.yaml", error);
   return has_file ? beside.string() : "";
 }
 
 }  // namespace
 
-Result<config::Configuration> client_configuration(const std::string& program, const std::map<std::string, std::string>& environment,
+Result<config::Configuration> client_configuration(const std::string& program,
+                                                   const std::map<std::string, std::string>& environment,
                                                    const std::vector<std::string>& dynamic) {
   config::Sources sources;
   sources.directory = configuration_directory(program, environment);
@@ -55,17 +57,24 @@ Result<ClientSettings> client_settings(const config::Configuration& configuratio
   settings.submit_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(submit);
   TRY(config::Duration delay, configuration.get(config::kRestRetryDelay));
   TRY(settings.retries_max, configuration.get(config::kRestRetryMaxAttempts));
-  settings.http.read_timeout = std::max(std::chrono::duration_cast<std::chrono::milliseconds>(patience), std::chrono::milliseconds(1));
-  settings.http.connect_timeout = std::min(std::chrono::duration_cast<std::chrono::milliseconds>(connect), settings.http.read_timeout);
+  settings.http.read_timeout =
+      std::max(std::chrono::duration_cast<std::chrono::milliseconds>(patience), std::chrono::milliseconds(1));
+  settings.http.connect_timeout =
+      std::min(std::chrono::duration_cast<std::chrono::milliseconds>(connect), settings.http.read_timeout);
   settings.http.body_bytes_max = answer.bytes();
   settings.retry_delay = std::chrono::duration_cast<std::chrono::milliseconds>(delay);
   return settings;
 }
 
 Result<std::map<std::string, std::string>> job_settings(const std::vector<std::string>& dynamic) {
-  static const std::set<std::string> kOurs = {
-      "client.timeout",   "jobmanager.rpc.address",   "rest.address", "rest.client.max-content-length", "rest.connection-timeout", "rest.port",
-      "rest.retry.delay", "rest.retry.max-attempts"};
+  static const std::set<std::string> kOurs = {"client.timeout",
+                                              "jobmanager.rpc.address",
+                                              "rest.address",
+                                              "rest.client.max-content-length",
+                                              "rest.connection-timeout",
+                                              "rest.port",
+                                              "rest.retry.delay",
+                                              "rest.retry.max-attempts"};
   TRY(config::Configuration given, config::parse_dynamic(dynamic));
   std::map<std::string, std::string> settings;
   for (const auto& [key, setting] : given.settings()) {

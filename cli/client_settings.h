@@ -14,18 +14,20 @@ namespace weir::cli {
 struct ClientSettings {
   http::Address address;
   http::ClientOptions http;
-  std::chrono::milliseconds submit_timeout{600'000};  ///< for an upload's check and a plan: as long as the server may take
+  std::chrono::milliseconds submit_timeout{
+      600'000};                                  ///< for an upload's check and a plan: as long as the server may take
   int retries_max = 20;                          ///< of a question that may be repeated
   std::chrono::milliseconds retry_delay{3'000};  ///< between two of them
 };
 
 /// Layers the configuration file, the environment and -D.
-/// The file is looked for in WEIR_CONF_DIR, else FLINK_CONF_DIR, else the `conf` folder beside the program's `bin`; without one the
-/// defaults hold (localhost:8081).
+/// The file is looked for in WEIR_CONF_DIR, else FLINK_CONF_DIR, else the `conf` folder beside the program's `bin`;
+/// without one the defaults hold (localhost:8081).
 /// @param program  path of this program
 /// @param dynamic  the key=value of each -D
 /// Errors: invalid_argument for a -D without '='; what reading the file says.
-Result<config::Configuration> client_configuration(const std::string& program, const std::map<std::string, std::string>& environment,
+Result<config::Configuration> client_configuration(const std::string& program,
+                                                   const std::map<std::string, std::string>& environment,
                                                    const std::vector<std::string>& dynamic);
 
 /// Takes what the client needs out of its configuration.

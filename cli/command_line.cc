@@ -72,9 +72,11 @@ std::optional<Spelled> spell(const CLI::App& app, const std::string& word) {
   return Spelled{option, std::move(attached)};
 }
 
-/// Parts options from the rest. CLI11 alone knows neither -sae nor -parallelism, and would read the program's arguments.
+/// Parts options from the rest. CLI11 alone knows neither -sae nor -parallelism, and would read the program's
+/// arguments.
 /// @param ends_at_word  everything from the first word that is no option on is the rest
-Result<Words> part(const CLI::App& app, const std::string& verb, const std::vector<std::string>& words, bool ends_at_word) {
+Result<Words> part(const CLI::App& app, const std::string& verb, const std::vector<std::string>& words,
+                   bool ends_at_word) {
   Words parted;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
@@ -97,7 +99,8 @@ Result<Words> part(const CLI::App& app, const std::string& verb, const std::vect
       if (spelled->value) return wrong_use(verb, fmt::format("the option {} takes no value", word));
       continue;
     }
-    if (!spelled->value && i + 1 == words.size()) return wrong_use(verb, fmt::format("the option {} needs a value", word));
+    if (!spelled->value && i + 1 == words.size())
+      return wrong_use(verb, fmt::format("the option {} needs a value", word));
     parted.options.push_back(spelled->value ? *spelled->value : words[++i]);
   }
   return parted;
@@ -106,7 +109,8 @@ Result<Words> part(const CLI::App& app, const std::string& verb, const std::vect
 /// The options that every verb has.
 void add_common(CLI::App& app, Command& command) {
   app.set_help_flag("-h,--help", "Show this text");
-  app.add_option("-m,--jobmanager", command.address, "Address of the JobManager's REST API: HOST:PORT or http://HOST:PORT")
+  app.add_option("-m,--jobmanager", command.address,
+                 "Address of the JobManager's REST API: HOST:PORT or http://HOST:PORT")
       ->type_name("ADDRESS");
   app.add_option("-D", command.settings, "Set a configuration key: -Dkey=value or -D key=value; may be repeated")
       ->type_name("KEY=VALUE")
@@ -142,7 +146,8 @@ Result<std::string> read_options(CLI::App& app, const std::string& verb, const W
 
 Result<void> take_program(const std::string& verb, Program& program, std::vector<std::string> rest) {
   if (program.library.empty()) {
-    if (rest.empty()) return wrong_use(verb, fmt::format("{} needs a job library: weir {} [OPTIONS] LIBRARY [ARGUMENTS]", verb, verb));
+    if (rest.empty())
+      return wrong_use(verb, fmt::format("{} needs a job library: weir {} [OPTIONS] LIBRARY [ARGUMENTS]", verb, verb));
     program.library = std::move(rest.front());
     rest.erase(rest.begin());
   }
@@ -163,7 +168,8 @@ Result<Command> parse_run(const std::vector<std::string>& words) {
   add_common(app, command);
   add_program(app, run.program);
   app.add_flag("-d,--detached", run.detached, "Return when the job has been submitted; else wait for its end");
-  app.add_flag("--sae,--shutdownOnAttachedExit", run.cancel_on_exit, "When the waiting client is interrupted, cancel the job");
+  app.add_flag("--sae,--shutdownOnAttachedExit", run.cancel_on_exit,
+               "When the waiting client is interrupted, cancel the job");
   TRY(Words parted, part(app, "run", words, true));
   TRY(std::string text, read_options(app, "run", parted));
   if (!text.empty()) return help(std::move(text));
@@ -189,13 +195,17 @@ Result<Command> parse_info(const std::vector<std::string>& words) {
 Result<Command> parse_plan(const std::vector<std::string>& words) {
   Command command;
   PlanVerb plan;
-  CLI::App app("Runs a job library's build function here and prints its plan as JSON", "weir plan [OPTIONS] LIBRARY [--] [ARGUMENTS]");
+  CLI::App app("Runs a job library's build function here and prints its plan as JSON",
+               "weir plan [OPTIONS] LIBRARY [--] [ARGUMENTS]");
   add_common(app, command);
   add_program(app, plan.program);
   app.add_option("--entry", plan.program.entry, "The same as --class")->type_name("NAME");
   app.add_option("--shown-name", plan.shown_name, "What to call the library in messages")->type_name("NAME");
-  app.add_option("--frame-fd", plan.frame_descriptor, "Write the plan to this descriptor, for the JobManager")->type_name("N");
-  app.add_option("--configuration-fd", plan.configuration_descriptor, "Read the job's configuration from this descriptor")->type_name("N");
+  app.add_option("--frame-fd", plan.frame_descriptor, "Write the plan to this descriptor, for the JobManager")
+      ->type_name("N");
+  app.add_option("--configuration-fd", plan.configuration_descriptor,
+                 "Read the job's configuration from this descriptor")
+      ->type_name("N");
   TRY(Words parted, part(app, "plan", words, true));
   TRY(std::string text, read_options(app, "plan", parted));
   if (!text.empty()) return help(std::move(text));
@@ -229,7 +239,8 @@ Result<Command> parse_cancel(const std::vector<std::string>& words) {
   TRY(Words parted, part(app, "cancel", words, false));
   TRY(std::string text, read_options(app, "cancel", parted));
   if (!text.empty()) return help(std::move(text));
-  if (parted.rest.size() != 1) return wrong_use("cancel", "cancel needs one job id: weir cancel JOB_ID; weir list shows them");
+  if (parted.rest.size() != 1)
+    return wrong_use("cancel", "cancel needs one job id: weir cancel JOB_ID; weir list shows them");
   command.verb = CancelVerb{std::move(parted.rest.front())};
   return command;
 }
@@ -241,7 +252,8 @@ Result<Command> parse_new(const std::vector<std::string>& words) {
   TRY(Words parted, part(app, "new", words, false));
   TRY(std::string text, read_options(app, "new", parted));
   if (!text.empty()) return help(std::move(text));
-  if (parted.rest.size() != 1) return wrong_use("new", "new needs one folder, whose name becomes the job's: weir new my-job");
+  if (parted.rest.size() != 1)
+    return wrong_use("new", "new needs one folder, whose name becomes the job's: weir new my-job");
   command.verb = NewVerb{std::move(parted.rest.front())};
   return command;
 }
@@ -278,7 +290,8 @@ Result<Command> parse_command_line(const std::vector<std::string>& words) {
   if (verb == "cancel") return parse_cancel(rest);
   if (verb == "new") return parse_new(rest);
   for (const auto& [known, why] : kVerbsOfFlink) {
-    if (verb == known) return Error::user(ErrorCode::invalid_argument, fmt::format("this version has no verb {}: {}", known, why));
+    if (verb == known)
+      return Error::user(ErrorCode::invalid_argument, fmt::format("this version has no verb {}: {}", known, why));
   }
   std::string_view near = nearest(verb, kVerbs);
   return Error::user(ErrorCode::invalid_argument,

@@ -10,9 +10,9 @@ namespace weir::cli {
 
 /// What a job library is started with; shared by run, info and plan.
 struct Program {
-  std::string library;  ///< path here
-  std::string entry;    ///< empty: the library's only job
-  int parallelism = 0;  ///< 0: not given
+  std::string library;                 ///< path here
+  std::string entry;                   ///< empty: the library's only job
+  int parallelism = 0;                 ///< 0: not given
   std::vector<std::string> arguments;  ///< verbatim
 };
 
@@ -53,10 +53,10 @@ struct Command {
   std::vector<std::string> settings;  ///< the key=value of each -D, in order
 };
 
-/// Reads what stands after the program's name. Long options may have one dash, as Flink's have; in run, info and plan everything from
-/// the first word that is no option on is the library and its arguments, untouched.
-/// Lives on: any thread (pure).
-/// Errors: invalid_argument for an unknown verb (names the nearest) or option, a missing value or library.
+/// Reads what stands after the program's name. Long options may have one dash, as Flink's have; in run, info and plan
+/// everything from the first word that is no option on is the library and its arguments, untouched. Lives on: any
+/// thread (pure). Errors: invalid_argument for an unknown verb (names the nearest) or option, a missing value or
+/// library.
 Result<Command> parse_command_line(const std::vector<std::string>& words);
 
 /// What `weir --help` prints.

@@ -25,7 +25,9 @@ struct Execution {
   Console& console;
 
   Result<int> operator()(const RunVerb& verb) const { return run(verb, job_configuration, settings, console); }
-  Result<int> operator()(const InfoVerb& verb) const { return info(verb.program, program, configuration, job_configuration, console); }
+  Result<int> operator()(const InfoVerb& verb) const {
+    return info(verb.program, program, configuration, job_configuration, console);
+  }
   Result<int> operator()(const PlanVerb& verb) const {
     if (verb.frame_descriptor >= 0) return be_planner(verb);
     return plan(verb.program, program, configuration, job_configuration, console);
@@ -56,14 +58,16 @@ Result<int> try_to(const std::string& program, const std::vector<std::string>& w
   std::map<std::string, std::string> job_configuration;
   const PlanVerb* plan = std::get_if<PlanVerb>(&command.verb);
   bool is_planner = plan != nullptr && plan->frame_descriptor >= 0;  // which is told everything, and reads no file
-  bool only_talks = std::holds_alternative<HelpVerb>(command.verb) || std::holds_alternative<NewVerb>(command.verb) || std::holds_alternative<VersionVerb>(command.verb);
+  bool only_talks = std::holds_alternative<HelpVerb>(command.verb) || std::holds_alternative<NewVerb>(command.verb) ||
+                    std::holds_alternative<VersionVerb>(command.verb);
   if (!is_planner && !only_talks) {
     TRY(job_configuration, job_settings(command.settings));
     TRY(configuration, client_configuration(program, environment, command.settings));
     TRY(settings, client_settings(configuration, command.address));
     bool is_local = plan != nullptr || std::holds_alternative<InfoVerb>(command.verb);
     if (!is_local && settings.address.port == "0") {
-      return Error::user(ErrorCode::invalid_argument, "the JobManager's port is not known here, as rest.port is 0: write -m HOST:PORT");
+      return Error::user(ErrorCode::invalid_argument,
+                         "the JobManager's port is not known here, as rest.port is 0: write -m HOST:PORT");
     }
   }
   return std::visit(Execution{program, settings, configuration, job_configuration, console}, command.verb);
@@ -71,8 +75,8 @@ Result<int> try_to(const std::string& program, const std::vector<std::string>& w
 
 }  // namespace
 
-int execute(const std::string& program, const std::vector<std::string>& words, const std::map<std::string, std::string>& environment,
-            Console& console) {
+int execute(const std::string& program, const std::vector<std::string>& words,
+            const std::map<std::string, std::string>& environment, Console& console) {
   Result<int> outcome = try_to(program, words, environment, console);
   if (!outcome.ok()) console.complain(outcome.error().message);
   if (!console.lost().empty()) console.complain(fmt::format("cannot write to standard output: {}", console.lost()));

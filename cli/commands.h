@@ -13,8 +13,9 @@ namespace weir::cli {
 /// @param program      path of this program
 /// @param words        what stands after it
 /// @param environment  variables of the process
-/// @return             the exit code: 0 done; 1 not done, with a sentence on standard error; 130 interrupted while waiting
-int execute(const std::string& program, const std::vector<std::string>& words, const std::map<std::string, std::string>& environment,
-            Console& console);
+/// @return             the exit code: 0 done; 1 not done, with a sentence on standard error; 130 interrupted while
+/// waiting
+int execute(const std::string& program, const std::vector<std::string>& words,
+            const std::map<std::string, std::string>& environment, Console& console);
 
 }  // namespace weir::cli

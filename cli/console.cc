@@ -25,10 +25,12 @@ std::string progress_line(std::string_view name, std::uint64_t sent, std::uint64
   double share = total > 0 ? static_cast<double>(sent) / static_cast<double>(total) : 1;
   std::size_t filled = static_cast<std::size_t>(share * kBarColumns);
   return fmt::format("Uploading {} {:3.0f}% [{}{}] {:.1f} of {:.1f} MB", name, share * 100, std::string(filled, '='),
-                     std::string(kBarColumns - filled, ' '), static_cast<double>(sent) / 1e6, static_cast<double>(total) / 1e6);
+                     std::string(kBarColumns - filled, ' '), static_cast<double>(sent) / 1e6,
+                     static_cast<double>(total) / 1e6);
 }
 
-Console::Console(std::FILE* out, std::FILE* err) : out_(out), err_(err), err_is_terminal_(::isatty(::fileno(err)) == 1) {}
+Console::Console(std::FILE* out, std::FILE* err)
+    : out_(out), err_(err), err_is_terminal_(::isatty(::fileno(err)) == 1) {}
 
 void Console::print(std::string_view line) {
   if (!write_line(out_, line) && lost_.empty()) lost_ = std::strerror(errno);

@@ -40,7 +40,8 @@ void add_block(std::vector<std::string>& lines, std::string_view head, const std
   lines.emplace_back(head);
   for (const JobLine& job : jobs) {
     if (block_of(job) != block) continue;
-    lines.push_back(fmt::format("{} : {} : {} ({})", local_time(job.start_ms), job.id, printable(job.name, 400), job.state));
+    lines.push_back(
+        fmt::format("{} : {} : {} ({})", local_time(job.start_ms), job.id, printable(job.name, 400), job.state));
   }
   lines.emplace_back(kBlockEnd);
 }
@@ -83,8 +84,9 @@ Result<int> list(const ListVerb& verb, const ClientSettings& settings, Console& 
 
 Result<int> cancel(const CancelVerb& verb, const ClientSettings& settings, Console& console) {
   if (!JobId::from_hex(verb.job_id).ok()) {
-    return Error::user(ErrorCode::invalid_argument, fmt::format("not a job id: {}; it has 32 hexadecimal digits, and weir list shows it",
-                                                                printable(verb.job_id, 60)));
+    return Error::user(ErrorCode::invalid_argument,
+                       fmt::format("not a job id: {}; it has 32 hexadecimal digits, and weir list shows it",
+                                   printable(verb.job_id, 60)));
   }
   console.print(fmt::format("Cancelling job {}.", verb.job_id));
   Result<void> cancelled = RestClient(settings.address, settings.http).cancel(verb.job_id);

@@ -24,8 +24,10 @@ Result<void> check_name(const std::string& name) {
       std::all_of(name.begin(), name.end(), allowed)) {
     return {};
   }
-  return Error::user(ErrorCode::invalid_argument,
-                     fmt::format("'{}' is no name for a job: begin with a letter, go on with letters, digits, '-' and '_', at most 60", name));
+  return Error::user(
+      ErrorCode::invalid_argument,
+      fmt::format("'{}' is no name for a job: begin with a letter, go on with letters, digits, '-' and '_', at most 60",
+                  name));
 }
 
 std::string replaced(std::string_view text, std::string_view word, std::string_view by) {
@@ -49,7 +51,8 @@ Result<void> write_file(const fs::path& path, const std::string& text) {
   return {};
 }
 
-Result<std::vector<std::string>> write_template(const fs::path& folder, const std::string& name, const std::string& ident) {
+Result<std::vector<std::string>> write_template(const fs::path& folder, const std::string& name,
+                                                const std::string& ident) {
   std::vector<std::string> written;
   for (const TemplateFile& file : job_template()) {
     const auto fill = [&](std::string_view text) { return replaced(replaced(text, "@name@", name), "@ident@", ident); };
@@ -69,10 +72,12 @@ Result<std::vector<std::string>> make_new_job(const std::string& directory) {
   TRY_VOID(check_name(name));
   std::error_code error;
   if (fs::exists(folder, error)) {
-    return Error::user(ErrorCode::already_exists, fmt::format("{} exists already: choose another name, or remove it first", folder.string()));
+    return Error::user(ErrorCode::already_exists,
+                       fmt::format("{} exists already: choose another name, or remove it first", folder.string()));
   }
   if (!fs::create_directories(folder, error)) {
-    return Error::external(ErrorCode::io, fmt::format("cannot make the folder {}: {}", folder.string(), error.message()));
+    return Error::external(ErrorCode::io,
+                           fmt::format("cannot make the folder {}: {}", folder.string(), error.message()));
   }
   std::string ident = name;
   std::replace(ident.begin(), ident.end(), '-', '_');

@@ -26,7 +26,8 @@ class ScratchDirectory {
   static Result<ScratchDirectory> make() {
     std::error_code error;
     std::string path = (std::filesystem::temp_directory_path(error) / "weir-plan-XXXXXX").string();
-    if (error || ::mkdtemp(path.data()) == nullptr) return Error::external(ErrorCode::io, fmt::format("cannot make a directory: {}", path));
+    if (error || ::mkdtemp(path.data()) == nullptr)
+      return Error::external(ErrorCode::io, fmt::format("cannot make a directory: {}", path));
     return ScratchDirectory(std::move(path));
   }
   ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
@@ -77,8 +78,10 @@ Result<plan::GraphSettings> graph_settings(const Program& program, const config:
   return settings;
 }
 
-Result<plan::JobGraph> job_graph_of(const Program& program, const std::string& executable, const config::Configuration& configuration,
-                                    const std::map<std::string, std::string>& submitted, Console& console, plan::Plan& plan) {
+Result<plan::JobGraph> job_graph_of(const Program& program, const std::string& executable,
+                                    const config::Configuration& configuration,
+                                    const std::map<std::string, std::string>& submitted, Console& console,
+                                    plan::Plan& plan) {
   TRY_VOID(check_library(program.library));
   TRY_VOID(check_arguments(program.arguments));
   TRY(config::Loaded job, config::job_configuration(configuration, submitted));
@@ -103,8 +106,10 @@ Result<plan::JobGraph> job_graph_of(const Program& program, const std::string& e
 std::string buffers_text(const plan::JobGraph& graph) {
   const plan::ExchangeNeed need = plan::exchange_need(graph);
   const auto mebibytes = [&](std::uint32_t window) { return static_cast<double>(need.bytes(window)) / (1 << 20); };
-  return fmt::format("Exchange buffers of a slot: {} channels x {} to {} blocks + {} blocks, of 41 KiB: {:.1f} to {:.1f} MiB.", need.channels,
-                     plan::kWindowMin, plan::kWindowMax, need.fixed_blocks, mebibytes(plan::kWindowMin), mebibytes(plan::kWindowMax));
+  return fmt::format(
+      "Exchange buffers of a slot: {} channels x {} to {} blocks + {} blocks, of 41 KiB: {:.1f} to {:.1f} MiB.",
+      need.channels, plan::kWindowMin, plan::kWindowMax, need.fixed_blocks, mebibytes(plan::kWindowMin),
+      mebibytes(plan::kWindowMax));
 }
 
 }  // namespace

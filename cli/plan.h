@@ -10,8 +10,8 @@
 
 namespace weir::cli {
 
-/// `weir plan`: prints the plan of a job as one line of JSON. The library's code runs in a child of its own, with what it prints on standard
-/// error, so that a crash is a sentence. Needs no cluster.
+/// `weir plan`: prints the plan of a job as one line of JSON. The library's code runs in a child of its own, with what
+/// it prints on standard error, so that a crash is a sentence. Needs no cluster.
 /// @param executable     path of this program
 /// @param configuration  of the client: its job keys are the cluster's
 /// @param submitted      of -D

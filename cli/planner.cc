@@ -20,7 +20,9 @@ namespace {
 
 constexpr std::size_t kConfigurationBytesMax = 16 << 20;
 
-Error cannot(std::string_view what) { return Error::external(ErrorCode::io, fmt::format("{}: {}", what, std::strerror(errno))); }
+Error cannot(std::string_view what) {
+  return Error::external(ErrorCode::io, fmt::format("{}: {}", what, std::strerror(errno)));
+}
 
 Result<std::map<std::string, std::string>> read_configuration(int descriptor) {
   std::string bytes;
@@ -32,7 +34,8 @@ Result<std::map<std::string, std::string>> read_configuration(int descriptor) {
     if (count == 0) break;
     bytes.append(piece, static_cast<std::size_t>(count));
     if (bytes.size() > kConfigurationBytesMax) {
-      return Error::user(ErrorCode::resource_exhausted, fmt::format("the job's configuration is longer than {} bytes", kConfigurationBytesMax));
+      return Error::user(ErrorCode::resource_exhausted,
+                         fmt::format("the job's configuration is longer than {} bytes", kConfigurationBytesMax));
     }
   }
   proto::JobConfiguration message;
@@ -46,7 +49,8 @@ Result<std::string> plan_frame(const PlanVerb& verb) {
     TRY(configuration, read_configuration(verb.configuration_descriptor));
   }
   TRY_VOID(check_arguments(verb.program.arguments));
-  std::string name = verb.shown_name.empty() ? std::filesystem::path(verb.program.library).filename().string() : verb.shown_name;
+  std::string name =
+      verb.shown_name.empty() ? std::filesystem::path(verb.program.library).filename().string() : verb.shown_name;
   TRY(JobLibrary library, JobLibrary::open(verb.program.library, name));
   TRY(StreamGraph graph, library.build(verb.program.entry, Arguments(verb.program.arguments), configuration));
   proto::Plan plan;

@@ -46,8 +46,10 @@ Result<UniqueFd> configuration_file(const std::map<std::string, std::string>& co
 }
 
 std::vector<std::string> command_line(const PlannerStart& start) {
-  std::vector<std::string> line = {start.executable, "plan", "--frame-fd", std::to_string(kFrameDescriptor), "--configuration-fd",
-                                   std::to_string(kConfigurationDescriptor), "--shown-name", start.shown_name};
+  std::vector<std::string> line = {start.executable,     "plan",
+                                   "--frame-fd",         std::to_string(kFrameDescriptor),
+                                   "--configuration-fd", std::to_string(kConfigurationDescriptor),
+                                   "--shown-name",       start.shown_name};
   if (!start.entry.empty()) line.insert(line.end(), {"--entry", start.entry});
   line.insert(line.end(), {"-j", start.library, "--"});
   line.insert(line.end(), start.arguments.begin(), start.arguments.end());
@@ -59,7 +61,8 @@ std::vector<std::string> environment_of(const PlannerStart& start) {
   std::string home = std::filesystem::path(start.executable).parent_path().parent_path().string();
   std::string libraries = fmt::format("{0}/lib:{0}/usrlib", home);
   if (!start.library_directory.empty()) libraries = start.library_directory + ":" + libraries;
-  return {"PATH=/usr/local/bin:/usr/bin:/bin", "TZ=UTC", "LANG=C.UTF-8", "LD_LIBRARY_PATH=" + libraries, "WEIR_HOME=" + home};
+  return {"PATH=/usr/local/bin:/usr/bin:/bin", "TZ=UTC", "LANG=C.UTF-8", "LD_LIBRARY_PATH=" + libraries,
+          "WEIR_HOME=" + home};
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
@@ -79,7 +82,8 @@ Result<pid_t> spawn(const PlannerStart& start, int frame, int configuration) {
   ::posix_spawn_file_actions_adddup2(&actions, frame, kFrameDescriptor);
   ::posix_spawn_file_actions_adddup2(&actions, configuration, kConfigurationDescriptor);
   pid_t child = -1;
-  int failed = ::posix_spawn(&child, start.executable.c_str(), &actions, nullptr, pointers(line).data(), pointers(variables).data());
+  int failed = ::posix_spawn(&child, start.executable.c_str(), &actions, nullptr, pointers(line).data(),
+                             pointers(variables).data());
   ::posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) return cannot("cannot start the planner", failed);
   return child;
@@ -101,9 +105,11 @@ std::string read_frame(int descriptor) {
 std::string ending(int status) {
   if (WIFSIGNALED(status)) {
     const char* name = ::sigabbrev_np(WTERMSIG(status));
-    return fmt::format("the job's build function crashed with signal {} (SIG{})", WTERMSIG(status), name != nullptr ? name : "?");
+    return fmt::format("the job's build function crashed with signal {} (SIG{})", WTERMSIG(status),
+                       name != nullptr ? name : "?");
   }
-  return fmt::format("the job's build function ended the process with exit code {}: it must return", WEXITSTATUS(status));
+  return fmt::format("the job's build function ended the process with exit code {}: it must return",
+                     WEXITSTATUS(status));
 }
 
 }  // namespace

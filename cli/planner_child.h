@@ -20,9 +20,10 @@ struct PlannerStart {
   std::map<std::string, std::string> configuration;
 };
 
-/// Runs `weir plan --frame-fd ...` as a child and takes its plan. The child has the environment that the JobManager's planner gives, and
-/// writes what user code prints to our standard error. Waits as long as the build function runs: a person who sees it hang presses Ctrl-C.
-/// Errors: what the child refused with; invalid_argument when it crashed or ended without a plan; io.
+/// Runs `weir plan --frame-fd ...` as a child and takes its plan. The child has the environment that the JobManager's
+/// planner gives, and writes what user code prints to our standard error. Waits as long as the build function runs: a
+/// person who sees it hang presses Ctrl-C. Errors: what the child refused with; invalid_argument when it crashed or
+/// ended without a plan; io.
 Result<plan::Plan> run_planner_child(const PlannerStart& start);
 
 }  // namespace weir::cli

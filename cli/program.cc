@@ -12,8 +12,10 @@ Result<void> check_library(const std::string& path) {
   if (::stat(path.c_str(), &about) != 0) {
     return Error::user(ErrorCode::not_found, fmt::format("the job library does not exist: {}", path));
   }
-  if (!S_ISREG(about.st_mode)) return Error::user(ErrorCode::invalid_argument, fmt::format("the job library is not a file: {}", path));
-  if (about.st_size == 0) return Error::user(ErrorCode::invalid_argument, fmt::format("the job library is empty: {}", path));
+  if (!S_ISREG(about.st_mode))
+    return Error::user(ErrorCode::invalid_argument, fmt::format("the job library is not a file: {}", path));
+  if (about.st_size == 0)
+    return Error::user(ErrorCode::invalid_argument, fmt::format("the job library is empty: {}", path));
   return {};
 }
 
@@ -25,10 +27,11 @@ Result<void> check_arguments(const std::vector<std::string>& arguments) {
     if (path < argument.size() && argument[path] == '/') continue;
     std::error_code error;
     std::string absolute = (std::filesystem::current_path(error) / argument.substr(path)).lexically_normal().string();
-    return Error::user(ErrorCode::invalid_argument,
-                       fmt::format("a relative path in the argument {}: client, planner and workers stand in different directories; "
-                                   "write the absolute one, {}{}",
-                                   argument, argument.substr(0, path), absolute));
+    return Error::user(
+        ErrorCode::invalid_argument,
+        fmt::format("a relative path in the argument {}: client, planner and workers stand in different directories; "
+                    "write the absolute one, {}{}",
+                    argument, argument.substr(0, path), absolute));
   }
   return {};
 }

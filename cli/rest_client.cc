@@ -33,12 +33,14 @@ std::string words_of(const http::ClientResponse& response, const http::Address& 
   json::value body = json::parse(response.body, error);
   if (!error && body.is_object()) {
     const json::value* errors = body.get_object().if_contains("errors");
-    if (errors != nullptr && errors->is_array() && !errors->get_array().empty() && errors->get_array().back().is_string()) {
+    if (errors != nullptr && errors->is_array() && !errors->get_array().empty() &&
+        errors->get_array().back().is_string()) {
       return std::string(errors->get_array().back().get_string());
     }
   }
-  return fmt::format("{} answers with HTTP status {}, and not in a JobManager's words; -m HOST:PORT names the address of its REST API",
-                     address.to_string(), response.status);
+  return fmt::format(
+      "{} answers with HTTP status {}, and not in a JobManager's words; -m HOST:PORT names the address of its REST API",
+      address.to_string(), response.status);
 }
 
 /// Reads an answer with `read`, which may throw what Boost.JSON throws on a missing field or a wrong type.
@@ -47,7 +49,8 @@ auto read_json(const std::string& body, Read read) -> Result<decltype(read(std::
   try {
     return read(json::parse(body).as_object());
   } catch (const std::exception&) {
-    return Error::external(ErrorCode::corrupt, fmt::format("cannot understand the JobManager's answer: {}", body.substr(0, 200)));
+    return Error::external(ErrorCode::corrupt,
+                           fmt::format("cannot understand the JobManager's answer: {}", body.substr(0, 200)));
   }
 }
 
@@ -74,7 +77,8 @@ int slots_needed(const json::object& job) {
     int& slots = groups[text_at(vertex, "slotSharingGroupId")];
     slots = std::max(slots, vertex.at("parallelism").to_number<int>());
   }
-  return std::accumulate(groups.begin(), groups.end(), 0, [](int sum, const auto& group) { return sum + group.second; });
+  return std::accumulate(groups.begin(), groups.end(), 0,
+                         [](int sum, const auto& group) { return sum + group.second; });
 }
 
 JobResult result_of(const json::object& object) {
@@ -96,14 +100,16 @@ Result<std::string> RestClient::body_of(Result<http::ClientResponse> response) {
     return error;
   }
   if (response->status < 300) return std::move(response->body);
-  return Error{code_of(response->status), response->status < 500 ? Blame::user : Blame::external, words_of(*response, http_.address())};
+  return Error{code_of(response->status), response->status < 500 ? Blame::user : Blame::external,
+               words_of(*response, http_.address())};
 }
 
 Result<std::string> RestClient::ask(std::string_view method, const std::string& target, const std::string& body) {
   return body_of(http_.send(method, target, body));
 }
 
-Result<std::string> RestClient::upload(const std::string& path, std::function<void(std::uint64_t, std::uint64_t)> progress) {
+Result<std::string> RestClient::upload(const std::string& path,
+                                       std::function<void(std::uint64_t, std::uint64_t)> progress) {
   std::string name = std::filesystem::path(path).filename().string();
   TRY(std::string body, body_of(http_.upload("/v1/jars/upload", "jarfile", path, name, std::move(progress))));
   return read_json(body, [](const json::object& answer) {
@@ -153,29 +159,32 @@ Result<std::string> RestClient::why_waiting(const std::string& job_id) {
   TRY(std::string body, ask("GET", "/v1/overview", ""));
   return read_json(body, [needed](const json::object& overview) {
     const int task_managers = overview.at("taskmanagers").to_number<int>();
-    return fmt::format("the job waits for slots: it needs {}, and {} of {} are free, on {} TaskManager{}; start more of them, or cancel and run it with a smaller -p", needed,
-                       overview.at("slots-available").to_number<int>(), overview.at("slots-total").to_number<int>(), task_managers, task_managers == 1 ? "" : "s");
+    return fmt::format(
+        "the job waits for slots: it needs {}, and {} of {} are free, on {} TaskManager{}; start more of them, or "
+        "cancel and run it with a smaller -p",
+        needed, overview.at("slots-available").to_number<int>(), overview.at("slots-total").to_number<int>(),
+        task_managers, task_managers == 1 ? "" : "s");
   });
 }
 
 Result<std::optional<JobResult>> RestClient::result(const std::string& job_id) {
   TRY(std::string body, ask("GET", fmt::format("/v1/jobs/{}/execution-result", http::percent_encode(job_id)), ""));
   TRY(std::optional<JobResult> result, read_json(body, [](const json::object& answer) {
-    std::optional<JobResult> ended;
-    if (text_at(answer.at("status").as_object(), "id") == "COMPLETED") {
-      ended = result_of(answer.at("job-execution-result").as_object());
-    }
-    return ended;
-  }));
+        std::optional<JobResult> ended;
+        if (text_at(answer.at("status").as_object(), "id") == "COMPLETED") {
+          ended = result_of(answer.at("job-execution-result").as_object());
+        }
+        return ended;
+      }));
   if (!result || result->status != "SUCCEEDED") return result;
   TRY(std::string counters, ask("GET", fmt::format("/v1/jobs/{}/accumulators", http::percent_encode(job_id)), ""));
   TRY(result->accumulators, read_json(counters, [](const json::object& answer) {
-    std::vector<std::pair<std::string, std::string>> accumulators;
-    for (const json::value& one : answer.at("user-task-accumulators").as_array()) {
-      accumulators.emplace_back(text_at(one.as_object(), "name"), text_at(one.as_object(), "value"));
-    }
-    return accumulators;
-  }));
+        std::vector<std::pair<std::string, std::string>> accumulators;
+        for (const json::value& one : answer.at("user-task-accumulators").as_array()) {
+          accumulators.emplace_back(text_at(one.as_object(), "name"), text_at(one.as_object(), "value"));
+        }
+        return accumulators;
+      }));
   return result;
 }
 

@@ -18,15 +18,15 @@ namespace weir::cli {
 struct JobLine {
   std::string id;
   std::string name;
-  std::string state;            ///< "RUNNING"
-  std::int64_t start_ms = 0;    ///< since 1970-01-01 UTC
+  std::string state;          ///< "RUNNING"
+  std::int64_t start_ms = 0;  ///< since 1970-01-01 UTC
 };
 
 /// How a job ended.
 struct JobResult {
   std::string status;  ///< "SUCCEEDED", "FAILED", "CANCELED"
   std::int64_t runtime_ms = 0;
-  std::string cause;   ///< stack trace of a failed job
+  std::string cause;  ///< stack trace of a failed job
   std::vector<std::pair<std::string, std::string>> accumulators;
 };
 
@@ -40,8 +40,9 @@ struct RunRequest {
 
 /// The JobManager's REST API, as far as the command line needs it. Each call blocks until the answer or an Error.
 /// Lives on: the main thread. Owned by the verb.
-/// Errors of every call: unavailable and deadline_exceeded when the JobManager does not answer, with what to do; otherwise the words of the
-/// JobManager, with not_found for 404, failed_precondition for 409, unavailable for 503, invalid_argument for other 4xx.
+/// Errors of every call: unavailable and deadline_exceeded when the JobManager does not answer, with what to do;
+/// otherwise the words of the JobManager, with not_found for 404, failed_precondition for 409, unavailable for 503,
+/// invalid_argument for other 4xx.
 class RestClient {
  public:
   RestClient(http::Address address, http::ClientOptions options) : http_(std::move(address), options) {}

@@ -65,7 +65,9 @@ Result<int> cancel_and_leave(RestClient& client, const std::string& job_id, Cons
   return kInterruptedExitCode;
 }
 
-bool may_pass(const Error& error) { return error.code == ErrorCode::unavailable || error.code == ErrorCode::deadline_exceeded; }
+bool may_pass(const Error& error) {
+  return error.code == ErrorCode::unavailable || error.code == ErrorCode::deadline_exceeded;
+}
 
 http::ClientOptions patient(http::ClientOptions options) {
   options.connect_timeout = std::min(options.connect_timeout, kPatience);
@@ -75,8 +77,8 @@ http::ClientOptions patient(http::ClientOptions options) {
 
 /// Uploads and starts. @return the job id
 /// Errors: cancelled when the person interrupted, with what has become of the job; what the JobManager says.
-Result<std::string> submit(const RunVerb& verb, const std::map<std::string, std::string>& configuration, const ClientSettings& settings,
-                           Interrupt& interrupt, Console& console) {
+Result<std::string> submit(const RunVerb& verb, const std::map<std::string, std::string>& configuration,
+                           const ClientSettings& settings, Interrupt& interrupt, Console& console) {
   http::ClientOptions options = settings.http;
   options.read_timeout = settings.submit_timeout;
   options.interrupted = [&interrupt] { return interrupt.wait_for(std::chrono::milliseconds(0)); };
@@ -89,15 +91,18 @@ Result<std::string> submit(const RunVerb& verb, const std::map<std::string, std:
   if (!upload.ok()) return upload.error();
   auto job_id = client.run(upload->id(), request_of(verb.program, configuration));
   if (!job_id.ok() && job_id.error().code == ErrorCode::cancelled) {
-    return Error::user(ErrorCode::cancelled, fmt::format("interrupted while the job was planned; it may start all the same: weir list -m {} shows it",
-                                                         settings.address.to_string()));
+    return Error::user(
+        ErrorCode::cancelled,
+        fmt::format("interrupted while the job was planned; it may start all the same: weir list -m {} shows it",
+                    settings.address.to_string()));
   }
   return job_id;
 }
 
-/// Asks until the job has ended; nothing when the person interrupted. A JobManager that is away for a while is waited for.
-Result<std::optional<JobResult>> wait_for_end(const std::string& job_id, const ClientSettings& settings, Interrupt& interrupt,
-                                              Console& console) {
+/// Asks until the job has ended; nothing when the person interrupted. A JobManager that is away for a while is waited
+/// for.
+Result<std::optional<JobResult>> wait_for_end(const std::string& job_id, const ClientSettings& settings,
+                                              Interrupt& interrupt, Console& console) {
   RestClient client(settings.address, patient(settings.http));
   std::chrono::milliseconds pause = kFirstPause;
   int failures = 0;
@@ -138,8 +143,8 @@ Result<int> report(const std::string& job_id, const JobResult& result, Console& 
 
 std::chrono::milliseconds next_pause(std::chrono::milliseconds last) { return std::min(last * 2, kLongestPause); }
 
-Result<int> run(const RunVerb& verb, const std::map<std::string, std::string>& configuration, const ClientSettings& settings,
-                Console& console) {
+Result<int> run(const RunVerb& verb, const std::map<std::string, std::string>& configuration,
+                const ClientSettings& settings, Console& console) {
   TRY_VOID(check_arguments(verb.program.arguments));
   TRY(const config::Loaded job, config::job_configuration({}, configuration));
   for (const std::string& warning : job.warnings) console.note("warning: " + warning);

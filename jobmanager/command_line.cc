@@ -16,7 +16,9 @@ Command parse_command_line(const std::vector<std::string>& words) {
   app.add_option("--log-file", start.log_file, "file of the log, instead of standard output");
   app.add_option("--ports-file", start.ports_file, "file for the ports in use, as JSON, once the daemon is ready");
   app.add_flag("--check", start.check_only, "look at the configuration and end");
-  app.add_option("--print-option", start.options, "key of an option: print its value, an empty line when it has none, and end")->allow_extra_args(false);
+  app.add_option("--print-option", start.options,
+                 "key of an option: print its value, an empty line when it has none, and end")
+      ->allow_extra_args(false);
   app.add_flag("-v,--version", version, "print the version and end");
   app.add_option("--host", host, "the same as -D jobmanager.rpc.address=");
   app.add_option("-r,--webui-port", webui_port, "the same as -D rest.port=");

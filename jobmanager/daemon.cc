@@ -72,15 +72,17 @@ Result<void> Daemon::start() {
 }
 
 Result<void> Daemon::open_store() {
-  for (const std::string* directory : {&options_.temporary_directory, &options_.http.spool_directory, &options_.store_directory}) {
+  for (const std::string* directory :
+       {&options_.temporary_directory, &options_.http.spool_directory, &options_.store_directory}) {
     TRY_VOID(files_.make_directories(*directory));
   }
   const std::string lock = options_.store_directory + "/lock";
   store_lock_.reset(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
   if (!store_lock_) return Error::external(ErrorCode::io, fmt::format("cannot open {}: {}", lock, ::strerror(errno)));
   if (::flock(store_lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    return Error::user(ErrorCode::already_exists, fmt::format("another JobManager uses {}: give each its own blob.storage.directory",
-                                                              options_.store_directory));
+    return Error::user(
+        ErrorCode::already_exists,
+        fmt::format("another JobManager uses {}: give each its own blob.storage.directory", options_.store_directory));
   }
   BlobStoreOptions store{options_.store_directory, options_.rest_settings.upload_bytes_max};
   blobs_ = std::make_unique<BlobStore>(pool_, files_, clock_, std::move(store), read_library_);
@@ -92,32 +94,36 @@ Result<void> Daemon::listen() {
   TRY(auto blob_socket, listen_at(options_.blob));
   DispatcherOptions dispatcher = options_.dispatcher;
   dispatcher.job.blob_address = advertised(options_.blob, blob_socket.port);
-  ServiceTerms terms{incarnation_, dispatcher.job.blob_address, options_.heartbeat_interval, options_.registry.heartbeat_timeout};
-  dispatcher_ = std::make_unique<Dispatcher>(control_.executor(), clock_, task_managers_, slots_, std::move(dispatcher));
+  ServiceTerms terms{incarnation_, dispatcher.job.blob_address, options_.heartbeat_interval,
+                     options_.registry.heartbeat_timeout};
+  dispatcher_ =
+      std::make_unique<Dispatcher>(control_.executor(), clock_, task_managers_, slots_, std::move(dispatcher));
   submission_ = std::make_unique<Submission>(*blobs_, *dispatcher_, planner_pool_, options_.submission);
 
   service_ = std::make_unique<JobManagerService>(task_managers_, *dispatcher_, std::move(terms));
   serve_job_manager(methods_, *service_);
-  rpc_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(options_, incarnation_), methods_, options_.rpc_limits,
-                                              rpc::ServerEvents{});
+  rpc_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(options_, incarnation_), methods_,
+                                              options_.rpc_limits, rpc::ServerEvents{});
   rpc_server_->start(std::move(rpc_socket));
   blob_service_ = std::make_unique<BlobService>(control_.executor(), *blobs_, options_.blob_reads_max);
   serve_blobs(blob_methods_, *blob_service_);
-  blob_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(options_, incarnation_), blob_methods_, options_.rpc_limits,
-                                               rpc::ServerEvents{});
+  blob_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(options_, incarnation_), blob_methods_,
+                                               options_.rpc_limits, rpc::ServerEvents{});
   blob_server_->start(std::move(blob_socket));
   return {};
 }
 
 Result<void> Daemon::start_rest() {
-  rest_backend_ = std::make_unique<RestBackend>(control_.executor(), clock_, *dispatcher_, task_managers_, slots_, *blobs_, *submission_,
-                                                [this] { stop(); });
+  rest_backend_ = std::make_unique<RestBackend>(control_.executor(), clock_, *dispatcher_, task_managers_, slots_,
+                                                *blobs_, *submission_, [this] { stop(); });
   rest::RestSettings settings = options_.rest_settings;
   // Port 0 is known only after listening, so that the address shown is the one asked for unless it is 0.
   settings.address = "http://" + advertised(options_.rest, 0);
   rest::RestServices services{*rest_backend_, *rest_backend_, *rest_backend_, std::move(settings),
-                              [] { return std::chrono::duration_cast<std::chrono::milliseconds>(
-                                              std::chrono::system_clock::now().time_since_epoch()).count(); }};
+                              [] {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+                              }};
   rest_api_ = std::make_unique<rest::RestApi>(std::move(services));
   TRY(http_, http::HttpServer::start(options_.http, *rest_api_));
   return {};
@@ -126,8 +132,9 @@ Result<void> Daemon::start_rest() {
 Result<void> Daemon::write_ports() const {
   if (options_.facts.ports_file.empty()) return {};
   LocalFileSystem files;
-  return write_durably(files, options_.facts.ports_file,
-                       fmt::format("{{\"rest\": {}, \"rpc\": {}, \"blob\": {}}}\n", rest_port(), rpc_port(), blob_port()));
+  return write_durably(
+      files, options_.facts.ports_file,
+      fmt::format("{{\"rest\": {}, \"rpc\": {}, \"blob\": {}}}\n", rest_port(), rpc_port(), blob_port()));
 }
 
 void Daemon::stop() { stop_.set(); }
@@ -158,7 +165,8 @@ Async<void> Daemon::drain() {
     auto stop_rest = [this] { http_->stop(kRestGrace); };
     co_await run_blocking(pool_, std::move(stop_rest));
   }
-  if (submission_ != nullptr) submission_->stop();  // a build function may take its time, and nobody waits for it any more
+  if (submission_ != nullptr)
+    submission_->stop();  // a build function may take its time, and nobody waits for it any more
   if (rest_backend_ != nullptr) co_await rest_backend_->close();
   if (dispatcher_ != nullptr) co_await dispatcher_->close();
   const SteadyTime deadline = clock_.now() + options_.shutdown_timeout;

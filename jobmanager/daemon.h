@@ -43,9 +43,9 @@ class Daemon {
   Daemon(ControlThread& control, DaemonOptions options, LibraryReader read_library);
   ~Daemon();
 
-  /// Binds all listeners, opens the store, writes the ports file; serves until stop() or a signal (SIGTERM, SIGINT); then ends jobs and
-  /// connections in order. A second signal ends the process at once.
-  /// Errors: why it did not start: a sentence that names the option or the path at fault. Nothing is left behind.
+  /// Binds all listeners, opens the store, writes the ports file; serves until stop() or a signal (SIGTERM, SIGINT);
+  /// then ends jobs and connections in order. A second signal ends the process at once. Errors: why it did not start: a
+  /// sentence that names the option or the path at fault. Nothing is left behind.
   Async<Result<void>> run();
   void stop();
 

@@ -18,7 +18,9 @@ namespace {
 /// What a JobManager takes beside the finished jobs that it remembers.
 constexpr ByteCount kOwnMemory = ByteCount::mib(64);
 
-std::chrono::milliseconds millis(config::Duration duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration); }
+std::chrono::milliseconds millis(config::Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
+}
 
 Result<JobOptions> read_job_options(const config::Configuration& configuration) {
   JobOptions options;
@@ -61,7 +63,8 @@ Result<rpc::Limits> read_rpc_limits(const config::Configuration& configuration) 
   return limits;
 }
 
-/// The address space of one planner: weir.planner.memory, or what jobmanager.memory.process.size leaves for each, which is less.
+/// The address space of one planner: weir.planner.memory, or what jobmanager.memory.process.size leaves for each, which
+/// is less.
 Result<ByteCount> planner_memory(const config::Configuration& configuration) {
   TRY(const ByteCount planner, configuration.get(config::kPlannerMemory));
   TRY(const auto process, configuration.find(config::kJobManagerProcessMemory));
@@ -71,16 +74,18 @@ Result<ByteCount> planner_memory(const config::Configuration& configuration) {
   const ByteCount least = own + *config::Value<ByteCount>::parse(*config::kPlannerMemory.least) * kPlannersMax;
   if (*process < least) {
     return configuration.placed(
-        Error::user(ErrorCode::invalid_argument,
-                    fmt::format("{} ({}) is too little for a JobManager, {} of finished jobs ({}) and {} planners: at least {}",
-                                config::kJobManagerProcessMemory.key, config::to_text(*process), config::to_text(finished_jobs),
-                                config::kJobStoreCacheSize.key, kPlannersMax, config::to_text(least))),
+        Error::user(
+            ErrorCode::invalid_argument,
+            fmt::format("{} ({}) is too little for a JobManager, {} of finished jobs ({}) and {} planners: at least {}",
+                        config::kJobManagerProcessMemory.key, config::to_text(*process), config::to_text(finished_jobs),
+                        config::kJobStoreCacheSize.key, kPlannersMax, config::to_text(least))),
         config::kJobManagerProcessMemory.key);
   }
   return std::min(planner, (*process - own) / kPlannersMax);
 }
 
-Result<SubmissionOptions> read_submission_options(const config::Configuration& configuration, const ProcessFacts& facts) {
+Result<SubmissionOptions> read_submission_options(const config::Configuration& configuration,
+                                                  const ProcessFacts& facts) {
   SubmissionOptions options;
   options.job_defaults = configuration.job_part();
   options.planner = facts.planner;
@@ -138,7 +143,8 @@ Result<void> read_rest(const config::Configuration& configuration, DaemonOptions
 
 Result<void> read_directories(const config::Configuration& configuration, DaemonOptions& options) {
   TRY(auto directories, config::temporary_directories(configuration));
-  options.temporary_directory = directories.front() + "/weir-jobmanager-" + Incarnation::random().to_hex().substr(0, 12);
+  options.temporary_directory =
+      directories.front() + "/weir-jobmanager-" + Incarnation::random().to_hex().substr(0, 12);
   TRY(auto store, configuration.find(config::kBlobStorageDirectory));
   TRY(auto upload, configuration.find(config::kWebUploadDirectory));
   options.store_directory = options.temporary_directory + "/artefacts";

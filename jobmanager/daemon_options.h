@@ -48,8 +48,9 @@ struct DaemonOptions {
   std::string store_directory;      ///< kept after the end
   std::string temporary_directory;  ///< made at the start, removed at the end; never empty
   std::size_t io_threads = 4;
-  int blob_reads_max = 50;          ///< at once
-  std::chrono::milliseconds shutdown_timeout{3'000};  ///< cluster.services.shutdown-timeout: for TaskManagers to answer that they have ended jobs
+  int blob_reads_max = 50;  ///< at once
+  std::chrono::milliseconds shutdown_timeout{
+      3'000};  ///< cluster.services.shutdown-timeout: for TaskManagers to answer that they have ended jobs
 };
 
 /// Ports in the form in which sockets take them.

@@ -25,7 +25,8 @@ constexpr int kStartFailed = 1;
 constexpr int kFatal = 2;
 
 /// Where this program stands, and with it everything else of the distribution.
-ProcessFacts process_facts(const StartCommand& command, const std::map<std::string, std::string>& environment, int argc, char** argv) {
+ProcessFacts process_facts(const StartCommand& command, const std::map<std::string, std::string>& environment, int argc,
+                           char** argv) {
   const auto bin = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   ProcessFacts facts;
   facts.home = config::variable(environment, {"WEIR_HOME", "FLINK_HOME"});
@@ -39,8 +40,9 @@ ProcessFacts process_facts(const StartCommand& command, const std::map<std::stri
 
 /// The log file: the one that was named, else one in WEIR_LOG_DIR, env.log.dir or `log` beside `bin`.
 /// @return empty, and why in `problem`, when none can be written there
-std::string choose_log_file(const StartCommand& command, const config::Configuration& configuration, const std::string& home,
-                            const std::map<std::string, std::string>& environment, log::FilesPrefix& claimed, std::string& problem) {
+std::string choose_log_file(const StartCommand& command, const config::Configuration& configuration,
+                            const std::string& home, const std::map<std::string, std::string>& environment,
+                            log::FilesPrefix& claimed, std::string& problem) {
   if (!command.log_file.empty()) return command.log_file;
   std::string directory = config::variable(environment, {"WEIR_LOG_DIR", "FLINK_LOG_DIR"});
   const auto configured = configuration.find(config::kLogDirectory);
@@ -83,9 +85,12 @@ Result<std::string> option_values(const config::Configuration& configuration, co
   std::string text;
   for (const std::string& key : keys) {
     const config::OptionEntry* entry = config::find_option(key);
-    if (entry == nullptr) return Error::user(ErrorCode::not_found, fmt::format("--print-option {}: there is no such option", key));
+    if (entry == nullptr)
+      return Error::user(ErrorCode::not_found, fmt::format("--print-option {}: there is no such option", key));
     const auto set = configuration.raw(key);
-    text += fmt::format("{}\n", config::is_secret_key(key) ? config::kRedacted : set ? *set : entry->option->fallback.value_or(""));
+    text += fmt::format("{}\n", config::is_secret_key(key) ? config::kRedacted
+                                : set                      ? *set
+                                                           : entry->option->fallback.value_or(""));
   }
   return text;
 }
@@ -93,7 +98,8 @@ Result<std::string> option_values(const config::Configuration& configuration, co
 int run(const StartCommand& command, int argc, char** argv) {
   const auto environment = config::process_environment();
   ProcessFacts facts = process_facts(command, environment, argc, argv);
-  auto loaded = config::load_daemon_configuration(command.configuration_directory, facts.home, environment, command.dynamic);
+  auto loaded =
+      config::load_daemon_configuration(command.configuration_directory, facts.home, environment, command.dynamic);
   if (!loaded.ok()) return failed(loaded.error(), false);
   if (!command.options.empty()) {
     const auto values = option_values(loaded->configuration, command.options);
@@ -103,7 +109,8 @@ int run(const StartCommand& command, int argc, char** argv) {
   }
   log::FilesPrefix claimed;
   std::string log_problem;
-  if (!command.check_only) facts.log_file = choose_log_file(command, loaded->configuration, facts.home, environment, claimed, log_problem);
+  if (!command.check_only)
+    facts.log_file = choose_log_file(command, loaded->configuration, facts.home, environment, claimed, log_problem);
   const std::string log_file = facts.log_file;
   auto options = read_daemon_options(loaded->configuration, std::move(facts));
   if (!options.ok()) return failed(options.error(), false);
@@ -114,7 +121,8 @@ int run(const StartCommand& command, int argc, char** argv) {
   }
   auto logging = start_log(loaded->configuration, log_file, command.log_file.empty());
   if (!logging.ok()) return failed(logging.error(), false);
-  LOG_INFO("Weir {}: configuration from {}", WEIR_VERSION, loaded->file.empty() ? "the command line alone" : loaded->file);
+  LOG_INFO("Weir {}: configuration from {}", WEIR_VERSION,
+           loaded->file.empty() ? "the command line alone" : loaded->file);
   if (!log_problem.empty()) LOG_WARN("{}: the log is on standard output only", log_problem);
   for (const auto& warning : loaded->warnings) LOG_WARN("{}", warning);
 

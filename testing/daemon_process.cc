@@ -28,7 +28,8 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 
 }  // namespace
 
-DaemonProcess::DaemonProcess(std::vector<std::string> command, std::vector<std::string> environment, std::string output_path)
+DaemonProcess::DaemonProcess(std::vector<std::string> command, std::vector<std::string> environment,
+                             std::string output_path)
     : output_path_(std::move(output_path)) {
   const int output = ::open(output_path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -60,7 +61,8 @@ std::string DaemonProcess::how_it_ended() {
   if (!end_.empty()) return end_;
   int status = 0;
   if (::waitpid(pid_, &status, WNOHANG) != pid_) return {};
-  end_ = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status)) : "exit code " + std::to_string(WEXITSTATUS(status));
+  end_ = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+                             : "exit code " + std::to_string(WEXITSTATUS(status));
   return end_;
 }
 
@@ -77,7 +79,8 @@ void DaemonProcess::terminate(std::chrono::milliseconds deadline) {
   if (!how_it_ended().empty()) return;
   ::kill(pid_, SIGTERM);
   const auto end = std::chrono::steady_clock::now() + deadline;
-  while (how_it_ended().empty() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  while (how_it_ended().empty() && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   kill();
 }
 

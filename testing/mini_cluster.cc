@@ -30,7 +30,8 @@ constexpr milliseconds kTerminationDeadline{5'000};
 
 [[noreturn]] void fail(const std::string& sentence) { throw std::runtime_error("MiniCluster: " + sentence); }
 
-/// The folder whose bin has the daemons: of a distribution (lib and bin side by side), or below the library folder of an installation.
+/// The folder whose bin has the daemons: of a distribution (lib and bin side by side), or below the library folder of
+/// an installation.
 std::string home_of(const std::string& wanted) {
   std::vector<fs::path> candidates;
   const char* variable = std::getenv("WEIR_HOME");
@@ -108,7 +109,9 @@ class MiniCluster::Parts {
   std::string submit(const MiniClusterJob& job) {
     http::HttpClient client(http::Address{"127.0.0.1", rest_port_, ""}, client_options());
     const std::string name = fs::path(job.library).filename().string();
-    const json::object uploaded = object_of(body_of(client.upload("/v1/jars/upload", "jarfile", job.library, name, {}), "upload of " + job.library), "upload");
+    const json::object uploaded = object_of(
+        body_of(client.upload("/v1/jars/upload", "jarfile", job.library, name, {}), "upload of " + job.library),
+        "upload");
     const std::string file = text_at(uploaded, "filename");
     json::object request;
     if (!job.entry.empty()) request["entryClass"] = job.entry;
@@ -172,9 +175,15 @@ class MiniCluster::Parts {
     if (!file.flush()) fail("cannot write " + directory_ + "/conf/config.yaml");
   }
 
-  std::unique_ptr<DaemonProcess> start(const std::string& program, const std::string& name, const std::vector<std::string>& more) {
-    std::vector<std::string> command{home_ + "/bin/" + program, "--configDir",  directory_ + "/conf", "--log-file", directory_ + "/log/" + name + ".log",
-                                     "--ports-file",            directory_ + "/" + name + ".ports"};
+  std::unique_ptr<DaemonProcess> start(const std::string& program, const std::string& name,
+                                       const std::vector<std::string>& more) {
+    std::vector<std::string> command{home_ + "/bin/" + program,
+                                     "--configDir",
+                                     directory_ + "/conf",
+                                     "--log-file",
+                                     directory_ + "/log/" + name + ".log",
+                                     "--ports-file",
+                                     directory_ + "/" + name + ".ports"};
     command.insert(command.end(), more.begin(), more.end());
     std::vector<std::string> environment;
     for (char** variable = environ; *variable != nullptr; ++variable) {
@@ -184,7 +193,8 @@ class MiniCluster::Parts {
     }
     environment.push_back("WEIR_HOME=" + home_);
     environment.push_back("WEIR_CONF_DIR=" + directory_ + "/conf");
-    return std::make_unique<DaemonProcess>(std::move(command), std::move(environment), directory_ + "/log/" + name + ".console");
+    return std::make_unique<DaemonProcess>(std::move(command), std::move(environment),
+                                           directory_ + "/log/" + name + ".console");
   }
 
   json::object wait_for_ports(DaemonProcess& daemon, const std::string& name) {
@@ -195,16 +205,19 @@ class MiniCluster::Parts {
       const json::value ports = json::parse(end_of_file(path, 4096), error);
       if (!error && ports.is_object()) return ports.get_object();
       const std::string ended = daemon.how_it_ended();
-      if (!ended.empty()) fail(name + " ended with " + ended + ": " + daemon.console_end() + end_of_file(directory_ + "/log/" + name + ".log", 2000));
-      if (steady_clock::now() > end) fail("waited " + std::to_string(options_.deadline.count()) + " ms for " + name + " to be ready: " + daemon.console_end());
+      if (!ended.empty())
+        fail(name + " ended with " + ended + ": " + daemon.console_end() +
+             end_of_file(directory_ + "/log/" + name + ".log", 2000));
+      if (steady_clock::now() > end)
+        fail("waited " + std::to_string(options_.deadline.count()) + " ms for " + name +
+             " to be ready: " + daemon.console_end());
       std::this_thread::sleep_for(kPollInterval);
     }
   }
 
   void wait_for_slots(int slots) {
-    wait_until(options_.deadline, std::to_string(slots) + " slots", [&] {
-      return get_object("/v1/overview").at("slots-total").to_number<int>() >= slots;
-    });
+    wait_until(options_.deadline, std::to_string(slots) + " slots",
+               [&] { return get_object("/v1/overview").at("slots-total").to_number<int>() >= slots; });
   }
 
   void check_daemons() {
@@ -218,7 +231,8 @@ class MiniCluster::Parts {
     boost::system::error_code error;
     const json::value body = json::parse(response->body, error);
     std::string words = "HTTP status " + std::to_string(response->status);
-    if (!error && body.is_object() && body.get_object().contains("errors") && body.get_object().at("errors").is_array()) {
+    if (!error && body.is_object() && body.get_object().contains("errors") &&
+        body.get_object().at("errors").is_array()) {
       for (const json::value& one : body.get_object().at("errors").get_array()) {
         if (one.is_string()) words = std::string(one.get_string());
       }
@@ -238,7 +252,9 @@ MiniCluster::MiniCluster(MiniClusterOptions options) : parts_(std::make_unique<P
 MiniCluster::~MiniCluster() = default;
 std::string MiniCluster::rest_address() const { return "127.0.0.1:" + parts_->rest_port_; }
 std::string MiniCluster::submit(const MiniClusterJob& job) { return parts_->submit(job); }
-std::string MiniCluster::state(const std::string& job_id) { return text_at(parts_->get_object("/v1/jobs/" + job_id), "state"); }
+std::string MiniCluster::state(const std::string& job_id) {
+  return text_at(parts_->get_object("/v1/jobs/" + job_id), "state");
+}
 
 void MiniCluster::wait_for_state(const std::string& job_id, const std::string& wanted) {
   parts_->wait_until(parts_->options_.deadline, "job " + job_id + " to be " + wanted, [&] {
@@ -249,7 +265,9 @@ void MiniCluster::wait_for_state(const std::string& job_id, const std::string& w
   });
 }
 
-std::string MiniCluster::wait_for_end(const std::string& job_id) { return wait_for_end(job_id, parts_->options_.deadline); }
+std::string MiniCluster::wait_for_end(const std::string& job_id) {
+  return wait_for_end(job_id, parts_->options_.deadline);
+}
 
 std::string MiniCluster::wait_for_end(const std::string& job_id, milliseconds deadline) {
   std::string now;

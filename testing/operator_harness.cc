@@ -57,7 +57,8 @@ void demand(const Result<void>& result) {
 /// Lives on: the thread of the test.
 class Harness::Parts {
  public:
-  explicit Parts(const HarnessOptions& options) : options_(options), environment_(options.settings), now_ms_(to_ms(options.now)) {}
+  explicit Parts(const HarnessOptions& options)
+      : options_(options), environment_(options.settings), now_ms_(to_ms(options.now)) {}
   ~Parts() { close(); }
 
   struct Node;
@@ -107,7 +108,8 @@ class Harness::Parts {
     Node(Parts& parts, const OperatorNode& plan) : plan(plan), context(parts, plan), output(parts, *this) {
       watermarks.assign(plan.inputs.size(), kBeginningOfTime);
       has_ended.assign(plan.inputs.size(), false);
-      for (const EdgeNode& edge : plan.inputs) hashers.push_back(edge.make_key_hasher ? edge.make_key_hasher() : nullptr);
+      for (const EdgeNode& edge : plan.inputs)
+        hashers.push_back(edge.make_key_hasher ? edge.make_key_hasher() : nullptr);
     }
     const OperatorNode& plan;
     Context context;
@@ -130,7 +132,8 @@ class Harness::Parts {
         nodes_[from.source - 1]->links[from.output].push_back({node.get(), edge});
       }
       if (node->plan.make_operator) node->op = node->plan.make_operator();
-      if (node->plan.make_reader) throw std::invalid_argument("a harness has no sources but its own input: " + node->plan.name);
+      if (node->plan.make_reader)
+        throw std::invalid_argument("a harness has no sources but its own input: " + node->plan.name);
     }
     if (snapshot != nullptr) restore(*snapshot);
     for (std::size_t i = nodes_.size(); i-- > 0;) {
@@ -229,7 +232,8 @@ class Harness::Parts {
     if (now_ms > now_ms_) now_ms_ = now_ms;
   }
 
-  /// Whoever reads the node's outputs has no more of them. The end of an operator's last input comes behind the last watermark, that of others before it.
+  /// Whoever reads the node's outputs has no more of them. The end of an operator's last input comes behind the last
+  /// watermark, that of others before it.
   void end(Node& node) {
     for (const auto& [output, links] : node.links) {
       for (const Link& link : links) end_edge(*link.to, link.edge);
@@ -271,7 +275,8 @@ class Harness::Parts {
     ByteReader in(bytes);
     std::uint64_t count = 0;
     if (!in.get_varint(count) || count != nodes_.size()) {
-      throw std::invalid_argument("the snapshot was made by " + std::to_string(count) + " operators, here are " + std::to_string(nodes_.size()));
+      throw std::invalid_argument("the snapshot was made by " + std::to_string(count) + " operators, here are " +
+                                  std::to_string(nodes_.size()));
     }
     for (auto& node : nodes_) {
       std::string_view state;
@@ -297,7 +302,8 @@ Harness::Harness(const HarnessOptions& options) : parts_(std::make_unique<Parts>
 Harness::~Harness() = default;
 StreamExecutionEnvironment& Harness::environment() { return parts_->environment_; }
 std::uint32_t Harness::add_input(OutputNode output) {
-  OperatorNode& node = weir::detail::add_operator(parts_->environment_.graph(), OperatorRole::source, "Input", "Input", {});
+  OperatorNode& node =
+      weir::detail::add_operator(parts_->environment_.graph(), OperatorRole::source, "Input", "Input", {});
   node.outputs.push_back(std::move(output));
   return node.id;
 }
@@ -309,7 +315,9 @@ void Harness::close() noexcept { parts_->close(); }
 BlockPool& Harness::pool() { return parts_->pool_; }
 std::uint32_t Harness::record_bytes_max() const { return parts_->options_.record_bytes_max; }
 Output& Harness::input(std::uint32_t input) { return parts_->nodes_.at(input - 1)->output; }
-void Harness::watermark(std::uint32_t input, EventTime watermark) { parts_->deliver_watermark(*parts_->nodes_.at(input - 1), watermark); }
+void Harness::watermark(std::uint32_t input, EventTime watermark) {
+  parts_->deliver_watermark(*parts_->nodes_.at(input - 1), watermark);
+}
 void Harness::advance_to(EventTime now) { parts_->advance_to(to_ms(now)); }
 void Harness::end_of_input(std::uint32_t input) { parts_->end(*parts_->nodes_.at(input - 1)); }
 std::string Harness::snapshot() { return parts_->snapshot(); }

@@ -13,15 +13,16 @@
 
 namespace weir {
 
-/// The person who submits wrote something that the job cannot take. Its message is shown to them as it is: one sentence.
+/// The person who submits wrote something that the job cannot take. Its message is shown to them as it is: one
+/// sentence.
 class UsageError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
 /// The arguments of a job, verbatim, and as `--name value`, `--name=value` and `--flag` for those who like that.
-/// A word that begins with `--` takes the next word as its value unless that begins with `--` too (so a negative number is a value).
-/// Lives on: any thread; does not change.
+/// A word that begins with `--` takes the next word as its value unless that begins with `--` too (so a negative number
+/// is a value). Lives on: any thread; does not change.
 class Arguments {
  public:
   Arguments() = default;
@@ -42,8 +43,8 @@ class Arguments {
   /// The value, or `other` when `--name` is not there. A flag without value is true as a bool.
   std::string get_or(std::string_view name, std::string other) const;
   template <class T>
-    requires std::is_arithmetic_v<T>
-  T get_or(std::string_view name, T other) const {
+  requires std::is_arithmetic_v<T> T get_or(std::string_view name, T other)
+  const {
     if (!has(name)) return other;
     if constexpr (std::is_same_v<T, bool>) {
       if (is_flag(name)) return true;

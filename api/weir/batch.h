@@ -31,7 +31,8 @@ class Batch {
     if (selection_ == nullptr) {
       for (std::uint32_t row = 0; row < count_; ++row) visit(row);
     } else {
-      for (std::uint32_t position = 0; position < count_; ++position) visit(static_cast<std::uint32_t>(selection_[position]));
+      for (std::uint32_t position = 0; position < count_; ++position)
+        visit(static_cast<std::uint32_t>(selection_[position]));
     }
   }
 
@@ -40,8 +41,8 @@ class Batch {
     return block_->has_timestamps() ? block_->timestamps()[row] : INT64_MIN;
   }
 
-  /// Takes the block away from the emitter, who sees that (`taken()`) and goes on with another one. The taker gives it back to
-  /// `block->home`. Rows outside the selection stay in it.
+  /// Takes the block away from the emitter, who sees that (`taken()`) and goes on with another one. The taker gives it
+  /// back to `block->home`. Rows outside the selection stay in it.
   Block* take() {
     taken_ = true;
     return block_;

@@ -14,7 +14,7 @@ namespace weir {
 class ByteWriter {
  public:
   template <class Number>
-    requires std::is_arithmetic_v<Number> || std::is_enum_v<Number>
+  requires std::is_arithmetic_v<Number> || std::is_enum_v<Number>
   void put(Number value) {
     char bytes[sizeof value];
     std::memcpy(bytes, &value, sizeof value);
@@ -42,14 +42,14 @@ class ByteWriter {
   std::string bytes_;
 };
 
-/// Reads what a ByteWriter wrote. A read beyond the end answers false and leaves the reader failed: check `ok()` once at the end, or
-/// each answer where a value steers an allocation.
+/// Reads what a ByteWriter wrote. A read beyond the end answers false and leaves the reader failed: check `ok()` once
+/// at the end, or each answer where a value steers an allocation.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
 
   template <class Number>
-    requires std::is_arithmetic_v<Number> || std::is_enum_v<Number>
+  requires std::is_arithmetic_v<Number> || std::is_enum_v<Number>
   bool get(Number& value) {
     if (remaining() < sizeof value) return fail();
     std::memcpy(&value, at_, sizeof value);

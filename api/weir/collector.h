@@ -15,15 +15,16 @@
 
 namespace weir {
 
-/// A record is longer than the job allows (`OperatorContext::record_bytes_max`). A source counts it as a bad record; elsewhere the task fails.
+/// A record is longer than the job allows (`OperatorContext::record_bytes_max`). A source counts it as a bad record;
+/// elsewhere the task fails.
 class RecordTooLarge : public std::runtime_error {
  public:
   RecordTooLarge(std::size_t bytes, std::size_t bytes_max);
 };
 
-/// Writes records into a block of the slot's pool and hands the block on when it is full or flush() is called. One block is used again
-/// and again unless somebody downstream takes it.
-/// Lives on: the slot's thread. A connector makes one per reader, binds it to the Output of each poll, and flushes at the poll's end.
+/// Writes records into a block of the slot's pool and hands the block on when it is full or flush() is called. One
+/// block is used again and again unless somebody downstream takes it. Lives on: the slot's thread. A connector makes
+/// one per reader, binds it to the Output of each poll, and flushes at the poll's end.
 template <class T>
 class Collector {
  public:
@@ -43,13 +44,15 @@ class Collector {
   /// Where full blocks go until the next bind.
   void bind(Output& output) { output_ = &output; }
 
-  /// Emits a record. In an operator it gets the time and kind of the row that is being processed; from a source it has no time.
-  /// Errors: RecordTooLarge.
+  /// Emits a record. In an operator it gets the time and kind of the row that is being processed; from a source it has
+  /// no time. Errors: RecordTooLarge.
   void collect(const T& value) {
     const std::size_t bytes = record_bytes(value);
-    if (rows_ == rows_max_) [[unlikely]] make_room(bytes);
+    if (rows_ == rows_max_) [[unlikely]]
+      make_room(bytes);
     if constexpr (!RowCodec<T>::kPlain) {
-      if (bytes > room_ || bytes > record_bytes_max_) [[unlikely]] make_room(bytes);
+      if (bytes > room_ || bytes > record_bytes_max_) [[unlikely]]
+        make_room(bytes);
       room_ -= static_cast<std::uint32_t>(bytes);
     }
     RowCodec<T>::write_at(value, row_at_, texts_);
@@ -122,7 +125,8 @@ class Collector {
     row_at_ = block_->fixed();
     texts_ = {block_->end(), 0};
     room_ = block_->capacity - Block::prefix_bytes(flags_);
-    rows_max_ = RowCodec<T>::kPlain ? std::min<std::uint32_t>(kBlockRowsMax, room_ / RowCodec<T>::kStride) : kBlockRowsMax;
+    rows_max_ =
+        RowCodec<T>::kPlain ? std::min<std::uint32_t>(kBlockRowsMax, room_ / RowCodec<T>::kStride) : kBlockRowsMax;
   }
 
   [[gnu::noinline]] void make_room(std::size_t bytes) {
@@ -172,7 +176,7 @@ class Collector {
   Block* block_ = nullptr;
   std::uint8_t* row_at_ = nullptr;
   detail::TextArea texts_{nullptr, 0};
-  std::uint32_t room_ = 0;      ///< bytes left; of records without text those of the empty block
+  std::uint32_t room_ = 0;  ///< bytes left; of records without text those of the empty block
   std::uint32_t rows_ = 0;
   std::uint32_t rows_max_ = 0;  ///< no more go into the block; 0 without one
   std::uint8_t flags_ = 0;

@@ -17,32 +17,36 @@ namespace weir {
 //
 //     map       R map1(const A&), R map2(const B&)
 //     flat_map  void flat_map1(const A&, Collector<R>&), void flat_map2(const B&, Collector<R>&)
-//     process   void process1(const A&, RuntimeContext&, Collector<R>&), void process2(const B&, RuntimeContext&, Collector<R>&)
+//     process   void process1(const A&, RuntimeContext&, Collector<R>&), void process2(const B&, RuntimeContext&,
+//     Collector<R>&)
 //               on keyed streams KeyedContext<K>& instead of RuntimeContext&, and for timers
 //               void on_timer(EventTime, KeyedContext<K>&, Collector<R>&)
 //
-// Functions of map and flat_map may take the context behind the record. State that open() asks for belongs to the key, whichever stream its records come by.
-// Records of the two streams come in no order that can be relied upon; the watermark is the lesser of theirs, and a stream that has ended holds it back no more.
+// Functions of map and flat_map may take the context behind the record. State that open() asks for belongs to the key,
+// whichever stream its records come by. Records of the two streams come in no order that can be relied upon; the
+// watermark is the lesser of theirs, and a stream that has ended holds it back no more.
 
 namespace detail {
 
 /// What map1, or the first of two functions, makes; Deduced when it cannot be called.
 template <class F, class T, class Context>
 constexpr auto co_mapped_type() {
-  if constexpr (requires(F& f, const T& record) { f.map1(record); }) {
+  if constexpr (requires(F & f, const T& record) { f.map1(record); }) {
     return std::type_identity<std::remove_cvref_t<decltype(std::declval<F&>().map1(std::declval<const T&>()))>>{};
-  } else if constexpr (requires(F& f, const T& record, Context& context) { f.map1(record, context); }) {
-    return std::type_identity<std::remove_cvref_t<decltype(std::declval<F&>().map1(std::declval<const T&>(), std::declval<Context&>()))>>{};
+  } else if constexpr (requires(F & f, const T& record, Context& context) { f.map1(record, context); }) {
+    return std::type_identity<
+        std::remove_cvref_t<decltype(std::declval<F&>().map1(std::declval<const T&>(), std::declval<Context&>()))>>{};
   } else {
     return std::type_identity<Deduced>{};
   }
 }
 template <class F, class T, class Context>
 constexpr auto co_mapped_type2() {
-  if constexpr (requires(F& f, const T& record) { f.map2(record); }) {
+  if constexpr (requires(F & f, const T& record) { f.map2(record); }) {
     return std::type_identity<std::remove_cvref_t<decltype(std::declval<F&>().map2(std::declval<const T&>()))>>{};
-  } else if constexpr (requires(F& f, const T& record, Context& context) { f.map2(record, context); }) {
-    return std::type_identity<std::remove_cvref_t<decltype(std::declval<F&>().map2(std::declval<const T&>(), std::declval<Context&>()))>>{};
+  } else if constexpr (requires(F & f, const T& record, Context& context) { f.map2(record, context); }) {
+    return std::type_identity<
+        std::remove_cvref_t<decltype(std::declval<F&>().map2(std::declval<const T&>(), std::declval<Context&>()))>>{};
   } else {
     return std::type_identity<Deduced>{};
   }
@@ -66,7 +70,8 @@ struct CoCollected<TwoFunctions<First, Second>> {
   static constexpr auto type() { return collected_type<First>(); }
 };
 template <class Given, class F>
-using CoOutputType = std::conditional_t<std::is_same_v<Given, Deduced>, typename decltype(CoCollected<F>::type())::type, Given>;
+using CoOutputType =
+    std::conditional_t<std::is_same_v<Given, Deduced>, typename decltype(CoCollected<F>::type())::type, Given>;
 
 // As in weir/function.h: one mistake is one line. Each check is asked only when those before it hold.
 template <class F, class A, class B, class Context>
@@ -76,25 +81,35 @@ struct CheckCoMap {
   static constexpr bool kFirst = !std::is_same_v<R, Deduced>;
   static constexpr bool kSecond = !std::is_same_v<R2, Deduced>;
   static constexpr bool kMakes = !std::is_void_v<R> && !std::is_void_v<R2>;
-  static_assert(kFirst, "weir: map() on connected streams needs map1(const A&), or a first function, that takes a record of the first stream");
-  static_assert(!kFirst || kSecond, "weir: map() on connected streams needs map2(const B&), or a second function, that takes a record of the second stream");
-  static_assert(!kFirst || !kSecond || kMakes, "weir: a function given to map() on connected streams returns nothing; return the new record, or use flat_map()");
-  static_assert(!kFirst || !kSecond || !kMakes || std::is_same_v<R, R2>, "weir: the two functions given to map() on connected streams return different types; both must return the same record");
+  static_assert(kFirst,
+                "weir: map() on connected streams needs map1(const A&), or a first function, that takes a record of "
+                "the first stream");
+  static_assert(!kFirst || kSecond,
+                "weir: map() on connected streams needs map2(const B&), or a second function, that takes a record of "
+                "the second stream");
+  static_assert(
+      !kFirst || !kSecond || kMakes,
+      "weir: a function given to map() on connected streams returns nothing; return the new record, or use flat_map()");
+  static_assert(!kFirst || !kSecond || !kMakes || std::is_same_v<R, R2>,
+                "weir: the two functions given to map() on connected streams return different types; both must return "
+                "the same record");
   static constexpr bool kCallable = kFirst && kSecond && kMakes && std::is_same_v<R, R2>;
 };
 template <class F, class A, class B, class Context, class R>
 struct CheckCoFlatMap {
   static constexpr bool kDeduced = !std::is_same_v<R, Deduced>;
-  static_assert(kDeduced, "weir: flat_map() on connected streams cannot see what its functions collect; write flat_map<Out>(...), or take weir::Collector<Out>& as the last parameter of flat_map1 and flat_map2");
+  static_assert(kDeduced,
+                "weir: flat_map() on connected streams cannot see what its functions collect; write "
+                "flat_map<Out>(...), or take weir::Collector<Out>& as the last parameter of flat_map1 and flat_map2");
   template <class Out>
   static constexpr bool takes_first() {
-    return requires(F& f, const A& record, Collector<Out>& out) { f.flat_map1(record, out); } ||
-           requires(F& f, const A& record, Context& context, Collector<Out>& out) { f.flat_map1(record, context, out); };
+    return requires(F & f, const A& record, Collector<Out>& out) { f.flat_map1(record, out); }
+    || requires(F & f, const A& record, Context& context, Collector<Out>& out) { f.flat_map1(record, context, out); };
   }
   template <class Out>
   static constexpr bool takes_second() {
-    return requires(F& f, const B& record, Collector<Out>& out) { f.flat_map2(record, out); } ||
-           requires(F& f, const B& record, Context& context, Collector<Out>& out) { f.flat_map2(record, context, out); };
+    return requires(F & f, const B& record, Collector<Out>& out) { f.flat_map2(record, out); }
+    || requires(F & f, const B& record, Context& context, Collector<Out>& out) { f.flat_map2(record, context, out); };
   }
   static constexpr bool first() {
     if constexpr (kDeduced) {
@@ -110,30 +125,46 @@ struct CheckCoFlatMap {
       return false;
     }
   }
-  static_assert(!kDeduced || first(), "weir: flat_map() on connected streams needs flat_map1(const A&, weir::Collector<Out>&), or a first function, that takes a record of the first stream");
-  static_assert(!kDeduced || !first() || second(), "weir: flat_map() on connected streams needs flat_map2(const B&, weir::Collector<Out>&), or a second function, that takes a record of the second stream and the same collector");
+  static_assert(!kDeduced || first(),
+                "weir: flat_map() on connected streams needs flat_map1(const A&, weir::Collector<Out>&), or a first "
+                "function, that takes a record of the first stream");
+  static_assert(!kDeduced || !first() || second(),
+                "weir: flat_map() on connected streams needs flat_map2(const B&, weir::Collector<Out>&), or a second "
+                "function, that takes a record of the second stream and the same collector");
   static constexpr bool kCallable = kDeduced && first() && second();
 };
 template <class F, class A, class B, class Context, class R>
 struct CheckCoProcess {
   static constexpr bool kDeduced = !std::is_same_v<R, Deduced>;
-  static_assert(kDeduced, "weir: process() on connected streams cannot see what its functions collect; write process<Out>(...), or take weir::Collector<Out>& as the last parameter of process1 and process2");
+  static_assert(kDeduced,
+                "weir: process() on connected streams cannot see what its functions collect; write process<Out>(...), "
+                "or take weir::Collector<Out>& as the last parameter of process1 and process2");
   static constexpr bool first() {
     if constexpr (kDeduced) {
-      return requires(F& f, const A& record, Context& context, Collector<R>& out) { f.process1(record, context, out); };
+      return requires(F & f, const A& record, Context& context, Collector<R>& out) {
+        f.process1(record, context, out);
+      };
     } else {
       return false;
     }
   }
   static constexpr bool second() {
     if constexpr (kDeduced) {
-      return requires(F& f, const B& record, Context& context, Collector<R>& out) { f.process2(record, context, out); };
+      return requires(F & f, const B& record, Context& context, Collector<R>& out) {
+        f.process2(record, context, out);
+      };
     } else {
       return false;
     }
   }
-  static_assert(!kDeduced || first(), "weir: process() on connected streams needs process1(const A&, context&, weir::Collector<Out>&), or a first function, for records of the first stream; the context is weir::RuntimeContext, on keyed streams weir::KeyedContext<K>");
-  static_assert(!kDeduced || !first() || second(), "weir: process() on connected streams needs process2(const B&, context&, weir::Collector<Out>&), or a second function, for records of the second stream; the context is weir::RuntimeContext, on keyed streams weir::KeyedContext<K>");
+  static_assert(!kDeduced || first(),
+                "weir: process() on connected streams needs process1(const A&, context&, weir::Collector<Out>&), or a "
+                "first function, for records of the first stream; the context is weir::RuntimeContext, on keyed "
+                "streams weir::KeyedContext<K>");
+  static_assert(!kDeduced || !first() || second(),
+                "weir: process() on connected streams needs process2(const B&, context&, weir::Collector<Out>&), or a "
+                "second function, for records of the second stream; the context is weir::RuntimeContext, on keyed "
+                "streams weir::KeyedContext<K>");
   static constexpr bool kCallable = kDeduced && first() && second();
 };
 
@@ -208,21 +239,26 @@ class ConnectedCalls {
 
 }  // namespace detail
 
-/// Two streams with a key each, of one type: records of one key, of either stream, meet in one subtask and share its state.
-/// Made by `a.key_by(...).connect(b.key_by(...))` or `a.connect(b).key_by(..., ...)`. Lives on: as DataStream.
+/// Two streams with a key each, of one type: records of one key, of either stream, meet in one subtask and share its
+/// state. Made by `a.key_by(...).connect(b.key_by(...))` or `a.connect(b).key_by(..., ...)`. Lives on: as DataStream.
 template <class A, class B, class K, class SelectorA, class SelectorB>
-class KeyedConnectedStreams : public detail::ConnectedCalls<KeyedConnectedStreams<A, B, K, SelectorA, SelectorB>, A, B, KeyedContext<K>> {
+class KeyedConnectedStreams
+    : public detail::ConnectedCalls<KeyedConnectedStreams<A, B, K, SelectorA, SelectorB>, A, B, KeyedContext<K>> {
  public:
   using Key = K;
   KeyedConnectedStreams(StreamGraph& graph, std::vector<EdgeNode> upstream, SelectorA selector_a, SelectorB selector_b)
-      : graph_(&graph), upstream_(std::move(upstream)), selector_a_(std::move(selector_a)), selector_b_(std::move(selector_b)) {}
+      : graph_(&graph),
+        upstream_(std::move(upstream)),
+        selector_a_(std::move(selector_a)),
+        selector_b_(std::move(selector_b)) {}
 
  private:
   friend class detail::ConnectedCalls<KeyedConnectedStreams, A, B, KeyedContext<K>>;
   template <class Call, class R, class F>
   SingleOutput<R> add(F function) const {
     auto tags = std::make_shared<detail::SideTags>();
-    OperatorNode& node = detail::add_operator(*graph_, OperatorRole::transform, Call::kKeyedKind, Call::kKeyedKind, upstream_);
+    OperatorNode& node =
+        detail::add_operator(*graph_, OperatorRole::transform, Call::kKeyedKind, Call::kKeyedKind, upstream_);
     node.stateful = true;
     node.outputs.push_back(detail::output_node<R>());
     node.make_operator = [function = std::move(function), a = selector_a_, b = selector_b_, tags] {
@@ -283,7 +319,9 @@ namespace detail {
 template <class KeyA, class KeyB>
 struct CheckSameKey {
   static constexpr bool kSame = std::is_same_v<KeyView<KeyA>, KeyView<KeyB>>;
-  static_assert(kSame, "weir: connect() on keyed streams needs keys of one type on both; let both key_by() calls answer the same type");
+  static_assert(
+      kSame,
+      "weir: connect() on keyed streams needs keys of one type on both; let both key_by() calls answer the same type");
   /// A text key by whatever name.
   using Key = std::conditional_t<std::is_same_v<KeyA, KeyB>, KeyA, std::string>;
 };
@@ -296,8 +334,8 @@ auto KeyedStream<T, K, Selector>::connect(const KeyedStream<B, KeyB, SelectorB>&
   if constexpr (detail::CheckSameKey<K, KeyB>::kSame) {
     using Shared = typename detail::CheckSameKey<K, KeyB>::Key;
     if (&other.graph() != &this->graph()) detail::throw_other_environment("connect");
-    return KeyedConnectedStreams<T, B, Shared, Selector, SelectorB>(this->graph(), detail::both_inputs(this->upstream(), other.upstream()), selector_,
-                                                                 other.selector_);
+    return KeyedConnectedStreams<T, B, Shared, Selector, SelectorB>(
+        this->graph(), detail::both_inputs(this->upstream(), other.upstream()), selector_, other.selector_);
   } else {
     return detail::BrokenStream();
   }

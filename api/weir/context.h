@@ -111,7 +111,8 @@ class RuntimeContext {
 
   /// A counter among the operator's metrics; the same for the same name. Keep the reference.
   Counter& counter(std::string_view name) { return *context_->counter(name); }
-  /// A gauge among the operator's metrics: what was set last is what is shown. The same for the same name. Keep the reference.
+  /// A gauge among the operator's metrics: what was set last is what is shown. The same for the same name. Keep the
+  /// reference.
   Gauge& gauge(std::string_view name) { return *context_->gauge(name); }
   /// What env.set_global_job_parameters() was given; include weir/parameters.h to read it.
   Parameters job_parameters() const;

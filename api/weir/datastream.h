@@ -1,4 +1,5 @@
-// DataStream: the calls that a job's build function makes. Each adds an operator to the environment's graph; nothing runs here.
+// DataStream: the calls that a job's build function makes. Each adds an operator to the environment's graph; nothing
+// runs here.
 #pragma once
 
 #include <memory>
@@ -35,7 +36,8 @@ inline EdgeNode edge_from(std::uint32_t source, std::uint32_t output) {
   edge.output = output;
   return edge;
 }
-OperatorNode& add_operator(StreamGraph& graph, OperatorRole role, std::string kind, std::string name, std::vector<EdgeNode> inputs);
+OperatorNode& add_operator(StreamGraph& graph, OperatorRole role, std::string kind, std::string name,
+                           std::vector<EdgeNode> inputs);
 /// Errors: std::invalid_argument with a sentence.
 void set_node_uid(OperatorNode& node, std::string uid);
 void set_node_parallelism(OperatorNode& node, int parallelism);
@@ -66,55 +68,105 @@ class BrokenStream {
   template <class Any>
   operator Any() const;  // NOLINT: never defined; nothing with a mistake in it is linked
   template <class...>
-  BrokenStream map(auto&&...) const { return {}; }
+  BrokenStream map(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream filter(auto&&...) const { return {}; }
+  BrokenStream filter(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream flat_map(auto&&...) const { return {}; }
+  BrokenStream flat_map(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream process(auto&&...) const { return {}; }
+  BrokenStream process(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream key_by(auto&&...) const { return {}; }
+  BrokenStream key_by(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream reduce(auto&&...) const { return {}; }
+  BrokenStream reduce(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream connect(auto&&...) const { return {}; }
+  BrokenStream connect(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream partition_custom(auto&&...) const { return {}; }
+  BrokenStream partition_custom(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream union_with(auto&&...) const { return {}; }
+  BrokenStream union_with(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream forward(auto&&...) const { return {}; }
+  BrokenStream forward(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream rebalance(auto&&...) const { return {}; }
+  BrokenStream rebalance(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream rescale(auto&&...) const { return {}; }
+  BrokenStream rescale(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream shuffle(auto&&...) const { return {}; }
+  BrokenStream shuffle(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream broadcast(auto&&...) const { return {}; }
+  BrokenStream broadcast(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream global(auto&&...) const { return {}; }
+  BrokenStream global(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream side_output(auto&&...) const { return {}; }
+  BrokenStream side_output(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream bad_records(auto&&...) const { return {}; }
+  BrokenStream bad_records(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream sink_to(auto&&...) const { return {}; }
+  BrokenStream sink_to(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream name(auto&&...) const { return {}; }
+  BrokenStream name(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream uid(auto&&...) const { return {}; }
+  BrokenStream uid(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream set_parallelism(auto&&...) const { return {}; }
+  BrokenStream set_parallelism(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream set_max_parallelism(auto&&...) const { return {}; }
+  BrokenStream set_max_parallelism(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream slot_sharing_group(auto&&...) const { return {}; }
+  BrokenStream slot_sharing_group(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream start_new_chain(auto&&...) const { return {}; }
+  BrokenStream start_new_chain(auto&&...) const {
+    return {};
+  }
   template <class...>
-  BrokenStream disable_chaining(auto&&...) const { return {}; }
+  BrokenStream disable_chaining(auto&&...) const {
+    return {};
+  }
 };
 
 /// What can be said about an operator after it was made. Every call changes the graph and answers the object itself.
@@ -143,7 +195,8 @@ class OperatorSettings {
     set_node_max_parallelism(node(), max_parallelism);
     return self();
   }
-  /// Operators of one group may share a slot; the job gets as many slots as the sum of its groups' widest operators. "default" unless said.
+  /// Operators of one group may share a slot; the job gets as many slots as the sum of its groups' widest operators.
+  /// "default" unless said.
   Self& slot_sharing_group(std::string group) {
     set_node_slot_sharing_group(node(), std::move(group));
     return self();
@@ -177,8 +230,8 @@ class StreamSink : public detail::OperatorSettings<StreamSink> {
   using OperatorSettings::OperatorSettings;
 };
 
-/// A stream of records T: where they come from, and how they are spread over what comes next. A value; copies mean the same stream.
-/// Lives on: the thread of the build function, and no longer than its environment.
+/// A stream of records T: where they come from, and how they are spread over what comes next. A value; copies mean the
+/// same stream. Lives on: the thread of the build function, and no longer than its environment.
 template <class T>
 class DataStream {
  public:
@@ -211,7 +264,8 @@ class DataStream {
     }
   }
 
-  /// Any number of records for each: `void function(const T&, Collector<R>&)`. Write flat_map<R>(...) for a generic lambda.
+  /// Any number of records for each: `void function(const T&, Collector<R>&)`. Write flat_map<R>(...) for a generic
+  /// lambda.
   template <class Out = detail::Deduced, class F>
   auto flat_map(F function) const {
     using R = detail::OutputType<Out, F>;
@@ -222,8 +276,8 @@ class DataStream {
     }
   }
 
-  /// Any number of records for each, with times, counters and side outputs: `void function(const T&, RuntimeContext&, Collector<R>&)`, as call
-  /// operator or as a member called process.
+  /// Any number of records for each, with times, counters and side outputs: `void function(const T&, RuntimeContext&,
+  /// Collector<R>&)`, as call operator or as a member called process.
   template <class Out = detail::Deduced, class F>
   auto process(F function) const {
     using R = detail::OutputType<Out, F>;
@@ -235,7 +289,8 @@ class DataStream {
   }
 
   /// The same stream, by key: records of one key go to one subtask, in the order in which each producer sent them.
-  /// @param selector  `&T::field`, or a function `K (const T&)` that answers the same key for the same record whenever it is asked
+  /// @param selector  `&T::field`, or a function `K (const T&)` that answers the same key for the same record whenever
+  /// it is asked
   template <class F>
   auto key_by(F selector) const {
     if constexpr (kFits && detail::CheckKey<T, F>::kFits) {
@@ -247,7 +302,8 @@ class DataStream {
   }
 
   /// The same stream, each record to the subtask that a function of its key names.
-  /// @param partitioner  `int (const K&, int subtasks)`: the subtask's index, from 0; another number fails the task. A text key comes as weir::Text.
+  /// @param partitioner  `int (const K&, int subtasks)`: the subtask's index, from 0; another number fails the task. A
+  /// text key comes as weir::Text.
   /// @param selector     the key, as for key_by
   template <class P, class F>
   auto partition_custom(P partitioner, F selector) const {
@@ -284,8 +340,11 @@ class DataStream {
     return all;
   }
 
-  /// How records are spread over the subtasks of what comes next. Without any: one to one where the parallelism is the same, else evenly.
-  DataStream forward() const { return spread(PartitionerKind::forward); }      ///< one to one; refused where the parallelism changes
+  /// How records are spread over the subtasks of what comes next. Without any: one to one where the parallelism is the
+  /// same, else evenly.
+  DataStream forward() const {
+    return spread(PartitionerKind::forward);
+  }  ///< one to one; refused where the parallelism changes
   DataStream rebalance() const { return spread(PartitionerKind::rebalance); }  ///< evenly over all
   DataStream rescale() const { return spread(PartitionerKind::rescale); }      ///< evenly over a share of them
   DataStream shuffle() const { return spread(PartitionerKind::shuffle); }      ///< at random
@@ -295,9 +354,11 @@ class DataStream {
   /// Ends the stream in a sink: an object of a class that derives from Sink<T>.
   template <class S>
   StreamSink sink_to(S sink) const {
-    static_assert(requires { typename S::Record; }, "weir: sink_to() takes an object of a class that derives from weir::Sink<T>");
+    static_assert(
+        requires { typename S::Record; }, "weir: sink_to() takes an object of a class that derives from weir::Sink<T>");
     if constexpr (requires { typename S::Record; }) {
-      static_assert(std::is_same_v<typename S::Record, T>, "weir: this sink takes records of another type than the stream has");
+      static_assert(std::is_same_v<typename S::Record, T>,
+                    "weir: this sink takes records of another type than the stream has");
       if constexpr (kFits && std::is_same_v<typename S::Record, T>) {
         auto kept = std::make_shared<const S>(std::move(sink));
         OperatorNode& node = detail::add_operator(*graph_, OperatorRole::sink, "Sink", kept->name(), upstream_);
@@ -361,7 +422,9 @@ template <class T>
 class SingleOutput : public DataStream<T>, public detail::OperatorSettings<SingleOutput<T>> {
  public:
   SingleOutput(StreamGraph& graph, std::uint32_t id, std::shared_ptr<detail::SideTags> tags)
-      : DataStream<T>(graph, {detail::edge_from(id, 0)}), detail::OperatorSettings<SingleOutput<T>>(graph, id), tags_(std::move(tags)) {}
+      : DataStream<T>(graph, {detail::edge_from(id, 0)}),
+        detail::OperatorSettings<SingleOutput<T>>(graph, id),
+        tags_(std::move(tags)) {}
 
   /// What the operator's function writes with `context.output(tag, ...)`.
   /// Errors: std::invalid_argument when the operator has a side output of that name and another type, or is a source.
@@ -409,7 +472,8 @@ class KeyedStream : public DataStream<T> {
   auto connect(const KeyedStream<B, KeyB, SelectorB>& other) const;
   using DataStream<T>::connect;
 
-  /// Folds the records of each key: `T function(const T& so_far, const T& next)`. Emits the new value for every record; the first one of a key as it is.
+  /// Folds the records of each key: `T function(const T& so_far, const T& next)`. Emits the new value for every record;
+  /// the first one of a key as it is.
   template <class F>
   auto reduce(F function) const {
     if constexpr (detail::CheckReduce<F, T>::kCallable) {
@@ -456,8 +520,9 @@ class KeyedStream : public DataStream<T> {
     }
   }
 
-  /// Any number of records for each, with a state per key and timers: `void process(const T&, KeyedContext<K>&, Collector<R>&)`, as a member or as
-  /// call operator; and `void on_timer(EventTime, KeyedContext<K>&, Collector<R>&)` where timers are used.
+  /// Any number of records for each, with a state per key and timers: `void process(const T&, KeyedContext<K>&,
+  /// Collector<R>&)`, as a member or as call operator; and `void on_timer(EventTime, KeyedContext<K>&, Collector<R>&)`
+  /// where timers are used.
   template <class Out = detail::Deduced, class F>
   auto process(F function) const {
     using R = detail::OutputType<Out, F>;
@@ -482,7 +547,9 @@ class KeyedStream : public DataStream<T> {
   SingleOutput<R> add_keyed(const char* kind, F function) const {
     auto tags = std::make_shared<detail::SideTags>();
     OperatorNode& node = add_node<R>(kind);
-    node.make_operator = [function = std::move(function), selector = selector_, tags] { return std::make_unique<Op>(function, selector, tags); };
+    node.make_operator = [function = std::move(function), selector = selector_, tags] {
+      return std::make_unique<Op>(function, selector, tags);
+    };
     return SingleOutput<R>(this->graph(), node.id, std::move(tags));
   }
   Selector selector_;

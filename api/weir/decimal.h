@@ -21,15 +21,16 @@ constexpr Int128 power_of_ten(int exponent) {
   return power;
 }
 
-/// Reads "-12.345" as units of 10^-scale. Empty when it is not a number, has more than `scale` digits behind the point that are not
-/// zero, or more than `precision` digits in all.
+/// Reads "-12.345" as units of 10^-scale. Empty when it is not a number, has more than `scale` digits behind the point
+/// that are not zero, or more than `precision` digits in all.
 std::optional<Int128> parse_decimal(std::string_view text, int precision, int scale);
 std::string print_decimal(Int128 units, int scale);
 
 }  // namespace detail
 
-/// A number of `Precision` decimal digits, `Scale` of them after the point: Decimal<10, 2> holds -99999999.99 to 99999999.99. Kept as
-/// an integer of 10^-Scale, 64 bits wide up to 18 digits and 128 beyond. Sums and differences do not check for overflow.
+/// A number of `Precision` decimal digits, `Scale` of them after the point: Decimal<10, 2> holds -99999999.99 to
+/// 99999999.99. Kept as an integer of 10^-Scale, 64 bits wide up to 18 digits and 128 beyond. Sums and differences do
+/// not check for overflow.
 template <int Precision, int Scale>
 struct Decimal {
   static_assert(Precision >= 1 && Precision <= 38, "weir: a Decimal has 1 to 38 digits");
@@ -59,7 +60,9 @@ struct Decimal {
 
   friend constexpr bool operator==(Decimal a, Decimal b) { return a.units == b.units; }
   friend constexpr std::strong_ordering operator<=>(Decimal a, Decimal b) {
-    return a.units < b.units ? std::strong_ordering::less : a.units > b.units ? std::strong_ordering::greater : std::strong_ordering::equal;
+    return a.units < b.units   ? std::strong_ordering::less
+           : a.units > b.units ? std::strong_ordering::greater
+                               : std::strong_ordering::equal;
   }
   friend constexpr Decimal operator+(Decimal a, Decimal b) { return {static_cast<Units>(a.units + b.units)}; }
   friend constexpr Decimal operator-(Decimal a, Decimal b) { return {static_cast<Units>(a.units - b.units)}; }

@@ -18,8 +18,8 @@ namespace weir {
 
 class Parameters;
 
-/// Collects the graph of a job. WEIR_JOB gives one as `env`; there is no execute(): the job is what was made when the body ends.
-/// Lives on: the thread of the build function. Streams must not outlive it.
+/// Collects the graph of a job. WEIR_JOB gives one as `env`; there is no execute(): the job is what was made when the
+/// body ends. Lives on: the thread of the build function. Streams must not outlive it.
 class StreamExecutionEnvironment {
  public:
   /// @param configuration  the job's settings, from the cluster and the submission
@@ -35,7 +35,8 @@ class StreamExecutionEnvironment {
   StreamExecutionEnvironment& set_max_parallelism(int max_parallelism);
   /// A setting of this job, under Flink's key ("pipeline.object-reuse"); what the submission says wins.
   StreamExecutionEnvironment& set(std::string key, std::string value);
-  /// Values for people and for functions: shown with the job, and what context.job_parameters() gives (Flink's `pipeline.global-job-parameters`).
+  /// Values for people and for functions: shown with the job, and what context.job_parameters() gives (Flink's
+  /// `pipeline.global-job-parameters`).
   StreamExecutionEnvironment& set_global_job_parameters(const Parameters& parameters);
   /// What is set, here or by the submission; empty when nothing is.
   std::string_view get(std::string_view key) const;
@@ -43,7 +44,9 @@ class StreamExecutionEnvironment {
   /// The records of a source: an object of a class that derives from Source<T>.
   template <class S>
   auto from_source(S source) {
-    static_assert(requires { typename S::Record; }, "weir: from_source() takes an object of a class that derives from weir::Source<T>");
+    static_assert(
+        requires { typename S::Record; },
+        "weir: from_source() takes an object of a class that derives from weir::Source<T>");
     if constexpr (requires { typename S::Record; }) {
       using T = typename S::Record;
       if constexpr (detail::CheckType<T>::kFits) {
@@ -51,7 +54,8 @@ class StreamExecutionEnvironment {
         OperatorNode& node = detail::add_operator(*graph_, OperatorRole::source, "Source", kept->name(), {});
         node.bounded = kept->bounded();
         node.outputs.push_back(detail::output_node<T>());
-        if (kept->on_bad_record() == OnBadRecord::dead_letter) node.outputs.push_back(detail::output_node<BadRecord>("bad-records"));
+        if (kept->on_bad_record() == OnBadRecord::dead_letter)
+          node.outputs.push_back(detail::output_node<BadRecord>("bad-records"));
         node.make_reader = [kept] { return kept->make_reader(); };
         return SingleOutput<T>(*graph_, node.id, nullptr);
       } else {

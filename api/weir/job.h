@@ -11,7 +11,8 @@
 
 namespace weir::detail {
 
-/// One entry of the ELF section .note.weir, as it lies in the file; read by parsing, never by loading (api/job_notes.h).
+/// One entry of the ELF section .note.weir, as it lies in the file; read by parsing, never by loading
+/// (api/job_notes.h).
 struct JobNote {
   std::uint32_t owner_bytes = 8;
   std::uint32_t content_bytes = 4 + 16 + 44 + 64;
@@ -38,18 +39,19 @@ consteval JobNote make_job_note(std::string_view name) {
 
 }  // namespace weir::detail
 
-/// Defines a job: the body builds its graph with `env` (StreamExecutionEnvironment&) and `args` (const Arguments&), and does nothing else: it
-/// runs once in the planner and once in every worker, and must make the same graph each time.
+/// Defines a job: the body builds its graph with `env` (StreamExecutionEnvironment&) and `args` (const Arguments&), and
+/// does nothing else: it runs once in the planner and once in every worker, and must make the same graph each time.
 ///     WEIR_JOB(word_count) { env.from_source(...).sink_to(...); }
 /// The name is an identifier of at most 63 characters, and what `weir run -c NAME` picks.
-#define WEIR_JOB(name)                                                                                               \
-  static_assert(sizeof(#name) <= 64, "weir: the name of a job has at most 63 characters");                          \
-  static void weir_job_body_##name(::weir::StreamExecutionEnvironment&, const ::weir::Arguments&);                  \
-  extern "C" __attribute__((visibility("default"))) void weir_job_##name(::weir::StreamExecutionEnvironment& env,   \
-                                                                         const ::weir::Arguments& args) {           \
-    weir_job_body_##name(env, args);                                                                                \
-  }                                                                                                                 \
-  __attribute__((section(".note.weir"), used, aligned(4))) static constexpr ::weir::detail::JobNote                 \
-      weir_job_note_##name = ::weir::detail::make_job_note(#name);                                                  \
-  static void weir_job_body_##name([[maybe_unused]] ::weir::StreamExecutionEnvironment& env,                        \
+#define WEIR_JOB(name)                                                                                            \
+  static_assert(sizeof(#name) <= 64, "weir: the name of a job has at most 63 characters");                        \
+  static void weir_job_body_##name(::weir::StreamExecutionEnvironment&, const ::weir::Arguments&);                \
+  extern "C" __attribute__((visibility("default"))) void weir_job_##name(::weir::StreamExecutionEnvironment& env, \
+                                                                         const ::weir::Arguments& args) {         \
+    weir_job_body_##name(env, args);                                                                              \
+  }                                                                                                               \
+  __attribute__((section(".note.weir"), used,                                                                     \
+                 aligned(4))) static constexpr ::weir::detail::JobNote weir_job_note_##name =                     \
+      ::weir::detail::make_job_note(#name);                                                                       \
+  static void weir_job_body_##name([[maybe_unused]] ::weir::StreamExecutionEnvironment& env,                      \
                                    [[maybe_unused]] const ::weir::Arguments& args)

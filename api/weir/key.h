@@ -21,8 +21,8 @@ template <class K>
 constexpr bool is_key() {
   if constexpr (!Serializable<K>) {
     return false;
-  } else if constexpr (std::is_arithmetic_v<K> || std::is_enum_v<K> || std::is_same_v<K, Text> || std::is_same_v<K, std::string> ||
-                       std::is_same_v<K, EventTime> || kIsDecimal<K>) {
+  } else if constexpr (std::is_arithmetic_v<K> || std::is_enum_v<K> || std::is_same_v<K, Text> ||
+                       std::is_same_v<K, std::string> || std::is_same_v<K, EventTime> || kIsDecimal<K>) {
     return true;
   } else if constexpr (kIsOptional<K>) {
     return is_key<typename K::value_type>();
@@ -37,7 +37,8 @@ constexpr bool is_key() {
 
 }  // namespace detail
 
-/// A type that a stream can be keyed by: numbers, bool, enums, text, times, decimals, and optionals, pairs, tuples and structs of these.
+/// A type that a stream can be keyed by: numbers, bool, enums, text, times, decimals, and optionals, pairs, tuples and
+/// structs of these.
 template <class K>
 concept Key = detail::is_key<K>();
 
@@ -85,7 +86,8 @@ inline bool key_equal(const K& a, const K& b) {
     return a.has_value() == b.has_value() && (!a || key_equal(*a, *b));
   } else if constexpr (detail::kIsRecord<K>) {
     bool equal = true;
-    detail::for_each_index<K>([&](auto index) { equal = equal && key_equal(detail::field<index>(a), detail::field<index>(b)); });
+    detail::for_each_index<K>(
+        [&](auto index) { equal = equal && key_equal(detail::field<index>(a), detail::field<index>(b)); });
     return equal;
   } else {
     return a == b;

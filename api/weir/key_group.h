@@ -31,8 +31,8 @@ inline std::uint64_t load_le(const char* bytes, std::size_t count) {  // count <
 
 }  // namespace detail
 
-/// Hash of a number key: integers, enums and bool by value, extended to 64 bits with their sign, so that a key keeps its group
-/// when its type is widened.
+/// Hash of a number key: integers, enums and bool by value, extended to 64 bits with their sign, so that a key keeps
+/// its group when its type is widened.
 constexpr std::uint64_t hash_word(std::uint64_t value) {
   __extension__ using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(value ^ detail::kHash0) * detail::kHash1;
@@ -69,7 +69,8 @@ inline std::uint64_t hash_bytes(std::string_view bytes) {
     low = load_le(at, 4);
     high = load_le(at + left - 4, 4);
   } else if (left > 0) {
-    low = static_cast<unsigned char>(at[0]) | (static_cast<std::uint64_t>(static_cast<unsigned char>(at[left / 2])) << 8) |
+    low = static_cast<unsigned char>(at[0]) |
+          (static_cast<std::uint64_t>(static_cast<unsigned char>(at[left / 2])) << 8) |
           (static_cast<std::uint64_t>(static_cast<unsigned char>(at[left - 1])) << 16);
   }
   state = fold_multiply(low ^ kHash2, high ^ state);
@@ -89,7 +90,8 @@ constexpr std::uint32_t key_group_of(std::uint64_t hash, std::uint32_t max_paral
 }
 
 /// Subtask that owns a key group: group * parallelism / max_parallelism, as Flink computes it.
-constexpr std::uint32_t subtask_of_key_group(std::uint32_t group, std::uint32_t parallelism, std::uint32_t max_parallelism) {
+constexpr std::uint32_t subtask_of_key_group(std::uint32_t group, std::uint32_t parallelism,
+                                             std::uint32_t max_parallelism) {
   return group * parallelism / max_parallelism;
 }
 
@@ -100,7 +102,8 @@ struct KeyGroupRange {
 };
 
 /// Key groups of one subtask: those for which subtask_of_key_group answers `subtask`.
-constexpr KeyGroupRange key_groups_of_subtask(std::uint32_t subtask, std::uint32_t parallelism, std::uint32_t max_parallelism) {
+constexpr KeyGroupRange key_groups_of_subtask(std::uint32_t subtask, std::uint32_t parallelism,
+                                              std::uint32_t max_parallelism) {
   return {(subtask * max_parallelism + parallelism - 1) / parallelism,
           ((subtask + 1) * max_parallelism + parallelism - 1) / parallelism};
 }

@@ -16,7 +16,8 @@ class KeyedContext : public RuntimeContext {
   /// The key of the record or timer that is being processed; a std::string key as Text, valid during the call.
   const KeyView<K>& key() const { return *key_; }
 
-  /// Calls the function's on_timer(time, ...) for this key once, when the watermark has reached the time. The same time twice is one timer.
+  /// Calls the function's on_timer(time, ...) for this key once, when the watermark has reached the time. The same time
+  /// twice is one timer.
   void register_event_timer(EventTime time) { event_timers_.add(to_ms(time), hash_, *key_); }
   /// The same by the machine's clock.
   void register_processing_timer(EventTime time) {

@@ -18,16 +18,16 @@ class ByteWriter;
 /// What a step, a source or a sink answers about going on.
 struct Progress {
   enum class Kind : std::uint8_t {
-    more,     ///< call again
-    idle,     ///< nothing to do until input, a timer or mail comes
-    blocked,  ///< took everything given; call again when `wake_fd` is readable or `wake_at_ms` has come
-    finished, ///< will never have anything again
+    more,      ///< call again
+    idle,      ///< nothing to do until input, a timer or mail comes
+    blocked,   ///< took everything given; call again when `wake_fd` is readable or `wake_at_ms` has come
+    finished,  ///< will never have anything again
   };
   static constexpr std::int64_t kNever = INT64_MAX;
 
   Kind kind = Kind::more;
-  int wake_fd = -1;                   ///< -1: none
-  std::int64_t wake_at_ms = kNever;   ///< monotonic milliseconds (OperatorContext::now_ms)
+  int wake_fd = -1;                  ///< -1: none
+  std::int64_t wake_at_ms = kNever;  ///< monotonic milliseconds (OperatorContext::now_ms)
 
   static Progress more() { return {}; }
   static Progress idle() { return {Kind::idle, -1, kNever}; }
@@ -55,7 +55,8 @@ class Counter {
   virtual void add(std::uint64_t amount) = 0;
 };
 
-/// A number of a user function or connector that goes up and down: set on the slot's thread, read by others now and then.
+/// A number of a user function or connector that goes up and down: set on the slot's thread, read by others now and
+/// then.
 class Gauge {
  public:
   virtual ~Gauge() = default;
@@ -96,8 +97,8 @@ class OperatorContext {
 };
 
 /// One operator of a chain. Lives on: the slot's thread; made there, opened once, closed once.
-/// User code in it may throw: the task catches it and fails. Order: restore?, open, (process | on_watermark | on_timer | snapshot)*,
-/// end_of_input once per input, close. Close is called whenever open was, however the task ends.
+/// User code in it may throw: the task catches it and fails. Order: restore?, open, (process | on_watermark | on_timer
+/// | snapshot)*, end_of_input once per input, close. Close is called whenever open was, however the task ends.
 class Operator {
  public:
   virtual ~Operator() = default;
@@ -110,8 +111,9 @@ class Operator {
   virtual void on_timer(std::int64_t, Output&) {}
   /// Input `input` has no more rows: emit what is left. The engine sends the last watermark itself.
   virtual void end_of_input(std::uint32_t, Output&) {}
-  /// After process or end_of_input: may it be given more? Asked after every batch, and again when what it named has come. Only sinks and
-  /// asynchronous operators answer anything but `more`. After end_of_input, the operator is done when this answers more or idle.
+  /// After process or end_of_input: may it be given more? Asked after every batch, and again when what it named has
+  /// come. Only sinks and asynchronous operators answer anything but `more`. After end_of_input, the operator is done
+  /// when this answers more or idle.
   virtual Result<Progress> ready(Output&) { return Progress::more(); }
   /// Writes or reads the operator's state. Between batches.
   virtual Result<void> snapshot(ByteWriter&) { return {}; }
@@ -139,7 +141,8 @@ class KeyHasher {
   virtual void hash(const Batch& batch, std::uint64_t* hashes) = 0;
 };
 
-/// The subtask of every row, for an exchange whose partitioner the user wrote. Lives on: the slot's thread of the producer.
+/// The subtask of every row, for an exchange whose partitioner the user wrote. Lives on: the slot's thread of the
+/// producer.
 class RowRouter {
  public:
   virtual ~RowRouter() = default;

@@ -43,12 +43,27 @@ namespace detail {
 inline constexpr std::size_t kFieldsMax = 100;
 
 template <class T>
-concept HasSchema = requires { Schema<T>::fields; };
+concept HasSchema = requires {
+  Schema<T>::fields;
+};
 
 /// Why a type cannot be in a record. The first reason found, fields from first to last.
 enum class Misfit : std::uint8_t {
-  none, pointer, reference, array, vector_bool, string_view, char_type, long_double, no_default, not_copyable, not_aggregate, has_base, no_fields,
-  too_many_fields, unknown_class,
+  none,
+  pointer,
+  reference,
+  array,
+  vector_bool,
+  string_view,
+  char_type,
+  long_double,
+  no_default,
+  not_copyable,
+  not_aggregate,
+  has_base,
+  no_fields,
+  too_many_fields,
+  unknown_class,
 };
 
 template <class T>
@@ -89,8 +104,7 @@ struct Anything {
 template <class T>
 struct AnyBaseOf {
   template <class Base>
-    requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>)
-  operator Base() const;  // NOLINT: never defined
+  requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>) operator Base() const;  // NOLINT: never defined
 };
 template <class T, std::size_t... I>
 constexpr bool takes(std::index_sequence<I...>) {
@@ -146,9 +160,8 @@ using FieldType = std::remove_cvref_t<decltype(field<I>(std::declval<T&>()))>;
 /// Calls visit(std::integral_constant<size_t, I>) for every field index.
 template <class T, class Visit>
 constexpr void for_each_index(Visit&& visit) {
-  [&]<std::size_t... I>(std::index_sequence<I...>) {
-    (visit(std::integral_constant<std::size_t, I>{}), ...);
-  }(std::make_index_sequence<kFieldCount<T>>{});
+  [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::integral_constant<std::size_t, I>{}), ...); }
+  (std::make_index_sequence<kFieldCount<T>>{});
 }
 
 // Names. `fake` is never defined: only the address of its fields is taken, while compiling.
@@ -168,7 +181,8 @@ consteval auto fake_field() {
 }
 template <auto Pointer>
 constexpr std::string_view pretty_pointer() {
-  return __PRETTY_FUNCTION__;  // "... [with auto Pointer = (& weir::detail::fake<R>.weir::detail::Fake<R>::value.R::name); ...]"
+  return __PRETTY_FUNCTION__;  // "... [with auto Pointer = (&
+                               // weir::detail::fake<R>.weir::detail::Fake<R>::value.R::name); ...]"
 }
 template <class T, std::size_t I>
 consteval std::string_view aggregate_field_name() {
@@ -178,7 +192,9 @@ consteval std::string_view aggregate_field_name() {
   if (start == std::string_view::npos) return {};
   text.remove_prefix(start + kMark.size());
   std::size_t end = 0;
-  const auto is_name = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
+  const auto is_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
   end = text.find_first_of(");]");
   // A local type's name holds brackets of its own: go on to the bracket that ends in a name.
   while (end != std::string_view::npos && end + 1 < text.size() && text[end + 1] != ';' && text[end + 1] != ']') {
@@ -197,10 +213,11 @@ constexpr std::string_view field_name() {
     return std::get<I>(Schema<T>::fields).name;
   } else if constexpr (kIsTuple<T>) {
     constexpr std::string_view kPair[] = {"first", "second"};
-    constexpr std::string_view kTuple[] = {"f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11", "f12", "f13", "f14",
-                                           "f15", "f16", "f17", "f18", "f19"};
+    constexpr std::string_view kTuple[] = {"f0",  "f1",  "f2",  "f3",  "f4",  "f5",  "f6",  "f7",  "f8",  "f9",
+                                           "f10", "f11", "f12", "f13", "f14", "f15", "f16", "f17", "f18", "f19"};
     static_assert(std::tuple_size_v<T> <= 20, "weir: a tuple in a record has at most 20 elements; use a struct");
-    return requires(T t) { t.first; } ? kPair[I] : kTuple[I];
+    return requires(T t) { t.first; }
+    ? kPair[I] : kTuple[I];
   } else {
     return aggregate_field_name<T, I>();
   }
@@ -216,7 +233,8 @@ constexpr std::string_view type_name() {
   if constexpr (requires { Schema<T>::name; }) {
     return Schema<T>::name;
   } else if constexpr (kIsTuple<T>) {
-    return requires(T t) { t.first; } ? std::string_view("pair") : std::string_view("tuple");
+    return requires(T t) { t.first; }
+    ? std::string_view("pair") : std::string_view("tuple");
   } else {
     std::string_view text = pretty_type<T>();
     constexpr std::string_view kMark = "T = ";
@@ -244,9 +262,10 @@ constexpr Misfit misfit();
 template <class T, std::size_t... I>
 constexpr Misfit fields_misfit(std::index_sequence<I...>) {
   Misfit found = Misfit::none;
-  static_cast<void>(((found = misfit<std::remove_const_t<std::remove_reference_t<decltype(field<I>(std::declval<T&>()))>>>(),
-                      found == Misfit::none) &&
-                     ...));
+  static_cast<void>(
+      ((found = misfit<std::remove_const_t<std::remove_reference_t<decltype(field<I>(std::declval<T&>()))>>>(),
+        found == Misfit::none) &&
+       ...));
   return found;
 }
 template <class... T>
@@ -295,8 +314,8 @@ constexpr Misfit misfit() {
   } else if constexpr (std::is_same_v<T, wchar_t> || std::is_same_v<T, char8_t> || std::is_same_v<T, char16_t> ||
                        std::is_same_v<T, char32_t>) {
     return Misfit::char_type;
-  } else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_same_v<T, Text> || std::is_same_v<T, std::string> ||
-                       std::is_same_v<T, EventTime> || kIsDecimal<T>) {
+  } else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_same_v<T, Text> ||
+                       std::is_same_v<T, std::string> || std::is_same_v<T, EventTime> || kIsDecimal<T>) {
     return Misfit::none;
   } else if constexpr (std::is_same_v<T, std::string_view>) {
     return Misfit::string_view;
@@ -305,7 +324,8 @@ constexpr Misfit misfit() {
   } else if constexpr (kIsOptional<T> || kIsList<T>) {
     return misfit<typename T::value_type>();
   } else if constexpr (kIsMap<T>) {
-    return misfit<typename T::key_type>() != Misfit::none ? misfit<typename T::key_type>() : misfit<typename T::mapped_type>();
+    return misfit<typename T::key_type>() != Misfit::none ? misfit<typename T::key_type>()
+                                                          : misfit<typename T::mapped_type>();
   } else if constexpr (kIsVariant<T>) {
     return any_misfit(static_cast<const T*>(nullptr));
   } else if constexpr (HasSchema<T> || kIsTuple<T>) {
@@ -319,38 +339,57 @@ inline constexpr Misfit kMisfit = misfit<std::remove_cv_t<T>>();
 
 }  // namespace detail
 
-/// A type that can be in a stream, a field or a state: numbers, bool, enums, text, times, decimals, optional, vector, map, variant
-/// and aggregates of these.
+/// A type that can be in a stream, a field or a state: numbers, bool, enums, text, times, decimals, optional, vector,
+/// map, variant and aggregates of these.
 template <class T>
-concept Serializable = detail::kMisfit<T> == detail::Misfit::none;
+concept Serializable = detail::kMisfit<T>
+== detail::Misfit::none;
 
 namespace detail {
 
-// One line that says what is wrong, wherever a type enters the API. `Type` is the stream's or state's type; the field is in it.
+// One line that says what is wrong, wherever a type enters the API. `Type` is the stream's or state's type; the field
+// is in it.
 template <class Type>
 struct CheckType {
   static constexpr Misfit kFound = kMisfit<Type>;
-  static_assert(kFound != Misfit::pointer, "weir: this type holds a pointer, which means nothing in another process; hold the value itself, or std::optional of it");
+  static_assert(kFound != Misfit::pointer,
+                "weir: this type holds a pointer, which means nothing in another process; hold the value itself, or "
+                "std::optional of it");
   static_assert(kFound != Misfit::reference, "weir: this type holds a reference; hold the value itself");
-  static_assert(kFound != Misfit::array, "weir: this type holds a C array (or is beyond 64 KiB); use std::string, weir::Text, std::vector or single fields");
-  static_assert(kFound != Misfit::vector_bool, "weir: this type holds std::vector<bool>, whose elements have no address; use std::vector<std::uint8_t>");
-  static_assert(kFound != Misfit::string_view, "weir: this type holds a std::string_view, whose bytes belong to somebody else; use weir::Text or std::string");
-  static_assert(kFound != Misfit::char_type, "weir: this type holds a wide or Unicode character type; use an integer or text in UTF-8");
-  static_assert(kFound != Misfit::long_double, "weir: this type holds a long double, which differs between machines; use double or weir::Decimal");
-  static_assert(kFound != Misfit::no_default, "weir: this type holds a struct that cannot be default constructed: it has a reference, or a class without default constructor, as a field");
+  static_assert(kFound != Misfit::array,
+                "weir: this type holds a C array (or is beyond 64 KiB); use std::string, weir::Text, std::vector or "
+                "single fields");
+  static_assert(
+      kFound != Misfit::vector_bool,
+      "weir: this type holds std::vector<bool>, whose elements have no address; use std::vector<std::uint8_t>");
+  static_assert(
+      kFound != Misfit::string_view,
+      "weir: this type holds a std::string_view, whose bytes belong to somebody else; use weir::Text or std::string");
+  static_assert(kFound != Misfit::char_type,
+                "weir: this type holds a wide or Unicode character type; use an integer or text in UTF-8");
+  static_assert(kFound != Misfit::long_double,
+                "weir: this type holds a long double, which differs between machines; use double or weir::Decimal");
+  static_assert(kFound != Misfit::no_default,
+                "weir: this type holds a struct that cannot be default constructed: it has a reference, or a class "
+                "without default constructor, as a field");
   static_assert(kFound != Misfit::not_copyable, "weir: this type holds an aggregate that cannot be copied");
-  static_assert(kFound != Misfit::not_aggregate, "weir: this type holds a class with constructors or private members; use a plain struct, or specialise weir::Schema for it");
+  static_assert(kFound != Misfit::not_aggregate,
+                "weir: this type holds a class with constructors or private members; use a plain struct, or specialise "
+                "weir::Schema for it");
   static_assert(kFound != Misfit::has_base, "weir: this type holds a struct with a base; make the base a field of it");
   static_assert(kFound != Misfit::no_fields, "weir: this type holds a struct without fields; give it one");
-  static_assert(kFound != Misfit::too_many_fields, "weir: this type holds a struct of more than 100 fields; group them in nested structs");
-  static_assert(kFound != Misfit::unknown_class, "weir: this type holds something that is neither a value nor a plain struct");
+  static_assert(kFound != Misfit::too_many_fields,
+                "weir: this type holds a struct of more than 100 fields; group them in nested structs");
+  static_assert(kFound != Misfit::unknown_class,
+                "weir: this type holds something that is neither a value nor a plain struct");
   static constexpr bool kFits = kFound == Misfit::none;
 };
 
 /// A type with fields.
 template <class T>
-inline constexpr bool kIsRecord = std::is_class_v<T> && !kIsDecimal<T> && !kIsOptional<T> && !kIsList<T> && !kIsMap<T> && !kIsVariant<T> &&
-                                  !std::is_same_v<T, Text> && !std::is_same_v<T, std::string> && !std::is_same_v<T, EventTime>;
+inline constexpr bool kIsRecord =
+    std::is_class_v<T> && !kIsDecimal<T> && !kIsOptional<T> && !kIsList<T> && !kIsMap<T> && !kIsVariant<T> &&
+    !std::is_same_v<T, Text> && !std::is_same_v<T, std::string> && !std::is_same_v<T, EventTime>;
 
 }  // namespace detail
 

@@ -11,21 +11,21 @@ namespace weir {
 
 /// What kind of failure it was. A code exists only where somebody reacts to it.
 enum class ErrorCode {
-  unknown,            ///< a default constructed Result; nobody returns it on purpose
-  invalid_argument,   ///< the request or the input is wrong and will stay wrong
-  not_found,          ///< the named thing does not exist
-  already_exists,     ///< the named thing exists already
-  failed_precondition,///< right request, wrong moment: the job has ended, no checkpoint yet
-  unavailable,        ///< the peer, broker or disk does not answer now; trying again may help
-  deadline_exceeded,  ///< no answer in time
-  cancelled,          ///< given up on purpose
-  resource_exhausted, ///< a limit with a name was reached
-  corrupt,            ///< bytes that should have been right are not
-  fenced,             ///< an older leader or attempt spoke
+  unknown,              ///< a default constructed Result; nobody returns it on purpose
+  invalid_argument,     ///< the request or the input is wrong and will stay wrong
+  not_found,            ///< the named thing does not exist
+  already_exists,       ///< the named thing exists already
+  failed_precondition,  ///< right request, wrong moment: the job has ended, no checkpoint yet
+  unavailable,          ///< the peer, broker or disk does not answer now; trying again may help
+  deadline_exceeded,    ///< no answer in time
+  cancelled,            ///< given up on purpose
+  resource_exhausted,   ///< a limit with a name was reached
+  corrupt,              ///< bytes that should have been right are not
+  fenced,               ///< an older leader or attempt spoke
   permission_denied,
-  io,                 ///< a system call failed; the message has its errno text
-  user_code,          ///< the user's function threw
-  internal,           ///< our own mistake
+  io,         ///< a system call failed; the message has its errno text
+  user_code,  ///< the user's function threw
+  internal,   ///< our own mistake
 };
 
 /// Who has to act.
@@ -52,7 +52,7 @@ class [[nodiscard]] Result {
   using value_type = T;
 
   Result() : content_(std::in_place_index<1>) {}
-  Result(T value) : content_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: a value is a result
+  Result(T value) : content_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: a value is a result
   Result(Error error) : content_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   bool ok() const noexcept { return content_.index() == 0; }
@@ -91,7 +91,7 @@ class [[nodiscard]] Result<void> {
  public:
   using value_type = void;
 
-  Result() = default;  ///< success
+  Result() = default;                                ///< success
   Result(Error error) : error_(std::move(error)) {}  // NOLINT
 
   bool ok() const noexcept { return !error_.has_value(); }

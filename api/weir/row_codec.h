@@ -52,8 +52,8 @@ inline void copy_text(std::uint8_t* to, const char* from, std::size_t size) {
 
 /// Where the next text of a block goes: downwards from its end.
 struct TextArea {
-  std::uint8_t* end;    ///< the block's end
-  std::uint32_t used;   ///< bytes below it that are taken
+  std::uint8_t* end;   ///< the block's end
+  std::uint32_t used;  ///< bytes below it that are taken
 
   TextRef take(std::size_t size) {
     used += static_cast<std::uint32_t>(size);
@@ -76,8 +76,8 @@ constexpr bool is_plain() {
   }
 }
 
-// The place of a value in the fixed part of a row is its slot. Scalars lie as they are; text, lists, maps and variants are a TextRef;
-// an optional is a byte and its value; a record is its fields with the usual alignment.
+// The place of a value in the fixed part of a row is its slot. Scalars lie as they are; text, lists, maps and variants
+// are a TextRef; an optional is a byte and its value; a record is its fields with the usual alignment.
 template <class T>
 constexpr std::size_t slot_align();
 template <class T>
@@ -133,8 +133,9 @@ constexpr std::size_t slot_size() {
   }
 }
 
-// The three below run for every row and are always inlined, down to the last field: only then are fields that the caller's code does not
-// use left out. Without, the inliner gives up at some record size, and the whole record is read through memory.
+// The three below run for every row and are always inlined, down to the last field: only then are fields that the
+// caller's code does not use left out. Without, the inliner gives up at some record size, and the whole record is read
+// through memory.
 
 /// Bytes that a value takes in the text area.
 template <class T>
@@ -161,7 +162,8 @@ template <class T>
 template <class T>
 [[gnu::always_inline]] inline void write_slot(const T& value, std::uint8_t* at, TextArea& texts);
 template <class T, std::size_t... I>
-[[gnu::always_inline]] inline void write_fields(const T& value, std::uint8_t* at, TextArea& texts, std::index_sequence<I...>) {
+[[gnu::always_inline]] inline void write_fields(const T& value, std::uint8_t* at, TextArea& texts,
+                                                std::index_sequence<I...>) {
   (write_slot<FieldType<T, I>>(field<I>(value), at + slot_offset<T, I>(), texts), ...);
 }
 template <class T>
@@ -193,7 +195,8 @@ template <class T>
 template <class T>
 [[gnu::always_inline]] inline void read_slot(const std::uint8_t* at, const std::uint8_t* block_end, T& value);
 template <class T, std::size_t... I>
-[[gnu::always_inline]] inline void read_fields(const std::uint8_t* at, const std::uint8_t* block_end, T& value, std::index_sequence<I...>) {
+[[gnu::always_inline]] inline void read_fields(const std::uint8_t* at, const std::uint8_t* block_end, T& value,
+                                               std::index_sequence<I...>) {
   (read_slot<FieldType<T, I>>(at + slot_offset<T, I>(), block_end, field<I>(value)), ...);
 }
 template <class T>
@@ -255,15 +258,16 @@ void describe_slot(std::uint32_t at, RowLayout& layout) {
 }  // namespace detail
 
 /// Rows of T in blocks: T is any Serializable type; one that is no record lies there like a record of one field.
-/// Plain types (trivially copyable, of numbers, bools, enums, times, decimals and structs of these) lie in the block as an array of T.
-/// Lives on: any thread (pure).
+/// Plain types (trivially copyable, of numbers, bools, enums, times, decimals and structs of these) lie in the block as
+/// an array of T. Lives on: any thread (pure).
 template <class T>
 struct RowCodec {
   static constexpr bool kPlain = detail::is_plain<T>();
   static constexpr std::uint32_t kAlign = static_cast<std::uint32_t>(detail::slot_align<T>());
   static constexpr std::uint32_t kStride = static_cast<std::uint32_t>(detail::slot_size<T>());
   static_assert(kAlign <= 16, "weir: records are aligned to 16 bytes at most");
-  static_assert(kStride <= kBlockPayloadBytes / 2, "weir: the fixed part of this record is beyond 16 KiB; use lists or text");
+  static_assert(kStride <= kBlockPayloadBytes / 2,
+                "weir: the fixed part of this record is beyond 16 KiB; use lists or text");
 
   /// Made at the first call.
   static const RowLayout& layout() {
@@ -282,9 +286,9 @@ struct RowCodec {
   /// Bytes of text that a row of this value takes, beside its kStride bytes.
   [[gnu::always_inline]] static std::size_t text_bytes(const T& value) { return detail::slot_text_bytes(value); }
 
-  /// The row's value: in place for a plain type, else in `scratch`, whose Texts are then views into the block. What the caller does not use is
-  /// not read. Owning members of `scratch` keep their capacity from row to row.
-  /// Errors: CorruptRow when a list, map or variant of the row cannot be decoded.
+  /// The row's value: in place for a plain type, else in `scratch`, whose Texts are then views into the block. What the
+  /// caller does not use is not read. Owning members of `scratch` keep their capacity from row to row. Errors:
+  /// CorruptRow when a list, map or variant of the row cannot be decoded.
   [[gnu::always_inline]] static const T& read(const Block& block, std::uint32_t row, T& scratch) {
     return read_at(block.fixed() + std::size_t{row} * kStride, block.end(), scratch);
   }
@@ -296,16 +300,16 @@ struct RowCodec {
       return scratch;
     }
   }
-  static T read(const Block& block, std::uint32_t row)
-    requires(!kPlain)
-  {
+  static T read(const Block& block, std::uint32_t row) requires(!kPlain) {
     T value{};
     detail::read_slot(block.fixed() + std::size_t{row} * kStride, block.end(), value);
     return value;
   }
 
   /// Writes at a place that is known to have room: kStride bytes, and text_bytes(value) in the text area.
-  [[gnu::always_inline]] static void write_at(const T& value, std::uint8_t* at, detail::TextArea& texts) { detail::write_slot(value, at, texts); }
+  [[gnu::always_inline]] static void write_at(const T& value, std::uint8_t* at, detail::TextArea& texts) {
+    detail::write_slot(value, at, texts);
+  }
 
   /// Appends a row. The block was reset with layout(). Prefix values (time, kind) are the caller's.
   /// @return  false, and nothing is written, when the block has no room for it

@@ -58,7 +58,8 @@ class RawWriter {
 
 /// Types whose bytes are their memory: numbers, enums, times, decimals.
 template <class T>
-inline constexpr bool kIsScalar = std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_same_v<T, EventTime> || kIsDecimal<T>;
+inline constexpr bool kIsScalar =
+    std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_same_v<T, EventTime> || kIsDecimal<T>;
 
 /// Fewest bytes that a value takes: a count read from bytes is checked against it before memory is taken.
 template <class T>

@@ -6,8 +6,8 @@
 
 namespace weir {
 
-/// Names a side output and its type: `inline const weir::OutputTag<Late> late{"late"};` A function writes with `context.output(late, record)`; the
-/// stream is had with `result.side_output(late)`. What nobody reads is dropped.
+/// Names a side output and its type: `inline const weir::OutputTag<Late> late{"late"};` A function writes with
+/// `context.output(late, record)`; the stream is had with `result.side_output(late)`. What nobody reads is dropped.
 template <class T>
 class OutputTag {
  public:

@@ -8,8 +8,9 @@
 
 namespace weir {
 
-/// A sink of records T. The object is the description; the writer, an Operator without outputs, is made from it in the workers, one
-/// per subtask: process() takes batches, ready() tells when it wants no more, end_of_input() flushes (ready() says when that is done).
+/// A sink of records T. The object is the description; the writer, an Operator without outputs, is made from it in the
+/// workers, one per subtask: process() takes batches, ready() tells when it wants no more, end_of_input() flushes
+/// (ready() says when that is done).
 template <class T>
 class Sink {
  public:

@@ -10,9 +10,9 @@ namespace weir {
 
 /// What a source does with a record that it cannot decode.
 enum class OnBadRecord : std::uint8_t {
-  fail,        ///< the task fails with the record's place and the reason
-  skip,        ///< counted (`numBadRecords`), otherwise ignored
-  dead_letter, ///< counted, and handed to the stream's bad_records()
+  fail,         ///< the task fails with the record's place and the reason
+  skip,         ///< counted (`numBadRecords`), otherwise ignored
+  dead_letter,  ///< counted, and handed to the stream's bad_records()
 };
 
 /// A record that could not be decoded, whole.
@@ -23,8 +23,8 @@ struct BadRecord {
   std::string bytes;   ///< as they came
 };
 
-/// A source of records T. The object is the description: it is copied into the plan; readers are made from it in the workers,
-/// one per subtask. Derive, and give a reader that emits rows of T through a Collector<T> (weir/collector.h).
+/// A source of records T. The object is the description: it is copied into the plan; readers are made from it in the
+/// workers, one per subtask. Derive, and give a reader that emits rows of T through a Collector<T> (weir/collector.h).
 template <class T>
 class Source {
  public:

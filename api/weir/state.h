@@ -10,9 +10,9 @@
 
 namespace weir {
 
-/// One value per key. A handle that open() got from its context: `count_ = context.value_state<std::int64_t>("count")`. All calls mean the key
-/// of the record (or timer) that is being processed.
-/// Lives on: the slot's thread; a copy means the same state. V holds no weir::Text: state keeps std::string.
+/// One value per key. A handle that open() got from its context: `count_ = context.value_state<std::int64_t>("count")`.
+/// All calls mean the key of the record (or timer) that is being processed. Lives on: the slot's thread; a copy means
+/// the same state. V holds no weir::Text: state keeps std::string.
 template <class V>
 class ValueState {
  public:

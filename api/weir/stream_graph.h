@@ -1,5 +1,5 @@
-// What a job's build function made: the plan with the code that goes with it. In the planner only its shape is used; in a worker
-// the factories make the operators.
+// What a job's build function made: the plan with the code that goes with it. In the planner only its shape is used; in
+// a worker the factories make the operators.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ struct EdgeNode {
   std::uint32_t output = 0;  ///< index in the source's outputs
   std::uint32_t input = 0;
   PartitionerKind partitioner = PartitionerKind::forward;
-  bool strict = false;  ///< forward, asked for by name: nothing else will do
-  std::string key_schema;                                     ///< hash, custom
+  bool strict = false;                                          ///< forward, asked for by name: nothing else will do
+  std::string key_schema;                                       ///< hash, custom
   std::function<std::unique_ptr<KeyHasher>()> make_key_hasher;  ///< hash
   std::function<std::unique_ptr<RowRouter>()> make_router;      ///< custom
 };
@@ -38,15 +38,15 @@ struct EdgeNode {
 struct OperatorNode {
   std::uint32_t id = 0;  ///< from 1, in the order of making
   OperatorRole role = OperatorRole::transform;
-  std::string kind;      ///< "Source", "Map", "Filter", "Keyed Process", "Sink": for people
+  std::string kind;  ///< "Source", "Map", "Filter", "Keyed Process", "Sink": for people
   std::string name;
-  std::string uid;       ///< empty: the user gave none
-  int parallelism = 0;   ///< 0: the job's
+  std::string uid;      ///< empty: the user gave none
+  int parallelism = 0;  ///< 0: the job's
   int max_parallelism = 0;
   std::string slot_sharing_group = "default";
   Chaining chaining = Chaining::always;
   bool stateful = false;
-  bool bounded = true;   ///< sources
+  bool bounded = true;  ///< sources
   std::vector<EdgeNode> inputs;
   std::vector<OutputNode> outputs;
   std::function<std::unique_ptr<Operator>()> make_operator;    ///< all but sources

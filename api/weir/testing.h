@@ -1,4 +1,5 @@
-// For the tests of jobs: operators stepped by hand under a virtual clock, and a real cluster of child processes. Link libweir-testing.so.
+// For the tests of jobs: operators stepped by hand under a virtual clock, and a real cluster of child processes. Link
+// libweir-testing.so.
 #pragma once
 
 #include <chrono>
@@ -23,7 +24,8 @@
 namespace weir::testing {
 
 struct HarnessOptions {
-  /// Which subtask of how many this is. With several, records of a keyed stream whose key another subtask owns are left out.
+  /// Which subtask of how many this is. With several, records of a keyed stream whose key another subtask owns are left
+  /// out.
   std::uint32_t subtask_index = 0;
   std::uint32_t parallelism = 1;
   std::uint32_t max_parallelism = 128;
@@ -41,7 +43,8 @@ struct Timed {
   friend bool operator==(const Timed&, const Timed&) = default;
 };
 
-/// The part that knows no types: runs the operators of a graph, one subtask each, on the calling thread. Errors of operators and of user functions come as exceptions.
+/// The part that knows no types: runs the operators of a graph, one subtask each, on the calling thread. Errors of
+/// operators and of user functions come as exceptions.
 class Harness {
  public:
   using Receive = std::function<void(const Batch&)>;
@@ -79,7 +82,8 @@ class Harness {
   std::unique_ptr<Parts> parts_;
 };
 
-/// What harnesses of one and of two inputs share: what comes out, the clock, state, metrics. Texts of the records that take() answers are valid as long as the harness.
+/// What harnesses of one and of two inputs share: what comes out, the clock, state, metrics. Texts of the records that
+/// take() answers are valid as long as the harness.
 template <class Out>
 class HarnessOutputs {
  public:
@@ -128,7 +132,8 @@ class HarnessOutputs {
   int blocks_out() const { return harness_.blocks_out(); }
 
  protected:
-  HarnessOutputs(const HarnessOptions& options, std::optional<std::string> snapshot) : harness_(options), snapshot_(std::move(snapshot)) {}
+  HarnessOutputs(const HarnessOptions& options, std::optional<std::string> snapshot)
+      : harness_(options), snapshot_(std::move(snapshot)) {}
 
   template <class In>
   DataStream<In> make_input(std::uint32_t& id) {
@@ -137,7 +142,8 @@ class HarnessOutputs {
   }
   template <class Built>
   void watch(const Built& built) {
-    static_assert(std::is_base_of_v<DataStream<Out>, Built>, "weir: the function given to a harness must return a stream of the harness's output type");
+    static_assert(std::is_base_of_v<DataStream<Out>, Built>,
+                  "weir: the function given to a harness must return a stream of the harness's output type");
     for (const EdgeNode& edge : built.upstream()) {
       harness_.on_output(edge.source, edge.output, [this](const Batch& batch) { rows_.add(batch); });
     }
@@ -211,11 +217,13 @@ class HarnessOutputs {
   bool is_open_ = false;
 };
 
-/// Steps the operators between an input of In and an output of Out, as a job's build function makes them, without a cluster:
+/// Steps the operators between an input of In and an output of Out, as a job's build function makes them, without a
+/// cluster:
 ///     OperatorHarness<Bid, Count> harness([](auto bids) { return bids.key_by(&Bid::auction).process(CountBids{}); });
 ///     harness.push({.auction = 7});
 ///     CHECK(harness.take() == std::vector<Count>{{7, 1}});
-/// Everything runs on the calling thread; the clock stands still unless the test moves it. What a user function throws comes out of push, watermark, advance_to or end.
+/// Everything runs on the calling thread; the clock stands still unless the test moves it. What a user function throws
+/// comes out of push, watermark, advance_to or end.
 template <class In, class Out>
 class OperatorHarness : public HarnessOutputs<Out> {
  public:
@@ -240,8 +248,8 @@ class OperatorHarness : public HarnessOutputs<Out> {
 };
 
 /// The same for two inputs, as streams that are connected:
-///     TwoInputHarness<Order, Payment, Paid> harness([](auto orders, auto payments) { return orders.connect(payments).key_by(&Order::id, &Payment::order).process(Match{}); });
-///     harness.push1({.id = 7});
+///     TwoInputHarness<Order, Payment, Paid> harness([](auto orders, auto payments) { return
+///     orders.connect(payments).key_by(&Order::id, &Payment::order).process(Match{}); }); harness.push1({.id = 7});
 ///     harness.push2({.order = 7});
 template <class First, class Second, class Out>
 class TwoInputHarness : public HarnessOutputs<Out> {
@@ -278,7 +286,8 @@ struct MiniClusterOptions {
   int slots_per_task_manager = 2;
   /// Further settings of all daemons, as in config.yaml.
   std::map<std::string, std::string> options;
-  /// A distribution, or where Weir is installed (its bin has the daemons). Empty: WEIR_HOME, else where libweir-testing.so lies.
+  /// A distribution, or where Weir is installed (its bin has the daemons). Empty: WEIR_HOME, else where
+  /// libweir-testing.so lies.
   std::string home;
   /// How long any wait may take that does not say otherwise.
   std::chrono::milliseconds deadline{20'000};
@@ -292,12 +301,14 @@ struct MiniClusterJob {
   std::map<std::string, std::string> configuration;
 };
 
-/// One JobManager and some TaskManagers as child processes, on ports that the kernel chose, in a temporary folder of their own:
+/// One JobManager and some TaskManagers as child processes, on ports that the kernel chose, in a temporary folder of
+/// their own:
 ///     MiniCluster cluster;
 ///     const std::string job = cluster.submit({.library = "build/word_count.so", .arguments = {"--input", path}});
 ///     CHECK(cluster.wait_for_end(job) == "FINISHED");
-/// The daemons end with the object, and with the thread that made it, however that ends. Time is real; OperatorHarness has the virtual clock.
-/// Lives on: one thread. Errors of every call: std::runtime_error, one sentence, with the end of the log where a daemon failed.
+/// The daemons end with the object, and with the thread that made it, however that ends. Time is real; OperatorHarness
+/// has the virtual clock. Lives on: one thread. Errors of every call: std::runtime_error, one sentence, with the end of
+/// the log where a daemon failed.
 class MiniCluster {
  public:
   explicit MiniCluster(MiniClusterOptions options = {});

@@ -10,8 +10,8 @@
 namespace weir {
 
 /// A text field of a record: a view into the batch that the record came from, or into the batch that it goes to.
-/// Cannot be made from a std::string by accident; `ctx.text(s)` copies bytes into the output batch and returns one, and a
-/// literal is fine as it is. State and collections copy a Text into a std::string.
+/// Cannot be made from a std::string by accident; `ctx.text(s)` copies bytes into the output batch and returns one, and
+/// a literal is fine as it is. State and collections copy a Text into a std::string.
 class Text {
  public:
   constexpr Text() = default;
@@ -38,13 +38,13 @@ class Text {
   friend constexpr auto operator<=>(Text a, Text b) { return a.view_ <=> b.view_; }
   // With literals, strings and views: templates, for a conversion to Text would be as good as one to string_view.
   template <class Other>
-    requires(std::is_convertible_v<const Other&, std::string_view> && !std::is_same_v<Other, Text>)
-  friend constexpr bool operator==(Text a, const Other& b) {
+  requires(std::is_convertible_v<const Other&, std::string_view> && !std::is_same_v<Other, Text>) friend constexpr bool
+  operator==(Text a, const Other& b) {
     return a.view_ == std::string_view(b);
   }
   template <class Other>
-    requires(std::is_convertible_v<const Other&, std::string_view> && !std::is_same_v<Other, Text>)
-  friend constexpr auto operator<=>(Text a, const Other& b) {
+  requires(std::is_convertible_v<const Other&, std::string_view> && !std::is_same_v<Other, Text>) friend constexpr auto
+  operator<=>(Text a, const Other& b) {
     return a.view_ <=> std::string_view(b);
   }
 

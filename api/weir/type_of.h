@@ -37,7 +37,9 @@ void describe_list(TypeInfo& info) {
   info.clear = [](void* object) { static_cast<T*>(object)->clear(); };
   info.append = [](void* object) -> void* { return &static_cast<T*>(object)->emplace_back(); };
   info.count = [](const void* object) { return static_cast<const T*>(object)->size(); };
-  info.at = [](const void* object, std::size_t index) -> const void* { return &(*static_cast<const T*>(object))[index]; };
+  info.at = [](const void* object, std::size_t index) -> const void* {
+    return &(*static_cast<const T*>(object))[index];
+  };
 }
 
 template <class T>
@@ -54,7 +56,11 @@ void describe_optional(TypeInfo& info) {
 template <class T, class Visit>
 void for_each_entry(const T& map, Visit&& visit) {
   using Key = typename T::key_type;
-  if constexpr (requires { typename T::hasher; } && requires(const Key& a, const Key& b) { { a < b } -> std::convertible_to<bool>; }) {
+  if constexpr (
+      requires { typename T::hasher; } &&
+      requires(const Key& a, const Key& b) {
+        { a < b } -> std::convertible_to<bool>;
+      }) {
     std::vector<const typename T::value_type*> entries;
     entries.reserve(map.size());
     for (const auto& entry : map) entries.push_back(&entry);
@@ -77,7 +83,8 @@ void describe_map(TypeInfo& info) {
                                               std::move(*static_cast<typename T::mapped_type*>(value)));
   };
   info.each = [](const void* object, void* argument, void (*visit)(void*, const void*, const void*)) {
-    for_each_entry(*static_cast<const T*>(object), [&](const auto& key, const auto& value) { visit(argument, &key, &value); });
+    for_each_entry(*static_cast<const T*>(object),
+                   [&](const auto& key, const auto& value) { visit(argument, &key, &value); });
   };
 }
 
@@ -98,7 +105,8 @@ void describe_variant(TypeInfo& info) {
   info.kind = TypeKind::variant;
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     (info.alternatives.push_back(&type_of<std::variant_alternative_t<I, T>>()), ...);
-  }(std::make_index_sequence<std::variant_size_v<T>>{});
+  }
+  (std::make_index_sequence<std::variant_size_v<T>>{});
   info.alternative = [](const void* object) { return static_cast<const T*>(object)->index(); };
   info.hold = [](void* object, std::size_t index) -> void* {
     T& variant = *static_cast<T*>(object);
@@ -119,7 +127,8 @@ void describe_record(TypeInfo& info) {
   for_each_index<T>([&](auto index) {
     const auto& member = field<index>(probe);
     constexpr std::string_view kName = field_name<T, index>();
-    static_assert(!kName.empty(), "weir: this compiler does not tell the names of fields; specialise weir::Schema for the record");
+    static_assert(!kName.empty(),
+                  "weir: this compiler does not tell the names of fields; specialise weir::Schema for the record");
     info.fields.push_back({kName, static_cast<std::size_t>(reinterpret_cast<const char*>(&member) - start),
                            &type_of<FieldType<T, index>>()});
   });

@@ -17,7 +17,8 @@ Error deadline_error(std::string_view what);
 
 /// Runs `work` until `deadline` on `clock`.
 /// @param what  names the work in the error
-/// Errors: those of `work`; deadline_exceeded (external) when time is up. `work` is cancelled then, and has ended when this returns.
+/// Errors: those of `work`; deadline_exceeded (external) when time is up. `work` is cancelled then, and has ended when
+/// this returns.
 template <class T>
 asio::awaitable<Result<T>> with_deadline(Clock& clock, SteadyTime deadline, std::string what,
                                          asio::awaitable<Result<T>> work) {

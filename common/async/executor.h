@@ -24,8 +24,8 @@
 namespace weir {
 
 /// The one thread on which everything that a daemon's control plane knows lives.
-/// Either a thread of its own (`start`) or the caller's (`run`, `run_to_end`), one of them at a time. Owned by main; destroyed
-/// last: what has coroutines on it closes its gates first.
+/// Either a thread of its own (`start`) or the caller's (`run`, `run_to_end`), one of them at a time. Owned by main;
+/// destroyed last: what has coroutines on it closes its gates first.
 class ControlThread {
  public:
   explicit ControlThread(std::string name);
@@ -37,8 +37,8 @@ class ControlThread {
   void start();
   /// Makes the calling thread the control thread until `stop`.
   void run();
-  /// Makes the calling thread the control thread until `work` has ended, and gives what it returned. An exception of `work`
-  /// is thrown on.
+  /// Makes the calling thread the control thread until `work` has ended, and gives what it returned. An exception of
+  /// `work` is thrown on.
   template <class T>
   T run_to_end(asio::awaitable<T> work);
   /// Any thread: the loop returns after the step that it is in.
@@ -103,9 +103,9 @@ BlockingOutcome<Value> outcome_of(Function& function) noexcept {
 
 }  // namespace detail
 
-/// Runs `function` on the pool and yields what it returned, back on the caller's executor. Cancelling does not interrupt it: the
-/// caller waits for its end, so `function` may refer to what the caller owns. What it throws becomes an Error (internal) where it
-/// returns a Result; elsewhere the caller gets the exception.
+/// Runs `function` on the pool and yields what it returned, back on the caller's executor. Cancelling does not
+/// interrupt it: the caller waits for its end, so `function` may refer to what the caller owns. What it throws becomes
+/// an Error (internal) where it returns a Result; elsewhere the caller gets the exception.
 ///     auto text = co_await run_blocking(pool, read);   // name the lambda on the line above
 template <class Function>
 auto run_blocking(BlockingPool& pool, Function function) -> asio::awaitable<std::invoke_result_t<Function&>> {
@@ -123,8 +123,8 @@ auto run_blocking(BlockingPool& pool, Function function) -> asio::awaitable<std:
         asio::post(back, [handler = std::move(handler), thrown]() mutable { handler(thrown); });
       });
     };
-    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(std::move(initiate), asio::use_awaitable,
-                                                                                         pool.executor(), std::move(function));
+    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(
+        std::move(initiate), asio::use_awaitable, pool.executor(), std::move(function));
   } else {
     auto initiate = [](auto handler, asio::thread_pool::executor_type where, Function work) {
       auto back = asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
@@ -134,8 +134,8 @@ auto run_blocking(BlockingPool& pool, Function function) -> asio::awaitable<std:
         });
       });
     };
-    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, Value)>(std::move(initiate), asio::use_awaitable,
-                                                                                                pool.executor(), std::move(function));
+    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, Value)>(
+        std::move(initiate), asio::use_awaitable, pool.executor(), std::move(function));
   }
 }
 

@@ -1,11 +1,11 @@
 #include "common/async/gate.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "common/base/ensure.h"
 
@@ -13,8 +13,8 @@ namespace weir {
 
 namespace {
 
-/// co_spawn runs its coroutine at once when it is called on the executor's thread; a caller in the middle of something must not be overtaken by
-/// what it starts.
+/// co_spawn runs its coroutine at once when it is called on the executor's thread; a caller in the middle of something
+/// must not be overtaken by what it starts.
 Async<void> begin_later(Async<void> work) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   co_await asio::post(executor, asio::use_awaitable);

@@ -30,14 +30,16 @@ class Gate {
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
-  /// Runs `work` in the background, beginning after the caller has suspended. After close() began, `work` is dropped unrun.
+  /// Runs `work` in the background, beginning after the caller has suspended. After close() began, `work` is dropped
+  /// unrun.
   /// @return  a ticket for `cancel`
   Ticket start(std::string_view name, Async<void> work);
   /// Cancels one coroutine; nothing when it has ended. It ends later, not inside this call.
   void cancel(Ticket ticket);
   /// Cancels all and accepts no more; does not wait.
   void cancel_all();
-  /// Cancels all, accepts no more, and waits until all have ended. Not from inside the gate: that would wait for itself.
+  /// Cancels all, accepts no more, and waits until all have ended. Not from inside the gate: that would wait for
+  /// itself.
   Async<void> close();
   /// Waits, without cancelling, until nothing runs.
   Async<void> wait_until_empty();

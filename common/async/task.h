@@ -1,8 +1,8 @@
 // What a coroutine of the control plane returns.
 //
-// Cancelling: when a gate closes, every coroutine in it is unwound by an exception thrown at its current or next `co_await`;
-// destructors run, nobody but the gate catches it (never `catch (...)` around a `co_await`). So a loop needs no "am I
-// cancelled" question, and no error code stands for it.
+// Cancelling: when a gate closes, every coroutine in it is unwound by an exception thrown at its current or next
+// `co_await`; destructors run, nobody but the gate catches it (never `catch (...)` around a `co_await`). So a loop
+// needs no "am I cancelled" question, and no error code stands for it.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -21,18 +21,24 @@ namespace asio = boost::asio;
 namespace detail {
 
 template <class T>
-struct AsyncYields { using type = Result<T>; };
+struct AsyncYields {
+  using type = Result<T>;
+};
 template <class T>
-struct AsyncYields<Result<T>> { using type = Result<T>; };
+struct AsyncYields<Result<T>> {
+  using type = Result<T>;
+};
 template <>
-struct AsyncYields<void> { using type = void; };
+struct AsyncYields<void> {
+  using type = void;
+};
 
 }  // namespace detail
 
 /// A coroutine that lives on the control thread.
 ///     Async<int>           co_await yields Result<int>; a value or an Error is co_returned
-///     Async<Result<void>>  co_await yields Result<void>: it may fail and has nothing to give; co_return Result<void>();
-///     Async<void>          co_await yields nothing: it can't fail, and may stand alone as a statement
+///     Async<Result<void>>  co_await yields Result<void>: it may fail and has nothing to give; co_return
+///     Result<void>(); Async<void>          co_await yields nothing: it can't fail, and may stand alone as a statement
 template <class T>
 using Async = asio::awaitable<typename detail::AsyncYields<T>::type>;
 

@@ -11,10 +11,11 @@ namespace weir {
 
 }  // namespace weir
 
-/// A broken promise of ours stops the process, in release builds too. Never for what a peer, a file or a user can cause.
+/// A broken promise of ours stops the process, in release builds too. Never for what a peer, a file or a user can
+/// cause.
 ///     ENSURE(offset <= size, "offset {} size {}", offset, size);
-#define ENSURE(condition, ...)                                                                       \
-  do {                                                                                               \
-    if (!(condition)) [[unlikely]]                                                                   \
+#define ENSURE(condition, ...)                                                           \
+  do {                                                                                   \
+    if (!(condition)) [[unlikely]]                                                       \
       ::weir::ensure_failed(#condition, ::fmt::format(__VA_ARGS__), __FILE__, __LINE__); \
   } while (false)

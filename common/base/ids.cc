@@ -44,8 +44,7 @@ Result<std::array<unsigned char, 16>> id_from_bytes(std::string_view what, std::
 }  // namespace detail
 
 Result<TaskManagerId> TaskManagerId::from_string(std::string_view text) {
-  constexpr std::string_view kAllowed =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.[]%";
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.[]%";
   if (text.empty() || text.size() > 255 || text.find_first_not_of(kAllowed) != std::string_view::npos) {
     return Error::user(ErrorCode::invalid_argument,
                        fmt::format("not a TaskManager id, which is 1 to 255 letters, digits and any of :-_.[]%: \"{}\"",

@@ -1,5 +1,5 @@
-// Names of things that travel between the daemons: one C++ type per kind of thing, so that a job's id can't stand where a
-// vertex's id belongs.
+// Names of things that travel between the daemons: one C++ type per kind of thing, so that a job's id can't stand where
+// a vertex's id belongs.
 #pragma once
 
 #include <fmt/core.h>
@@ -69,14 +69,30 @@ class Id {
   Bytes bytes_{};
 };
 
-struct JobTag { static constexpr std::string_view kName = "job id"; };
-struct VertexTag { static constexpr std::string_view kName = "vertex id"; };
-struct OperatorTag { static constexpr std::string_view kName = "operator id"; };
-struct ExecutionTag { static constexpr std::string_view kName = "execution id"; };
-struct AllocationTag { static constexpr std::string_view kName = "allocation id"; };
-struct PartitionTag { static constexpr std::string_view kName = "partition id"; };
-struct ClusterTag { static constexpr std::string_view kName = "cluster id"; };
-struct IncarnationTag { static constexpr std::string_view kName = "incarnation"; };
+struct JobTag {
+  static constexpr std::string_view kName = "job id";
+};
+struct VertexTag {
+  static constexpr std::string_view kName = "vertex id";
+};
+struct OperatorTag {
+  static constexpr std::string_view kName = "operator id";
+};
+struct ExecutionTag {
+  static constexpr std::string_view kName = "execution id";
+};
+struct AllocationTag {
+  static constexpr std::string_view kName = "allocation id";
+};
+struct PartitionTag {
+  static constexpr std::string_view kName = "partition id";
+};
+struct ClusterTag {
+  static constexpr std::string_view kName = "cluster id";
+};
+struct IncarnationTag {
+  static constexpr std::string_view kName = "incarnation";
+};
 
 using JobId = Id<JobTag>;
 using VertexId = Id<VertexTag>;          ///< a vertex of a job graph
@@ -87,8 +103,8 @@ using PartitionId = Id<PartitionTag>;    ///< one result partition of one attemp
 using ClusterId = Id<ClusterTag>;
 using Incarnation = Id<IncarnationTag>;  ///< one start of one process
 
-/// The name of a TaskManager, as people see it in URLs and logs; it stays the same over a restart when it is configured.
-/// Lives on: any thread (a value). 1 to 255 characters among letters, digits and ":-_.[]%".
+/// The name of a TaskManager, as people see it in URLs and logs; it stays the same over a restart when it is
+/// configured. Lives on: any thread (a value). 1 to 255 characters among letters, digits and ":-_.[]%".
 class TaskManagerId {
  public:
   TaskManagerId() = default;  ///< none

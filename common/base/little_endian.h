@@ -7,7 +7,8 @@
 
 namespace weir {
 
-static_assert(std::endian::native == std::endian::little, "formats are little endian, and so is every machine that this is built for");
+static_assert(std::endian::native == std::endian::little,
+              "formats are little endian, and so is every machine that this is built for");
 
 /// Writes `value` at `bytes + at`, little endian, at any alignment.
 template <class Number, class Byte>

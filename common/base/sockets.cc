@@ -110,16 +110,17 @@ std::string describe(std::span<const PortRange> ports) {
 Error cannot_listen(const std::string& host, std::span<const PortRange> ports, std::string_view option, int problem) {
   const auto where = fmt::format("cannot listen on {} port {}", host, describe(ports));
   if (problem == EADDRINUSE)
-    return Error::external(ErrorCode::unavailable,
-                           fmt::format("{}: in use by another process; stop it or choose another port with {}", where,
-                                       option));
+    return Error::external(
+        ErrorCode::unavailable,
+        fmt::format("{}: in use by another process; stop it or choose another port with {}", where, option));
   if (problem == EACCES)
     return Error::user(ErrorCode::permission_denied,
                        fmt::format("{}: not permitted; choose a port above 1023 with {}", where, option));
   if (problem == EADDRNOTAVAIL)
     return Error::user(ErrorCode::invalid_argument,
                        fmt::format("{}: no address of this machine; set the bind host to 0.0.0.0 or to one of its "
-                                   "addresses", where));
+                                   "addresses",
+                                   where));
   return Error::external(ErrorCode::io, fmt::format("{}: {} ({})", where, std::strerror(problem), option));
 }
 

@@ -45,12 +45,18 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
       position += length;
       continue;
     }
-    if (byte == '\n') result += "\\n";
-    else if (byte == '\t') result += "\\t";
-    else if (byte == '\r') result += "\\r";
-    else if (byte == '"' || byte == '\\') (result += '\\') += rest[0];
-    else if (byte < 0x20 || byte >= 0x7f) result += fmt::format("\\x{:02x}", byte);
-    else result += rest[0];
+    if (byte == '\n')
+      result += "\\n";
+    else if (byte == '\t')
+      result += "\\t";
+    else if (byte == '\r')
+      result += "\\r";
+    else if (byte == '"' || byte == '\\')
+      (result += '\\') += rest[0];
+    else if (byte < 0x20 || byte >= 0x7f)
+      result += fmt::format("\\x{:02x}", byte);
+    else
+      result += rest[0];
     ++position;
   }
   return result;
@@ -66,7 +72,8 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
     for (std::size_t column = 1; column <= to.size(); ++column) {
       const std::size_t replaced = above[column - 1] + (from[line - 1] == to[column - 1] ? 0 : 1);
       row[column] = std::min({above[column] + 1, row[column - 1] + 1, replaced});
-      const bool is_swap = line > 1 && column > 1 && from[line - 1] == to[column - 2] && from[line - 2] == to[column - 1];
+      const bool is_swap =
+          line > 1 && column > 1 && from[line - 1] == to[column - 2] && from[line - 2] == to[column - 1];
       if (is_swap) row[column] = std::min(row[column], before[column - 2] + 1);
     }
     std::swap(before, above);

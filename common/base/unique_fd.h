@@ -32,8 +32,8 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-/// Lets this process, and those that it starts, open as many descriptors as the machine allows it: the usual limit of 1,024 is fewer than the connections
-/// of a middling job. Does nothing where that is not allowed.
+/// Lets this process, and those that it starts, open as many descriptors as the machine allows it: the usual limit of
+/// 1,024 is fewer than the connections of a middling job. Does nothing where that is not allowed.
 void raise_descriptor_limit() noexcept;
 
 }  // namespace weir

@@ -14,8 +14,8 @@ namespace weir::config {
 namespace {
 
 /// Keys that ask for protection. Ignoring one would leave its user exposed, so it is refused.
-constexpr std::string_view kProtection[] = {"security.ssl.enabled", "security.ssl.internal.enabled", "security.ssl.rest.enabled",
-                                            "security.ssl.rest.authentication-enabled"};
+constexpr std::string_view kProtection[] = {"security.ssl.enabled", "security.ssl.internal.enabled",
+                                            "security.ssl.rest.enabled", "security.ssl.rest.authentication-enabled"};
 
 /// Keys of Flink that people set for something they can have in another way.
 constexpr std::pair<std::string_view, std::string_view> kInstead[] = {
@@ -27,24 +27,27 @@ constexpr std::pair<std::string_view, std::string_view> kInstead[] = {
 
 std::string without_meaning(std::string_view key) {
   const auto found = std::ranges::find(kInstead, key, &std::pair<std::string_view, std::string_view>::first);
-  return fmt::format("{} is a key of Flink that has no effect in Weir{}{}", key, found == std::end(kInstead) ? "" : ": ",
-                     found == std::end(kInstead) ? "" : found->second);
+  return fmt::format("{} is a key of Flink that has no effect in Weir{}{}", key,
+                     found == std::end(kInstead) ? "" : ": ", found == std::end(kInstead) ? "" : found->second);
 }
 
 std::string unknown_key(const std::string& key, const Setting& setting) {
   std::string nearest = nearest_key(key);
-  std::string way_out = nearest.empty() ? "docs/reference/configuration.md lists the known ones" : "did you mean " + nearest + "?";
+  std::string way_out =
+      nearest.empty() ? "docs/reference/configuration.md lists the known ones" : "did you mean " + nearest + "?";
   return fmt::format("{}: unknown key {}; {}", setting.origin, key, way_out);
 }
 
 template <class T>
-void check_order(const Configuration& configuration, const Option<T>& smaller, const Option<T>& larger, Report& report) {
+void check_order(const Configuration& configuration, const Option<T>& smaller, const Option<T>& larger,
+                 Report& report) {
   Result<std::optional<T>> low = configuration.find(smaller);
   Result<std::optional<T>> high = configuration.find(larger);
   if (!low.ok() || !high.ok() || !low.value() || !high.value()) return;  // reported already, or no bound
   if (*high.value() < *low.value()) {
-    const Error error = Error::user(ErrorCode::invalid_argument, fmt::format("{} ({}) is less than {} ({})", larger.key, to_text(*high.value()),
-                                                                            smaller.key, to_text(*low.value())));
+    const Error error = Error::user(ErrorCode::invalid_argument,
+                                    fmt::format("{} ({}) is less than {} ({})", larger.key, to_text(*high.value()),
+                                                smaller.key, to_text(*low.value())));
     report.errors.push_back(configuration.placed(error, configuration.has(larger) ? larger.key : smaller.key).message);
   }
 }
@@ -58,9 +61,10 @@ void check_origin(const Configuration& configuration, Report& report) {
   const bool fits = (text.starts_with("http://") || text.starts_with("https://")) && text.size() > host + 3 &&
                     text.find_first_of("/ ,?#", host + 3) == std::string::npos;
   if (fits) return;
-  const Error error = Error::user(ErrorCode::invalid_argument,
-                                  fmt::format("{}: {} is neither * nor one origin such as https://dashboard.example.com:8443, without a path",
-                                              kWebAccessControlAllowOrigin.key, in_quotes(text)));
+  const Error error = Error::user(
+      ErrorCode::invalid_argument,
+      fmt::format("{}: {} is neither * nor one origin such as https://dashboard.example.com:8443, without a path",
+                  kWebAccessControlAllowOrigin.key, in_quotes(text)));
   report.errors.push_back(configuration.placed(error, kWebAccessControlAllowOrigin.key).message);
 }
 
@@ -79,9 +83,10 @@ void check_setting(const std::string& key, const Setting& setting, Report& repor
     return;
   }
   if (std::ranges::find(kProtection, key) != std::end(kProtection) && lower(setting.value) != "false") {
-    report.errors.push_back(fmt::format("{}: {} asks for TLS, which this version does not have; set it to false and keep the "
-                                        "listeners on loopback or in a network you trust",
-                                        setting.origin, key));
+    report.errors.push_back(
+        fmt::format("{}: {} asks for TLS, which this version does not have; set it to false and keep the "
+                    "listeners on loopback or in a network you trust",
+                    setting.origin, key));
   } else if (is_flink_key(key)) {
     report.warnings.push_back(fmt::format("{}: {}", setting.origin, without_meaning(key)));
   } else {
@@ -135,10 +140,12 @@ Result<void> check_listener(std::string_view bind_host, const Configuration& con
   Result<bool> allowed = configuration.get(kSecurityAllowUnauthenticated);
   if (!allowed.ok()) return allowed.error();
   if (allowed.value()) return {};
-  return Error::user(ErrorCode::failed_precondition,
-                     fmt::format("a listener on {} can be reached by other machines, and whoever reaches it may run code here; bind to "
-                                 "localhost, or write {}: true",
-                                 in_quotes(bind_host), kSecurityAllowUnauthenticated.key));
+  return Error::user(
+      ErrorCode::failed_precondition,
+      fmt::format(
+          "a listener on {} can be reached by other machines, and whoever reaches it may run code here; bind to "
+          "localhost, or write {}: true",
+          in_quotes(bind_host), kSecurityAllowUnauthenticated.key));
 }
 
 }  // namespace weir::config

@@ -15,8 +15,8 @@ struct Report {
   std::vector<std::string> warnings;  ///< one sentence each; for the log
 };
 
-/// Looks at every setting. Unknown keys, wrong values and values that contradict each other are errors; keys of Flink that
-/// have no effect here and old names are warnings. In the order of the keys. Pure.
+/// Looks at every setting. Unknown keys, wrong values and values that contradict each other are errors; keys of Flink
+/// that have no effect here and old names are warnings. In the order of the keys. Pure.
 Report check(const Configuration& configuration);
 
 /// The same as a Result: all errors in one message, a line each.

@@ -18,12 +18,13 @@ std::string variable(const Environment& environment, std::initializer_list<const
   return {};
 }
 
-Result<Loaded> load_daemon_configuration(const std::string& directory, const std::string& home, const Environment& environment,
-                                         const std::vector<std::string>& dynamic) {
+Result<Loaded> load_daemon_configuration(const std::string& directory, const std::string& home,
+                                         const Environment& environment, const std::vector<std::string>& dynamic) {
   Sources sources;
   sources.directory = directory.empty() ? variable(environment, {"WEIR_CONF_DIR", "FLINK_CONF_DIR"}) : directory;
   std::error_code ignored;
-  if (sources.directory.empty() && std::filesystem::is_directory(home + "/conf", ignored)) sources.directory = home + "/conf";
+  if (sources.directory.empty() && std::filesystem::is_directory(home + "/conf", ignored))
+    sources.directory = home + "/conf";
   sources.environment = environment;
   sources.dynamic = dynamic;
   TRY(auto loaded, load(sources));

@@ -16,10 +16,11 @@ using Environment = std::map<std::string, std::string>;
 /// The first of these variables that is set and not empty; else empty.
 std::string variable(const Environment& environment, std::initializer_list<const char*> names);
 
-/// @param directory  what the command line says; when empty: WEIR_CONF_DIR, FLINK_CONF_DIR, `<home>/conf` where it exists, or none
+/// @param directory  what the command line says; when empty: WEIR_CONF_DIR, FLINK_CONF_DIR, `<home>/conf` where it
+/// exists, or none
 /// @param dynamic    the `key=value` of each -D, in order
 /// Errors: those of `load`; invalid_argument with all that `check` found, a line each. Its warnings are among Loaded's.
-Result<Loaded> load_daemon_configuration(const std::string& directory, const std::string& home, const Environment& environment,
-                                         const std::vector<std::string>& dynamic);
+Result<Loaded> load_daemon_configuration(const std::string& directory, const std::string& home,
+                                         const Environment& environment, const std::vector<std::string>& dynamic);
 
 }  // namespace weir::config

@@ -16,12 +16,9 @@ struct Unit {
 };
 
 constexpr Unit kUnits[] = {
-    {"d", 86'400'000'000'000, {"day"}},
-    {"h", 3'600'000'000'000, {"hour"}},
-    {"min", 60'000'000'000, {"minute"}},
-    {"s", 1'000'000'000, {"sec", "second"}},
-    {"ms", 1'000'000, {"milli", "millisecond"}},
-    {"us", 1'000, {"micro", "microsecond"}},
+    {"d", 86'400'000'000'000, {"day"}},          {"h", 3'600'000'000'000, {"hour"}},
+    {"min", 60'000'000'000, {"minute"}},         {"s", 1'000'000'000, {"sec", "second"}},
+    {"ms", 1'000'000, {"milli", "millisecond"}}, {"us", 1'000, {"micro", "microsecond"}},
     {"ns", 1, {"nano", "nanosecond"}},
 };
 
@@ -32,7 +29,8 @@ std::optional<std::int64_t> nanoseconds_of(std::string_view unit) {
   for (const Unit& one : kUnits) {
     if (unit == one.short_name) return one.nanoseconds;
     for (std::string_view name : one.long_names) {
-      if (!name.empty() && (unit == name || (unit.starts_with(name) && unit.substr(name.size()) == "s"))) return one.nanoseconds;
+      if (!name.empty() && (unit == name || (unit.starts_with(name) && unit.substr(name.size()) == "s")))
+        return one.nanoseconds;
     }
   }
   return std::nullopt;

@@ -12,8 +12,8 @@ namespace weir::config {
 using Duration = std::chrono::nanoseconds;
 
 /// Reads a span of time: a whole number and a unit, blanks allowed, unit in any case.
-/// Units: ns us ms s min (m) h d, and Flink's long names (nano, micro, milli, sec, second, minute, hour, day, each also in the
-/// plural; millisecond and the like). No unit means milliseconds.
+/// Units: ns us ms s min (m) h d, and Flink's long names (nano, micro, milli, sec, second, minute, hour, day, each also
+/// in the plural; millisecond and the like). No unit means milliseconds.
 /// @return nothing when the text is none, or longer than 292 years
 std::optional<Duration> parse_duration(std::string_view text);
 

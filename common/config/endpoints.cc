@@ -123,13 +123,14 @@ Result<std::vector<std::string>> temporary_directories(const Configuration& conf
   Result<std::string> text = configuration.get(kTemporaryDirectories);
   if (!text.ok()) return text.error();
   std::vector<std::string> directories = separated(text.value());
-  if (directories.empty()) return Error::user(ErrorCode::invalid_argument, fmt::format("{} names no directory", kTemporaryDirectories.key));
+  if (directories.empty())
+    return Error::user(ErrorCode::invalid_argument, fmt::format("{} names no directory", kTemporaryDirectories.key));
   for (const std::string& directory : directories) {
     if (directory.starts_with('/')) continue;
-    return configuration.placed(
-        Error::user(ErrorCode::invalid_argument,
-                    fmt::format("{}: {} is not an absolute path, which begins with a slash", kTemporaryDirectories.key, in_quotes(directory))),
-        kTemporaryDirectories.key);
+    return configuration.placed(Error::user(ErrorCode::invalid_argument,
+                                            fmt::format("{}: {} is not an absolute path, which begins with a slash",
+                                                        kTemporaryDirectories.key, in_quotes(directory))),
+                                kTemporaryDirectories.key);
   }
   return directories;
 }

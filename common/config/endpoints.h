@@ -21,10 +21,10 @@ struct Endpoint {
 /// Where to listen, and what to tell others.
 struct Listener {
   std::string bind_host;
-  PortRange bind_ports;                         ///< tried in order until one is free
-  std::string_view ports_option;                ///< the key that says them
-  std::optional<std::string> advertised_host;   ///< nothing: the daemon finds its address itself
-  std::optional<std::uint16_t> advertised_port; ///< nothing: the port that was bound
+  PortRange bind_ports;                          ///< tried in order until one is free
+  std::string_view ports_option;                 ///< the key that says them
+  std::optional<std::string> advertised_host;    ///< nothing: the daemon finds its address itself
+  std::optional<std::uint16_t> advertised_port;  ///< nothing: the port that was bound
 };
 
 /// The five listeners. Errors: a wrong value; failed_precondition for one that other machines can reach while nobody

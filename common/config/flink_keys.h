@@ -1,4 +1,5 @@
-// The keys of Flink 1.13 to 2.3, so that a configuration brought along is understood even where a key has no effect here.
+// The keys of Flink 1.13 to 2.3, so that a configuration brought along is understood even where a key has no effect
+// here.
 #pragma once
 
 #include <span>

@@ -24,7 +24,8 @@ Result<Loaded> job_configuration(const Configuration& cluster, const std::map<st
   job.warnings = check(submission).warnings;
   for (const auto& [key, setting] : submission.settings()) {
     if (is_job_key(key) || find_option(key) == nullptr) continue;
-    job.warnings.push_back(fmt::format("submission: {} belongs to the cluster's configuration and has no effect on a job", key));
+    job.warnings.push_back(
+        fmt::format("submission: {} belongs to the cluster's configuration and has no effect on a job", key));
   }
   job.configuration = cluster.job_part();
   job.configuration.merge(submission.job_part());

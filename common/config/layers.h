@@ -14,9 +14,9 @@ namespace weir::config {
 /// Errors: those of load; invalid_argument with every wrong setting, a line each.
 Result<Loaded> load_checked(const Sources& sources);
 
-/// The settings of one job: what the cluster says about jobs, and above it what came with the submission, under the origin
-/// "submission". A submitted key that belongs to a daemon has no effect, which is a warning.
-/// Errors: invalid_argument (user) with every unknown key and wrong value of the submission, a line each.
+/// The settings of one job: what the cluster says about jobs, and above it what came with the submission, under the
+/// origin "submission". A submitted key that belongs to a daemon has no effect, which is a warning. Errors:
+/// invalid_argument (user) with every unknown key and wrong value of the submission, a line each.
 Result<Loaded> job_configuration(const Configuration& cluster, const std::map<std::string, std::string>& submitted);
 
 }  // namespace weir::config

@@ -37,8 +37,9 @@ Result<std::string> read_file(const std::filesystem::path& path) {
   std::size_t size = std::fread(text.data(), 1, text.size(), file.get());
   if (std::ferror(file.get()) != 0) return failed();
   if (size > kFileBytesMax) {
-    return Error::user(ErrorCode::resource_exhausted,
-                       fmt::format("{} is larger than {} bytes, too large for a configuration", path.string(), kFileBytesMax));
+    return Error::user(
+        ErrorCode::resource_exhausted,
+        fmt::format("{} is larger than {} bytes, too large for a configuration", path.string(), kFileBytesMax));
   }
   text.resize(size);
   return text;
@@ -56,9 +57,10 @@ class Layer {
     auto earlier = loaded_.configuration.settings().find(canonical_key(key));
     if (earlier != loaded_.configuration.settings().end()) {
       const Setting& setting = earlier->second;
-      if (setting.written == key) return refuse(place, fmt::format("{} is set a second time, first at {}; remove one", key, setting.origin));
-      return refuse(place, fmt::format("{} sets what {} has set at {}: they are two names of one option; remove one", key,
-                                       setting.written, setting.origin));
+      if (setting.written == key)
+        return refuse(place, fmt::format("{} is set a second time, first at {}; remove one", key, setting.origin));
+      return refuse(place, fmt::format("{} sets what {} has set at {}: they are two names of one option; remove one",
+                                       key, setting.written, setting.origin));
     }
     loaded_.configuration.set(key, std::string(value), place);
     return {};
@@ -72,7 +74,8 @@ class Layer {
         return refuse(place, fmt::format("the key {} has a blank in it", in_quotes(key)));
       }
     }
-    if (value.find('\0') != std::string_view::npos) return refuse(place, fmt::format("the value of {} has a zero byte in it", key));
+    if (value.find('\0') != std::string_view::npos)
+      return refuse(place, fmt::format("the value of {} has a zero byte in it", key));
     return {};
   }
 
@@ -137,16 +140,21 @@ Result<Loaded> load_file(const std::string& directory) {
   bool has_yaml = fs::exists(yaml, ignored);
   bool has_legacy = fs::exists(legacy, ignored);
   if (!has_yaml && !has_legacy) {
-    std::string state = fs::is_directory(directory, ignored) ? "has neither config.yaml nor flink-conf.yaml" : "is no readable directory";
-    return Error::user(ErrorCode::not_found, fmt::format("the configuration directory {} {}; name another with WEIR_CONF_DIR", directory, state));
+    std::string state = fs::is_directory(directory, ignored) ? "has neither config.yaml nor flink-conf.yaml"
+                                                             : "is no readable directory";
+    return Error::user(
+        ErrorCode::not_found,
+        fmt::format("the configuration directory {} {}; name another with WEIR_CONF_DIR", directory, state));
   }
-  // As Flink 1.20: a flink-conf.yaml that somebody put beside the config.yaml of a distribution is what that person wants.
+  // As Flink 1.20: a flink-conf.yaml that somebody put beside the config.yaml of a distribution is what that person
+  // wants.
   const fs::path& path = has_legacy ? legacy : yaml;
   TRY(std::string text, read_file(path));
   TRY(Loaded loaded, has_legacy ? parse_lines(text, path.string()) : parse_yaml(text, path.string()));
   loaded.file = path.string();
   if (has_yaml && has_legacy) {
-    loaded.warnings.push_back(fmt::format("{} is ignored, because flink-conf.yaml stands beside it; remove one of them", yaml.string()));
+    loaded.warnings.push_back(
+        fmt::format("{} is ignored, because flink-conf.yaml stands beside it; remove one of them", yaml.string()));
   }
   return loaded;
 }
@@ -185,11 +193,13 @@ Result<Loaded> parse_lines(std::string_view text, const std::string& name) {
     if (line.empty()) continue;
     std::size_t colon = line.find(": ");
     if (colon == std::string_view::npos && line.ends_with(':')) {
-      layer.warn(fmt::format("{}: {} has no value and is ignored", layer.place_of(number), line.substr(0, line.size() - 1)));
+      layer.warn(
+          fmt::format("{}: {} has no value and is ignored", layer.place_of(number), line.substr(0, line.size() - 1)));
       continue;
     }
     if (colon == std::string_view::npos) {
-      return refuse(layer.place_of(number), fmt::format("{} is not of the form key: value, with a blank after the colon", line_shown(line)));
+      return refuse(layer.place_of(number),
+                    fmt::format("{} is not of the form key: value, with a blank after the colon", line_shown(line)));
     }
     TRY_VOID(layer.add(trimmed(line.substr(0, colon)), trimmed(line.substr(colon + 1)), number));
   }

@@ -27,10 +27,11 @@ struct Loaded {
 std::map<std::string, std::string> process_environment();
 
 /// Reads all layers. Values are not looked at: that is `check`.
-/// File: `flink-conf.yaml` where there is one, as in Flink 1.20, else `config.yaml`; at most 1 MiB. Environment: FLINK_PROPERTIES, then WEIR_PROPERTIES, each with
-/// lines `key: value` in which ${NAME} is replaced by that variable. Then -D; of one key given twice the last counts.
-/// Errors: not_found for a directory without either file; io when it cannot be read; invalid_argument with `file:line: ` in
-/// front for text that is no configuration and for a key that one file sets twice.
+/// File: `flink-conf.yaml` where there is one, as in Flink 1.20, else `config.yaml`; at most 1 MiB. Environment:
+/// FLINK_PROPERTIES, then WEIR_PROPERTIES, each with lines `key: value` in which ${NAME} is replaced by that variable.
+/// Then -D; of one key given twice the last counts. Errors: not_found for a directory without either file; io when it
+/// cannot be read; invalid_argument with `file:line: ` in front for text that is no configuration and for a key that
+/// one file sets twice.
 Result<Loaded> load(const Sources& sources);
 
 /// The settings of YAML text, nested or flat, as `config.yaml` holds them. `name` is what messages call it.

@@ -37,9 +37,10 @@ std::optional<std::int64_t> number_in(std::string_view text) {
   return number;
 }
 
-/// The limit in `file` of the group at `group` and of all groups above it, the smallest. "max" and what exceeds the machine
-/// (version 1 writes 2^63 rounded down to pages) are no limits.
-std::optional<std::int64_t> smallest_limit(const fs::path& mount, fs::path group, const char* file, std::int64_t machine_bytes) {
+/// The limit in `file` of the group at `group` and of all groups above it, the smallest. "max" and what exceeds the
+/// machine (version 1 writes 2^63 rounded down to pages) are no limits.
+std::optional<std::int64_t> smallest_limit(const fs::path& mount, fs::path group, const char* file,
+                                           std::int64_t machine_bytes) {
   std::optional<std::int64_t> smallest;
   for (int depth = 0; depth < 64; ++depth) {
     fs::path place = mount / group.relative_path() / file;
@@ -53,8 +54,8 @@ std::optional<std::int64_t> smallest_limit(const fs::path& mount, fs::path group
   return smallest;
 }
 
-/// Lines of /proc/self/cgroup are `id:controllers:path`. Inside a container the path may be one that only the host sees;
-/// then the mount itself is the group, which smallest_limit reaches as the topmost one.
+/// Lines of /proc/self/cgroup are `id:controllers:path`. Inside a container the path may be one that only the host
+/// sees; then the mount itself is the group, which smallest_limit reaches as the topmost one.
 std::optional<std::int64_t> container_limit(const fs::path& root, std::int64_t machine_bytes) {
   fs::path mount = root / "sys/fs/cgroup";
   std::optional<std::int64_t> smallest;
@@ -66,7 +67,8 @@ std::optional<std::int64_t> container_limit(const fs::path& root, std::int64_t m
     std::optional<std::int64_t> limit;
     if (fields[1].empty()) limit = smallest_limit(mount, group, "memory.max", machine_bytes);
     for (std::string_view controller : split(fields[1], ',')) {
-      if (controller == "memory") limit = smallest_limit(mount / "memory", group, "memory.limit_in_bytes", machine_bytes);
+      if (controller == "memory")
+        limit = smallest_limit(mount / "memory", group, "memory.limit_in_bytes", machine_bytes);
     }
     if (limit && (!smallest || *limit < *smallest)) smallest = limit;
   }
@@ -86,18 +88,20 @@ Result<ProcessSize> process_size(const Configuration& configuration, const Memor
   if (process && flink && *process < *flink) {
     return configuration.placed(
         Error::user(ErrorCode::invalid_argument,
-                    fmt::format("{} ({}) is less than {} ({}); remove the latter", kTaskManagerProcessMemory.key, to_text(*process),
-                                kTaskManagerFlinkMemory.key, to_text(*flink))),
+                    fmt::format("{} ({}) is less than {} ({}); remove the latter", kTaskManagerProcessMemory.key,
+                                to_text(*process), kTaskManagerFlinkMemory.key, to_text(*flink))),
         kTaskManagerProcessMemory.key);
   }
-  const OptionText& option = process ? static_cast<const OptionText&>(kTaskManagerProcessMemory) : kTaskManagerFlinkMemory;
+  const OptionText& option =
+      process ? static_cast<const OptionText&>(kTaskManagerProcessMemory) : kTaskManagerFlinkMemory;
   std::optional<ByteCount> set = process ? process : flink;
   ByteCount there_is = limits.container.value_or(limits.machine);
   if (set && *set > there_is) {
     return configuration.placed(
-        Error::user(ErrorCode::invalid_argument,
-                    fmt::format("{} ({}) is more than {} has ({}); the kernel would end the process", option.key, to_text(*set),
-                                limits.container ? "the container" : "the machine", megabytes(there_is))),
+        Error::user(
+            ErrorCode::invalid_argument,
+            fmt::format("{} ({}) is more than {} has ({}); the kernel would end the process", option.key, to_text(*set),
+                        limits.container ? "the container" : "the machine", megabytes(there_is))),
         option.key);
   }
   if (set) return ProcessSize{*set, std::string(option.key)};
@@ -120,10 +124,12 @@ Result<MemoryLimits> read_memory_limits(const std::string& root) {
   for (std::string_view line : split(*text, '\n')) {
     if (line.starts_with(kTotal)) machine = number_in(line.substr(kTotal.size())).value_or(0) * 1024;
   }
-  if (machine <= 0) return Error::external(ErrorCode::io, fmt::format("{} does not say how much memory there is", meminfo.string()));
+  if (machine <= 0)
+    return Error::external(ErrorCode::io, fmt::format("{} does not say how much memory there is", meminfo.string()));
   MemoryLimits limits;
   limits.machine = ByteCount(static_cast<std::uint64_t>(machine));
-  if (std::optional<std::int64_t> limit = container_limit(root, machine)) limits.container = ByteCount(static_cast<std::uint64_t>(*limit));
+  if (std::optional<std::int64_t> limit = container_limit(root, machine))
+    limits.container = ByteCount(static_cast<std::uint64_t>(*limit));
   return limits;
 }
 
@@ -144,7 +150,8 @@ Result<MemoryBudget> divide_memory(const Configuration& configuration, const Mem
     return configuration.placed(
         Error::user(ErrorCode::invalid_argument,
                     fmt::format("{} ({}) is too little for {} slots: at least {}; raise {} or lower {}", process.reason,
-                                megabytes(process.size), slots, megabytes(needed), kTaskManagerProcessMemory.key, kTaskManagerSlots.key)),
+                                megabytes(process.size), slots, megabytes(needed), kTaskManagerProcessMemory.key,
+                                kTaskManagerSlots.key)),
         process.reason);
   }
   MemoryBudget budget;

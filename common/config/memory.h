@@ -38,8 +38,8 @@ inline constexpr ByteCount kSlotMemoryMin = ByteCount::mib(16);
 
 /// Divides the memory: taskmanager.memory.process.size, else taskmanager.memory.flink.size, else the container's limit,
 /// else half of the machine. Pure.
-/// Errors: invalid_argument when the sizes contradict each other or what there is, and when the process is too small for
-/// its slots: a sentence with the smallest size that would do.
+/// Errors: invalid_argument when the sizes contradict each other or what there is, and when the process is too small
+/// for its slots: a sentence with the smallest size that would do.
 Result<MemoryBudget> divide_memory(const Configuration& configuration, const MemoryLimits& limits);
 
 }  // namespace weir::config

@@ -15,11 +15,8 @@ struct Unit {
 };
 
 constexpr Unit kUnits[] = {
-    {40, {"tb", "t", "tebibytes"}},
-    {30, {"gb", "g", "gibibytes"}},
-    {20, {"mb", "m", "mebibytes"}},
-    {10, {"kb", "k", "kibibytes"}},
-    {0, {"bytes", "b", ""}},
+    {40, {"tb", "t", "tebibytes"}}, {30, {"gb", "g", "gibibytes"}}, {20, {"mb", "m", "mebibytes"}},
+    {10, {"kb", "k", "kibibytes"}}, {0, {"bytes", "b", ""}},
 };
 
 std::optional<int> shift_of(std::string_view unit) {

@@ -23,7 +23,7 @@ struct OptionText {
   std::optional<std::string_view> most = std::nullopt;      ///< the largest accepted value
   bool secret = false;                                      ///< shown as ****** everywhere
   std::array<std::string_view, 3> old_keys = {};            ///< older names that Flink still accepts
-  bool inert = false;                                       ///< checked, but nothing in this version acts on it: setting it is a warning
+  bool inert = false;  ///< checked, but nothing in this version acts on it: setting it is a warning
 };
 
 /// inline constexpr Option<Duration> kHeartbeatInterval{{.key = "heartbeat.interval", .fallback = "1 s", ...}};

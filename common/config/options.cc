@@ -42,12 +42,8 @@ constexpr OptionEntry kRestEntries[] = {
     entry(kRestRetryDelay),
 };
 constexpr OptionEntry kDashboardAndHistoryEntries[] = {
-    entry(kWebRefreshInterval),
-    entry(kWebTimeout),
-    entry(kWebAccessControlAllowOrigin),
-    entry(kWebUploadDirectory),
-    entry(kWebSubmitEnable),
-    entry(kWebCancelEnable),
+    entry(kWebRefreshInterval),      entry(kWebTimeout),      entry(kWebAccessControlAllowOrigin),
+    entry(kWebUploadDirectory),      entry(kWebSubmitEnable), entry(kWebCancelEnable),
     entry(kWebExceptionHistorySize),
 };
 constexpr OptionEntry kRpcBetweenTheDaemonsEntries[] = {
@@ -57,68 +53,39 @@ constexpr OptionEntry kRpcBetweenTheDaemonsEntries[] = {
     entry(kRpcReconnectBackoffMax),
 };
 constexpr OptionEntry kBlobServerEntries[] = {
-    entry(kBlobServerPort),
-    entry(kBlobStorageDirectory),
-    entry(kBlobFetchRetries),
-    entry(kBlobFetchConcurrent),
-    entry(kBlobClientSocketTimeout),
+    entry(kBlobServerPort),      entry(kBlobStorageDirectory),    entry(kBlobFetchRetries),
+    entry(kBlobFetchConcurrent), entry(kBlobClientSocketTimeout),
 };
 constexpr OptionEntry kTaskmanagerListenersEntries[] = {
-    entry(kTaskManagerHost),
-    entry(kTaskManagerBindHost),
-    entry(kTaskManagerRpcPort),
-    entry(kTaskManagerRpcBindPort),
-    entry(kTaskManagerDataPort),
-    entry(kTaskManagerDataBindPort),
+    entry(kTaskManagerHost),        entry(kTaskManagerBindHost), entry(kTaskManagerRpcPort),
+    entry(kTaskManagerRpcBindPort), entry(kTaskManagerDataPort), entry(kTaskManagerDataBindPort),
 };
 constexpr OptionEntry kSecurityEntries[] = {
     entry(kSecurityAllowUnauthenticated),
 };
 constexpr OptionEntry kTheClusterEntries[] = {
-    entry(kClusterId),
-    entry(kHighAvailabilityType),
-    entry(kHeartbeatInterval),
-    entry(kHeartbeatTimeout),
-    entry(kServicesShutdownTimeout),
-    entry(kIoPoolSize),
+    entry(kClusterId),        entry(kHighAvailabilityType),    entry(kHeartbeatInterval),
+    entry(kHeartbeatTimeout), entry(kServicesShutdownTimeout), entry(kIoPoolSize),
     entry(kClientTimeout),
 };
 constexpr OptionEntry kSlotsAndTasksEntries[] = {
-    entry(kTaskManagerSlots),
-    entry(kTaskManagerResourceId),
-    entry(kTaskManagerRegistrationTimeout),
-    entry(kSlotRequestTimeout),
-    entry(kSlotIdleTimeout),
-    entry(kTaskCancellationInterval),
+    entry(kTaskManagerSlots),        entry(kTaskManagerResourceId), entry(kTaskManagerRegistrationTimeout),
+    entry(kSlotRequestTimeout),      entry(kSlotIdleTimeout),       entry(kTaskCancellationInterval),
     entry(kTaskCancellationTimeout),
 };
 constexpr OptionEntry kMemoryEntries[] = {
-    entry(kTaskManagerProcessMemory),
-    entry(kTaskManagerFlinkMemory),
-    entry(kNetworkMemoryFraction),
-    entry(kNetworkMemoryMin),
-    entry(kNetworkMemoryMax),
-    entry(kMaxRecordBytes),
-    entry(kJobManagerProcessMemory),
-    entry(kSlotSpin),
+    entry(kTaskManagerProcessMemory), entry(kTaskManagerFlinkMemory),
+    entry(kNetworkMemoryFraction),    entry(kNetworkMemoryMin),
+    entry(kNetworkMemoryMax),         entry(kMaxRecordBytes),
+    entry(kJobManagerProcessMemory),  entry(kSlotSpin),
 };
 constexpr OptionEntry kPlannerAndWorkersEntries[] = {
-    entry(kPlannerTimeout),
-    entry(kPlannerMemory),
-    entry(kWorkerStartTimeout),
-    entry(kWorkerMaxOutputBytes),
-    entry(kWorkerEnvironment),
-    entry(kPlannerEnvironment),
+    entry(kPlannerTimeout),       entry(kPlannerMemory),     entry(kWorkerStartTimeout),
+    entry(kWorkerMaxOutputBytes), entry(kWorkerEnvironment), entry(kPlannerEnvironment),
 };
 constexpr OptionEntry kDirectoriesLogsFinishedJobsEntries[] = {
-    entry(kTemporaryDirectories),
-    entry(kLogDirectory),
-    entry(kLogLevel),
-    entry(kLogFilesKept),
-    entry(kLogFileBytesMax),
-    entry(kPidDirectory),
-    entry(kJobStoreCacheSize),
-    entry(kJobStoreExpirationSeconds),
+    entry(kTemporaryDirectories), entry(kLogDirectory), entry(kLogLevel),          entry(kLogFilesKept),
+    entry(kLogFileBytesMax),      entry(kPidDirectory), entry(kJobStoreCacheSize), entry(kJobStoreExpirationSeconds),
     entry(kJobStoreMaxCapacity),
 };
 constexpr OptionEntry kJobsEntries[] = {
@@ -208,11 +175,12 @@ bool is_job_key(std::string_view key) {
 }
 
 bool is_secret_key(std::string_view key) {
-  constexpr std::string_view kWords[] = {"password",   "secret",  "token", "apikey", "api-key",    "credential",
-                                         "private",    "jaas",    "sasl",  "basic-auth", "http-headers", "auth-params",
-                                         "access-key", "account.key", "authorization"};
+  constexpr std::string_view kWords[] = {"password",     "secret",      "token",      "apikey",      "api-key",
+                                         "credential",   "private",     "jaas",       "sasl",        "basic-auth",
+                                         "http-headers", "auth-params", "access-key", "account.key", "authorization"};
   std::string name = lower(key);
-  if (std::ranges::any_of(kWords, [&](std::string_view word) { return name.find(word) != std::string::npos; })) return true;
+  if (std::ranges::any_of(kWords, [&](std::string_view word) { return name.find(word) != std::string::npos; }))
+    return true;
   const OptionEntry* found = find_option(key);
   return found != nullptr && found->option->secret;
 }

@@ -16,8 +16,8 @@ namespace weir::config {
 struct OptionEntry {
   const OptionText* option;
   std::string_view type;
-  bool is_map;                ///< `key.anything` belongs to it too
-  std::string (*forms)();     ///< what it accepts, in words
+  bool is_map;             ///< `key.anything` belongs to it too
+  std::string (*forms)();  ///< what it accepts, in words
   Result<void> (*validate)(const OptionText& option, std::string_view text);
 };
 

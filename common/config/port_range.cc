@@ -25,7 +25,8 @@ std::optional<PortRange> parse_port_range(std::string_view text) {
     part = trimmed(part);
     std::size_t dash = part.find('-');
     std::optional<std::uint16_t> first = Value<std::uint16_t>::parse(trimmed(part.substr(0, dash)));
-    std::optional<std::uint16_t> last = dash == std::string_view::npos ? first : Value<std::uint16_t>::parse(trimmed(part.substr(dash + 1)));
+    std::optional<std::uint16_t> last =
+        dash == std::string_view::npos ? first : Value<std::uint16_t>::parse(trimmed(part.substr(dash + 1)));
     if (!first || !last || *last < *first) return std::nullopt;
     range.spans.push_back({*first, *last});
   }

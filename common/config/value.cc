@@ -18,8 +18,8 @@ std::optional<Number> parse_number(std::string_view text) {
   return number;
 }
 
-/// Splits at `separator` outside quotes; 'it''s' is one part with a quote in it. Nothing when a quote has no end or text
-/// stands beside a quoted part.
+/// Splits at `separator` outside quotes; 'it''s' is one part with a quote in it. Nothing when a quote has no end or
+/// text stands beside a quoted part.
 std::optional<std::vector<std::string>> split_quoted(std::string_view text, char separator, bool keep_quotes) {
   std::vector<std::string> parts;
   std::string part;

@@ -19,8 +19,8 @@ namespace weir::config {
 using List = std::vector<std::string>;
 using Map = std::map<std::string, std::string>;
 
-/// What an option of type T accepts. Each has: `kName`, the type's name in documents; `forms()`, the words after "is not";
-/// `parse(text)`, nothing when the text is no such value.
+/// What an option of type T accepts. Each has: `kName`, the type's name in documents; `forms()`, the words after "is
+/// not"; `parse(text)`, nothing when the text is no such value.
 template <class T>
 struct Value;
 
@@ -89,7 +89,8 @@ struct Value<List> {
   static std::optional<List> parse(std::string_view text);
 };
 
-/// `key:value,key:value`, parts with a comma or colon in 'quotes'; or YAML's `{key: value}`. A key given twice is refused.
+/// `key:value,key:value`, parts with a comma or colon in 'quotes'; or YAML's `{key: value}`. A key given twice is
+/// refused.
 template <>
 struct Value<Map> {
   static constexpr std::string_view kName = "Map";
@@ -108,7 +109,7 @@ bool same_name(std::string_view a, std::string_view b);
 std::string one_of(const std::vector<std::pair<std::string_view, int>>& names);
 
 template <class T>
-  requires std::is_enum_v<T>
+requires std::is_enum_v<T>
 struct Value<T> {
   static constexpr std::string_view kName = "Enum";
   static std::string forms() {

@@ -22,7 +22,8 @@ std::string as_flow(const YAML::Node& node) {
   out.SetMapFormat(YAML::Flow);
   out << node;
   std::string text;
-  for (std::string_view line : split(out.c_str(), '\n')) text += std::string(text.empty() ? "" : " ") + std::string(trimmed(line));
+  for (std::string_view line : split(out.c_str(), '\n'))
+    text += std::string(text.empty() ? "" : " ") + std::string(trimmed(line));
   return text;
 }
 
@@ -40,8 +41,8 @@ class Deaf : public YAML::EventHandler {
   void OnMapEnd() override {}
 };
 
-/// Whether something follows the first document. YAML::Load would drop it silently, and YAML::LoadAll of yaml-cpp 0.7 does not
-/// come to an end on some broken texts.
+/// Whether something follows the first document. YAML::Load would drop it silently, and YAML::LoadAll of yaml-cpp 0.7
+/// does not come to an end on some broken texts.
 bool has_more(const std::string& text) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
@@ -95,7 +96,8 @@ Result<std::vector<Line>> flatten_yaml(std::string_view text, const std::string&
   try {
     std::string copy(text);
     YAML::Node document = YAML::Load(copy);
-    if (has_more(copy)) return flattener.refuse(1, "there is text after the end of the first YAML document; write one document");
+    if (has_more(copy))
+      return flattener.refuse(1, "there is text after the end of the first YAML document; write one document");
     if (document.IsNull()) return std::vector<Line>();
     if (!document.IsMap()) return flattener.refuse(document.Mark().line + 1, "expected lines of the form key: value");
     TRY_VOID(flattener.visit(document, "", 1));

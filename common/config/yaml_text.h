@@ -13,9 +13,9 @@ namespace weir::config {
 
 /// One value of a file.
 struct Line {
-  std::string key;    ///< the names of the nested maps joined by dots
-  std::string value;  ///< a scalar as written, without its quotes; a list as `[a, b]`
-  int line = 0;       ///< where the key stands, from 1
+  std::string key;        ///< the names of the nested maps joined by dots
+  std::string value;      ///< a scalar as written, without its quotes; a list as `[a, b]`
+  int line = 0;           ///< where the key stands, from 1
   bool has_value = true;  ///< false for `key:` and `key: ~`
 };
 

@@ -17,15 +17,16 @@ class BlobReadReply;
 
 namespace weir {
 
-/// The verbs of the JobManager. Made by: the RPC binding (in a TaskManager), the JobManager's own service, a simulation.
-/// Lives on: the control thread. Errors of every verb: unavailable, deadline_exceeded and what the verb itself says.
+/// The verbs of the JobManager. Made by: the RPC binding (in a TaskManager), the JobManager's own service, a
+/// simulation. Lives on: the control thread. Errors of every verb: unavailable, deadline_exceeded and what the verb
+/// itself says.
 class JobManagerGateway {
  public:
   virtual ~JobManagerGateway() = default;
 
-  /// Makes the TaskManager and its slots known. The same incarnation may register again: it keeps its slots. Another incarnation of the
-  /// same id replaces the old one, whose tasks are lost.
-  /// Errors: invalid_argument when the request names no host, port or slots.
+  /// Makes the TaskManager and its slots known. The same incarnation may register again: it keeps its slots. Another
+  /// incarnation of the same id replaces the old one, whose tasks are lost. Errors: invalid_argument when the request
+  /// names no host, port or slots.
   virtual Async<proto::RegisterReply> register_task_manager(proto::RegisterRequest request, SteadyTime deadline) = 0;
   /// Says "I am alive", with counters. The answer says whether to register again.
   virtual Async<proto::HeartbeatReply> heartbeat(proto::HeartbeatRequest request, SteadyTime deadline) = 0;

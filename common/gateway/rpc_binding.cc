@@ -21,19 +21,24 @@ class RpcTaskManagerGateway final : public TaskManagerGateway {
   RpcTaskManagerGateway(rpc::Caller& caller, const LeaderEpoch& epoch) : caller_(caller), epoch_(epoch) {}
 
   Async<proto::DeployReply> deploy(proto::DeployRequest request, SteadyTime deadline) override {
-    co_return co_await rpc::call_message<proto::DeployReply>(caller_, Method::deploy, request, deadline, epoch_.current());
+    co_return co_await rpc::call_message<proto::DeployReply>(caller_, Method::deploy, request, deadline,
+                                                             epoch_.current());
   }
   Async<proto::CancelTasksReply> cancel_tasks(proto::CancelTasksRequest request, SteadyTime deadline) override {
-    co_return co_await rpc::call_message<proto::CancelTasksReply>(caller_, Method::cancel_tasks, request, deadline, epoch_.current());
+    co_return co_await rpc::call_message<proto::CancelTasksReply>(caller_, Method::cancel_tasks, request, deadline,
+                                                                  epoch_.current());
   }
   Async<proto::EndJobReply> end_job(proto::EndJobRequest request, SteadyTime deadline) override {
-    co_return co_await rpc::call_message<proto::EndJobReply>(caller_, Method::end_job, request, deadline, epoch_.current());
+    co_return co_await rpc::call_message<proto::EndJobReply>(caller_, Method::end_job, request, deadline,
+                                                             epoch_.current());
   }
   Async<proto::ListLogsReply> list_logs(proto::ListLogsRequest request, SteadyTime deadline) override {
-    co_return co_await rpc::call_message<proto::ListLogsReply>(caller_, Method::list_logs, request, deadline, epoch_.current());
+    co_return co_await rpc::call_message<proto::ListLogsReply>(caller_, Method::list_logs, request, deadline,
+                                                               epoch_.current());
   }
   Async<proto::ReadLogReply> read_log(proto::ReadLogRequest request, SteadyTime deadline) override {
-    co_return co_await rpc::call_message<proto::ReadLogReply>(caller_, Method::read_log, request, deadline, epoch_.current());
+    co_return co_await rpc::call_message<proto::ReadLogReply>(caller_, Method::read_log, request, deadline,
+                                                              epoch_.current());
   }
 
  private:
@@ -46,14 +51,16 @@ class RpcJobManagerGateway final : public JobManagerGateway {
   RpcJobManagerGateway(rpc::Caller& caller, const LeaderEpoch& epoch) : caller_(caller), epoch_(epoch) {}
 
   Async<proto::RegisterReply> register_task_manager(proto::RegisterRequest request, SteadyTime deadline) override {
-    co_return co_await rpc::call_message<proto::RegisterReply>(caller_, Method::register_task_manager, request, deadline,
-                                                               epoch_.current());
+    co_return co_await rpc::call_message<proto::RegisterReply>(caller_, Method::register_task_manager, request,
+                                                               deadline, epoch_.current());
   }
   Async<proto::HeartbeatReply> heartbeat(proto::HeartbeatRequest request, SteadyTime deadline) override {
-    co_return co_await rpc::call_message<proto::HeartbeatReply>(caller_, Method::heartbeat, request, deadline, epoch_.current());
+    co_return co_await rpc::call_message<proto::HeartbeatReply>(caller_, Method::heartbeat, request, deadline,
+                                                                epoch_.current());
   }
   Async<proto::TaskStatusReply> task_status(proto::TaskStatusRequest request, SteadyTime deadline) override {
-    co_return co_await rpc::call_message<proto::TaskStatusReply>(caller_, Method::task_status, request, deadline, epoch_.current());
+    co_return co_await rpc::call_message<proto::TaskStatusReply>(caller_, Method::task_status, request, deadline,
+                                                                 epoch_.current());
   }
 
  private:
@@ -66,7 +73,8 @@ class RpcBlobGateway final : public BlobGateway {
   RpcBlobGateway(rpc::Caller& caller, const LeaderEpoch& epoch) : caller_(caller), epoch_(epoch) {}
 
   Async<proto::BlobReadReply> read_blob(proto::BlobReadRequest request, SteadyTime deadline) override {
-    co_return co_await rpc::call_message<proto::BlobReadReply>(caller_, Method::blob_read, request, deadline, epoch_.current());
+    co_return co_await rpc::call_message<proto::BlobReadReply>(caller_, Method::blob_read, request, deadline,
+                                                               epoch_.current());
   }
 
  private:
@@ -88,42 +96,53 @@ std::unique_ptr<BlobGateway> make_rpc_blob_gateway(rpc::Caller& caller, const Le
 
 void serve_task_manager(rpc::MethodTable& table, TaskManagerGateway& service) {
   rpc::register_message_handler<proto::DeployRequest, proto::DeployReply>(
-      table, Method::deploy, "deploy", rpc::kChanges,
-      [&service](CallContext context, proto::DeployRequest request) { return service.deploy(std::move(request), context.deadline); });
+      table, Method::deploy, "deploy", rpc::kChanges, [&service](CallContext context, proto::DeployRequest request) {
+        return service.deploy(std::move(request), context.deadline);
+      });
   rpc::register_message_handler<proto::CancelTasksRequest, proto::CancelTasksReply>(
-      table, Method::cancel_tasks, "cancel_tasks", rpc::kChanges, [&service](CallContext context, proto::CancelTasksRequest request) {
-        return service.cancel_tasks(std::move(request), context.deadline);
+      table, Method::cancel_tasks, "cancel_tasks", rpc::kChanges,
+      [&service](CallContext context, proto::CancelTasksRequest request) {
+    return service.cancel_tasks(std::move(request), context.deadline);
       });
   rpc::register_message_handler<proto::EndJobRequest, proto::EndJobReply>(
-      table, Method::end_job, "end_job", rpc::kChanges,
-      [&service](CallContext context, proto::EndJobRequest request) { return service.end_job(std::move(request), context.deadline); });
+      table, Method::end_job, "end_job", rpc::kChanges, [&service](CallContext context, proto::EndJobRequest request) {
+        return service.end_job(std::move(request), context.deadline);
+      });
   rpc::register_message_handler<proto::ListLogsRequest, proto::ListLogsReply>(
       table, Method::list_logs, "list_logs", rpc::kWaits,
-      [&service](CallContext context, proto::ListLogsRequest request) { return service.list_logs(std::move(request), context.deadline); });
+      [&service](CallContext context, proto::ListLogsRequest request) {
+    return service.list_logs(std::move(request), context.deadline);
+      });
   rpc::register_message_handler<proto::ReadLogRequest, proto::ReadLogReply>(
-      table, Method::read_log, "read_log", rpc::kWaits,
-      [&service](CallContext context, proto::ReadLogRequest request) { return service.read_log(std::move(request), context.deadline); });
+      table, Method::read_log, "read_log", rpc::kWaits, [&service](CallContext context, proto::ReadLogRequest request) {
+        return service.read_log(std::move(request), context.deadline);
+      });
 }
 
 void serve_job_manager(rpc::MethodTable& table, JobManagerGateway& service) {
   rpc::register_message_handler<proto::RegisterRequest, proto::RegisterReply>(
       table, Method::register_task_manager, "register_task_manager", rpc::kLearnsEpoch,
       [&service](CallContext context, proto::RegisterRequest request) {
-        return service.register_task_manager(std::move(request), context.deadline);
+    return service.register_task_manager(std::move(request), context.deadline);
       });
   rpc::register_message_handler<proto::HeartbeatRequest, proto::HeartbeatReply>(
       table, Method::heartbeat, "heartbeat", rpc::kLearnsEpoch,
-      [&service](CallContext context, proto::HeartbeatRequest request) { return service.heartbeat(std::move(request), context.deadline); });
+      [&service](CallContext context, proto::HeartbeatRequest request) {
+    return service.heartbeat(std::move(request), context.deadline);
+      });
   rpc::register_message_handler<proto::TaskStatusRequest, proto::TaskStatusReply>(
-      table, Method::task_status, "task_status", rpc::kChanges, [&service](CallContext context, proto::TaskStatusRequest request) {
-        return service.task_status(std::move(request), context.deadline);
+      table, Method::task_status, "task_status", rpc::kChanges,
+      [&service](CallContext context, proto::TaskStatusRequest request) {
+    return service.task_status(std::move(request), context.deadline);
       });
 }
 
 void serve_blobs(rpc::MethodTable& table, BlobGateway& service) {
   rpc::register_message_handler<proto::BlobReadRequest, proto::BlobReadReply>(
       table, Method::blob_read, "blob_read", rpc::kWaits,
-      [&service](CallContext context, proto::BlobReadRequest request) { return service.read_blob(std::move(request), context.deadline); });
+      [&service](CallContext context, proto::BlobReadRequest request) {
+    return service.read_blob(std::move(request), context.deadline);
+      });
 }
 
 }  // namespace weir

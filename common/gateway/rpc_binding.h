@@ -23,7 +23,8 @@ class LeaderEpoch {
   virtual std::uint64_t current() const = 0;
 };
 
-/// An epoch that somebody sets: 1 in a JobManager without high availability; in a TaskManager what its JobManager said last.
+/// An epoch that somebody sets: 1 in a JobManager without high availability; in a TaskManager what its JobManager said
+/// last.
 class PlainLeaderEpoch final : public LeaderEpoch {
  public:
   explicit PlainLeaderEpoch(std::uint64_t epoch) : epoch_(epoch) {}

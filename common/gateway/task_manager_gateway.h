@@ -19,14 +19,15 @@ class ReadLogReply;
 
 namespace weir {
 
-/// The verbs of one TaskManager. Made by: the RPC binding (in the JobManager), the TaskManager's control service, a simulation.
-/// Lives on: the control thread. Errors of every verb: unavailable, deadline_exceeded and what the verb itself says.
+/// The verbs of one TaskManager. Made by: the RPC binding (in the JobManager), the TaskManager's control service, a
+/// simulation. Lives on: the control thread. Errors of every verb: unavailable, deadline_exceeded and what the verb
+/// itself says.
 class TaskManagerGateway {
  public:
   virtual ~TaskManagerGateway() = default;
 
-  /// Starts tasks: the artefact is fetched and the worker started when need be. Answers when the worker has taken the tasks; how they
-  /// fare is told by task statuses. The same tasks twice are started once.
+  /// Starts tasks: the artefact is fetched and the worker started when need be. Answers when the worker has taken the
+  /// tasks; how they fare is told by task statuses. The same tasks twice are started once.
   virtual Async<proto::DeployReply> deploy(proto::DeployRequest request, SteadyTime deadline) = 0;
   /// Asks tasks to stop; each answers with its status. Unknown executions are ignored.
   virtual Async<proto::CancelTasksReply> cancel_tasks(proto::CancelTasksRequest request, SteadyTime deadline) = 0;

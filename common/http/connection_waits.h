@@ -15,10 +15,12 @@
 
 namespace weir::http {
 
-/// Lives on: the connection's thread. Cancels what a socket waits for when the time is up; the socket stays open, so that the client can be told.
+/// Lives on: the connection's thread. Cancels what a socket waits for when the time is up; the socket stays open, so
+/// that the client can be told.
 class Deadline {
  public:
-  explicit Deadline(boost::asio::ip::tcp::socket& socket) : timer_(socket.get_executor()), watch_(std::make_shared<Watch>()) {
+  explicit Deadline(boost::asio::ip::tcp::socket& socket)
+      : timer_(socket.get_executor()), watch_(std::make_shared<Watch>()) {
     watch_->socket = &socket;
   }
   ~Deadline() { watch_->socket = nullptr; }
@@ -51,8 +53,8 @@ class Deadline {
   std::shared_ptr<Watch> watch_;
 };
 
-/// Where a value from somewhere else meets the connection that waits for it. On the connection's thread, but for `context`, which
-/// is set once.
+/// Where a value from somewhere else meets the connection that waits for it. On the connection's thread, but for
+/// `context`, which is set once.
 template <class T>
 struct Meeting {
   std::weak_ptr<boost::asio::io_context> context;  // weak: a value that comes after the server's end is dropped

@@ -18,8 +18,8 @@ constexpr std::size_t kWriteBytes = 256 * 1024;  // at once: on a network file s
 constexpr std::uint64_t kFormValueBytesMax = 1024 * 1024;  // all values of one form
 
 Error spool_error(std::string_view what, const std::string& directory) {
-  return Error::external(ErrorCode::io, fmt::format("cannot {} in the upload directory {}: {}", what, directory,
-                                                    std::strerror(errno)));
+  return Error::external(
+      ErrorCode::io, fmt::format("cannot {} in the upload directory {}: {}", what, directory, std::strerror(errno)));
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ namespace weir::http {
 
 /// Takes the parts of a form: values into memory, files into a directory, each under a name of the server's own.
 /// Lives on: one thread at a time; owned by the reader of one request's body.
-/// Promises that no file stays behind unless take_parts() handed it over, and that no client text becomes part of a path.
+/// Promises that no file stays behind unless take_parts() handed it over, and that no client text becomes part of a
+/// path.
 class FormSpool : public PartSink {
  public:
   /// @param directory  must exist; files are made in it with mode 0600
@@ -34,8 +35,8 @@ class FormSpool : public PartSink {
 
   std::string directory_;
   std::vector<FormPart> parts_;
-  UniqueFd file_;  // being written
-  std::string unwritten_;  // what of it is still in memory
+  UniqueFd file_;                  // being written
+  std::string unwritten_;          // what of it is still in memory
   std::uint64_t value_bytes_ = 0;  // of all values together
 };
 

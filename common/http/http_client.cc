@@ -56,8 +56,10 @@ class Exchange {
 
   Result<ClientResponse> run(const Outgoing& outgoing, bool head_only) {
     Result<ClientResponse> result;
-    asio::co_spawn(context_, talk(outgoing, head_only), [&result](std::exception_ptr failure, Result<ClientResponse> outcome) {
-      result = failure ? Result<ClientResponse>(Error::internal("the request failed: out of memory")) : std::move(outcome);
+    asio::co_spawn(context_, talk(outgoing, head_only),
+                   [&result](std::exception_ptr failure, Result<ClientResponse> outcome) {
+      result =
+          failure ? Result<ClientResponse>(Error::internal("the request failed: out of memory")) : std::move(outcome);
     });
     while (!context_.stopped()) {
       context_.run_for(options_.interrupted ? kInterruptPause : kForever);
@@ -85,16 +87,17 @@ class Exchange {
 
 Error Exchange::unreachable(std::string_view what, const error_code& error) const {
   bool late = error == beast::error::timeout;
-  return Error::external(late ? ErrorCode::deadline_exceeded : ErrorCode::unavailable,
-                         fmt::format("{} {}: {}", what, address_.to_string(),
-                                     late ? "no answer in time" : error.message()));
+  return Error::external(
+      late ? ErrorCode::deadline_exceeded : ErrorCode::unavailable,
+      fmt::format("{} {}: {}", what, address_.to_string(), late ? "no answer in time" : error.message()));
 }
 
 asio::awaitable<Result<ClientResponse>> Exchange::talk(const Outgoing& outgoing, bool head_only) {
   auto [resolve_error, endpoints] = co_await resolver_.async_resolve(address_.host, address_.port, kAsTuple);
   if (resolve_error) {
-    Error error = Error::external(ErrorCode::unavailable, fmt::format("cannot resolve the host name {} of {}: {}", address_.host,
-                                                                      address_.to_string(), resolve_error.message()));
+    Error error =
+        Error::external(ErrorCode::unavailable, fmt::format("cannot resolve the host name {} of {}: {}", address_.host,
+                                                            address_.to_string(), resolve_error.message()));
     co_return error;
   }
   stream_.expires_after(options_.connect_timeout);
@@ -116,10 +119,13 @@ asio::awaitable<Result<ClientResponse>> Exchange::talk(const Outgoing& outgoing,
   auto [read_error, count] = co_await beast::http::async_read(stream_, buffer, parser, kAsTuple);
   if (read_error) {
     bool ours = send_error && send_error != beast::error::timeout;
-    Error error = unreachable(ours ? "cannot send the request to" : "no answer from", send_error ? send_error : read_error);
-    if (!send_error && read_error.category() == beast::http::make_error_code(beast::http::error::bad_version).category() &&
+    Error error =
+        unreachable(ours ? "cannot send the request to" : "no answer from", send_error ? send_error : read_error);
+    if (!send_error &&
+        read_error.category() == beast::http::make_error_code(beast::http::error::bad_version).category() &&
         read_error != beast::http::error::end_of_stream) {
-      error = Error::external(ErrorCode::corrupt, fmt::format("{} does not answer in HTTP: {}", address_.to_string(), read_error.message()));
+      error = Error::external(ErrorCode::corrupt, fmt::format("{} does not answer in HTTP: {}", address_.to_string(),
+                                                              read_error.message()));
     }
     co_return error;
   }
@@ -162,10 +168,11 @@ asio::awaitable<error_code> Exchange::write(std::string_view bytes) {
 
 bool is_ipv6(std::string_view host) { return host.find(':') != std::string_view::npos; }
 
-std::string head_of(const Address& address, std::string_view method, std::string_view target, std::string_view content_type,
-                    std::uint64_t body_bytes) {
-  std::string head = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\nUser-Agent: weir\r\nConnection: close\r\n",
-                                 method, address.path_prefix, target, address.to_string());
+std::string head_of(const Address& address, std::string_view method, std::string_view target,
+                    std::string_view content_type, std::uint64_t body_bytes) {
+  std::string head = fmt::format(
+      "{} {}{} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\nUser-Agent: weir\r\nConnection: close\r\n", method,
+      address.path_prefix, target, address.to_string());
   if (!content_type.empty()) head += fmt::format("Content-Type: {}\r\n", content_type);
   if (body_bytes > 0 || method != "GET") head += fmt::format("Content-Length: {}\r\n", body_bytes);
   return head += "\r\n";
@@ -260,12 +267,14 @@ Result<ClientResponse> HttpClient::upload(std::string_view target, std::string_v
   bool usable = outgoing.file.valid() && ::fstat(outgoing.file.get(), &about) == 0;
   int reason = errno;
   if (!usable || !S_ISREG(about.st_mode)) {
-    return Error::user(!usable && reason == ENOENT ? ErrorCode::not_found : ErrorCode::io,
-                       fmt::format("cannot read the file {}: {}", path, usable ? "it is not a regular file" : std::strerror(reason)));
+    return Error::user(
+        !usable && reason == ENOENT ? ErrorCode::not_found : ErrorCode::io,
+        fmt::format("cannot read the file {}: {}", path, usable ? "it is not a regular file" : std::strerror(reason)));
   }
   std::string boundary = fresh_boundary();
   std::string part = fmt::format(
-      "--{}\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"{}\"\r\nContent-Type: application/octet-stream\r\n\r\n",
+      "--{}\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"{}\"\r\nContent-Type: "
+      "application/octet-stream\r\n\r\n",
       boundary, quoted(field), quoted(name));
   outgoing.back = fmt::format("\r\n--{}--\r\n", boundary);
   outgoing.file_bytes = static_cast<std::uint64_t>(about.st_size);

@@ -26,10 +26,10 @@ struct Address {
 
 struct ClientOptions {
   std::chrono::milliseconds connect_timeout{10'000};
-  std::chrono::milliseconds read_timeout{60'000};  ///< for the whole answer, from the end of the request
-  std::chrono::milliseconds write_timeout{30'000}; ///< in which the server must take some of the request
+  std::chrono::milliseconds read_timeout{60'000};    ///< for the whole answer, from the end of the request
+  std::chrono::milliseconds write_timeout{30'000};   ///< in which the server must take some of the request
   std::uint64_t body_bytes_max = 256 * 1024 * 1024;  ///< of an answer
-  std::function<bool()> interrupted;                 ///< asked ten times a second: true ends the call at hand; may be empty
+  std::function<bool()> interrupted;  ///< asked ten times a second: true ends the call at hand; may be empty
 };
 
 struct ClientResponse {
@@ -48,8 +48,8 @@ class HttpClient {
   /// Sends a request; any status is a success here.
   /// @param target  "/v1/jobs?x=1", already percent-encoded
   /// @param body    JSON, or empty for none
-  /// Errors: unavailable (refused, cannot resolve, cut: trying again may help), deadline_exceeded, corrupt (no HTTP), cancelled
-  /// (interrupted).
+  /// Errors: unavailable (refused, cannot resolve, cut: trying again may help), deadline_exceeded, corrupt (no HTTP),
+  /// cancelled (interrupted).
   Result<ClientResponse> send(std::string_view method, std::string_view target, std::string_view body);
 
   /// Sends a file as the only part of a form.

@@ -29,8 +29,8 @@ using boost::system::error_code;
 using Parser = beast::http::request_parser<beast::http::buffer_body>;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kPieceBytes = 64 * 1024;          // of a body or a file, at once in memory
-constexpr std::size_t kBodyProgressBytes = 1024;        // that body_timeout asks for
+constexpr std::size_t kPieceBytes = 64 * 1024;    // of a body or a file, at once in memory
+constexpr std::size_t kBodyProgressBytes = 1024;  // that body_timeout asks for
 constexpr std::chrono::milliseconds kLingerTimeout{2'000};
 
 /// Why a request is not handed to the handler. Status 0: the client has gone, or asked nothing.
@@ -69,17 +69,16 @@ Response options_response() {
   const std::string methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
   Response response;
   response.status = 204;
-  response.headers = {{"Allow", methods},
-                      {"Access-Control-Allow-Methods", methods},
-                      {"Access-Control-Allow-Headers", "Content-Type"}};
+  response.headers = {
+      {"Allow", methods}, {"Access-Control-Allow-Methods", methods}, {"Access-Control-Allow-Headers", "Content-Type"}};
   return response;
 }
 
 }  // namespace
 
 struct HttpConnection::State {
-  State(std::shared_ptr<asio::io_context> its_context, asio::ip::tcp::socket its_socket, const ServerOptions& its_options,
-        Handler& its_handler, BlockingPool& its_files)
+  State(std::shared_ptr<asio::io_context> its_context, asio::ip::tcp::socket its_socket,
+        const ServerOptions& its_options, Handler& its_handler, BlockingPool& its_files)
       : context(std::move(its_context)),
         socket(std::move(its_socket)),
         options(its_options),
@@ -97,7 +96,8 @@ struct HttpConnection::State {
   asio::awaitable<bool> serve_one();
   asio::awaitable<bool> wait_for_first_byte();
   asio::awaitable<Refusal> read_body(Parser& parser, const BodyRule& rule, Request& request);
-  asio::awaitable<Refusal> read_pieces(Parser& parser, std::uint64_t bytes_max, Request& request, MultipartParser* form);
+  asio::awaitable<Refusal> read_pieces(Parser& parser, std::uint64_t bytes_max, Request& request,
+                                       MultipartParser* form);
   asio::awaitable<Response> ask_handler(Request request);
   asio::awaitable<bool> refuse(Refusal refusal);
   asio::awaitable<bool> send(Response response, bool head_only);
@@ -117,7 +117,8 @@ struct HttpConnection::State {
   }
   Request begin_request(const Parser& parser) const;
   std::string head_of(const Response& response, std::optional<std::uint64_t> body_bytes) const {
-    return response_head(response, body_bytes, {.keep_alive = keep_alive, .old_version = old_version, .allow_origin = options.allow_origin});
+    return response_head(response, body_bytes,
+                         {.keep_alive = keep_alive, .old_version = old_version, .allow_origin = options.allow_origin});
   }
   void close() {
     error_code ignored;
@@ -141,9 +142,9 @@ struct HttpConnection::State {
   bool idle = false;
   bool answer_begun = false;  // to the request at hand: whatever happens then, no second answer may follow
   bool closing = false;
-  bool keep_alive = true;     // of the request at hand
-  bool old_version = false;   // HTTP/1.0
-  bool lingers = false;       // closing at once, with input unread, would reset the connection and lose our answer
+  bool keep_alive = true;    // of the request at hand
+  bool old_version = false;  // HTTP/1.0
+  bool lingers = false;      // closing at once, with input unread, would reset the connection and lose our answer
 };
 
 HttpConnection::HttpConnection(std::shared_ptr<asio::io_context> context, asio::ip::tcp::socket socket,
@@ -233,7 +234,7 @@ asio::awaitable<bool> HttpConnection::State::serve_one() {
   keep_alive = keep_alive && !closing;
   bool sent = co_await send(std::move(response), head_only);
   lingers = sent && !keep_alive;
-  co_return sent && keep_alive;
+  co_return sent&& keep_alive;
 }
 
 asio::awaitable<bool> HttpConnection::State::wait_for_first_byte() {
@@ -378,8 +379,9 @@ asio::awaitable<Response> HttpConnection::State::ask_handler(Request request) {
   co_await answer_timer.async_wait(kAsTuple);
   meeting->waiting = nullptr;
   if (meeting->value) co_return std::move(*meeting->value);
-  std::vector<std::string> messages(1, closing ? "The server is ending, and the request was not answered before: ask again later."
-                                               : "The request was not answered in time: try again later.");
+  std::vector<std::string> messages(
+      1, closing ? "The server is ending, and the request was not answered before: ask again later."
+                 : "The request was not answered in time: try again later.");
   co_return error_response(503, messages);
 }
 
@@ -437,7 +439,8 @@ asio::awaitable<bool> HttpConnection::State::send(Response response, bool head_o
   co_return sent;
 }
 
-asio::awaitable<bool> HttpConnection::State::send_file(const UniqueFd& file, std::uint64_t offset, std::uint64_t bytes) {
+asio::awaitable<bool> HttpConnection::State::send_file(const UniqueFd& file, std::uint64_t offset,
+                                                       std::uint64_t bytes) {
   std::string piece(std::min<std::uint64_t>(kPieceBytes, bytes), '\0');
   while (bytes > 0) {
     std::size_t wanted = std::min<std::uint64_t>(piece.size(), bytes);

@@ -33,8 +33,9 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kTurnedAwayMax = 64;  // connections over the limit that are told so at one time; more are just closed
-constexpr std::chrono::milliseconds kLastWords{200};    // in which a client whose request is cut short is told so
+constexpr std::size_t kTurnedAwayMax =
+    64;  // connections over the limit that are told so at one time; more are just closed
+constexpr std::chrono::milliseconds kLastWords{200};  // in which a client whose request is cut short is told so
 constexpr std::size_t kFileThreads = 2;
 constexpr std::chrono::milliseconds kAcceptPause{100};  // after an error such as too many open files
 

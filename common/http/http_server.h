@@ -21,8 +21,8 @@ class HttpServer {
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
 
-  /// Takes no more connections, lets requests at hand end within `grace`, answers the rest with 503 and closes. Returns when all threads have
-  /// ended. Responders that are answered later are harmless.
+  /// Takes no more connections, lets requests at hand end within `grace`, answers the rest with 503 and closes. Returns
+  /// when all threads have ended. Responders that are answered later are harmless.
   void stop(std::chrono::milliseconds grace);
 
   std::uint16_t port() const;

@@ -55,7 +55,8 @@ Responder& Responder::operator=(Responder&& other) noexcept {
 }
 
 Responder::~Responder() {
-  if (deliver_) answer(error_response(500, {"Internal server error.", "The request was dropped before it was answered."}));
+  if (deliver_)
+    answer(error_response(500, {"Internal server error.", "The request was dropped before it was answered."}));
 }
 
 void Responder::answer(Response response) {

@@ -43,16 +43,16 @@ class SpooledFile {
 /// One part of a form: a short value, or a file in the spool directory.
 struct FormPart {
   std::string name;
-  std::string file_name;     ///< as the client wrote it: never a path to use, see safe_file_name()
+  std::string file_name;  ///< as the client wrote it: never a path to use, see safe_file_name()
   std::string content_type;
-  std::string value;         ///< of a part that is no file
+  std::string value;  ///< of a part that is no file
   std::optional<SpooledFile> file;
-  std::uint64_t bytes = 0;   ///< of the value or the file
+  std::uint64_t bytes = 0;  ///< of the value or the file
 };
 
 struct Request {
-  std::string method;   ///< "GET", as sent
-  std::string target;   ///< "/jobs?x=1", as sent; see Target::parse
+  std::string method;  ///< "GET", as sent
+  std::string target;  ///< "/jobs?x=1", as sent; see Target::parse
   std::vector<Header> headers;
   std::string body;             ///< empty where the body was a form
   std::vector<FormPart> parts;  ///< of a form
@@ -71,14 +71,15 @@ struct FileBody {
 /// The body of an answer that comes from somewhere else, piece by piece; sent chunked, without its length in front.
 struct StreamBody {
   using Taker = std::function<void(Result<std::string>)>;
-  /// Asked for the next piece when the last one was sent: calls its argument once, from any thread, now or later. An empty piece
-  /// is the end; an Error closes the connection, so that the client sees that something is missing.
+  /// Asked for the next piece when the last one was sent: calls its argument once, from any thread, now or later. An
+  /// empty piece is the end; an Error closes the connection, so that the client sees that something is missing.
   std::function<void(Taker)> next;
 };
 
 struct Response;
 
-/// An answer that takes a look at files first: `make` is called where blocking holds up nobody, and its Response is what is sent.
+/// An answer that takes a look at files first: `make` is called where blocking holds up nobody, and its Response is
+/// what is sent.
 struct BlockingBody {
   std::function<Response()> make;
 };

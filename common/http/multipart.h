@@ -40,10 +40,12 @@ class MultipartParser {
   MultipartParser(std::string_view boundary, MultipartLimits limits, PartSink& sink);
 
   /// Takes the next bytes of the body.
-  /// Errors: invalid_argument where the form is malformed or passes a limit; what the sink returned. Final: do not go on.
+  /// Errors: invalid_argument where the form is malformed or passes a limit; what the sink returned. Final: do not go
+  /// on.
   Result<void> feed(std::string_view bytes);
 
-  /// Says that the body ended. Errors: invalid_argument when the closing boundary has not come: the upload was cut short.
+  /// Says that the body ended. Errors: invalid_argument when the closing boundary has not come: the upload was cut
+  /// short.
   Result<void> finish();
 
  private:
@@ -65,16 +67,18 @@ class MultipartParser {
 };
 
 /// The boundary that a Content-Type header names.
-/// Errors: invalid_argument when it is not multipart/form-data, or the boundary is missing, longer than 70 characters or has
-/// characters that RFC 2046 forbids.
+/// Errors: invalid_argument when it is not multipart/form-data, or the boundary is missing, longer than 70 characters
+/// or has characters that RFC 2046 forbids.
 Result<std::string> boundary_of(std::string_view content_type);
 
 /// Reads the head of one part, the lines between a boundary and the empty line.
-/// Errors: invalid_argument without a Content-Disposition of form-data with a name, with two of them, or with a folded line.
+/// Errors: invalid_argument without a Content-Disposition of form-data with a name, with two of them, or with a folded
+/// line.
 Result<PartHead> parse_part_head(std::string_view lines);
 
 /// A name that is safe as a file name, made from what a client wrote: its last path component with everything outside
-/// A-Z a-z 0-9 . _ - replaced by '_', no leading dot, at most 100 bytes of its end kept. "unnamed" when nothing is left.
+/// A-Z a-z 0-9 . _ - replaced by '_', no leading dot, at most 100 bytes of its end kept. "unnamed" when nothing is
+/// left.
 std::string safe_file_name(std::string_view client_name);
 
 }  // namespace weir::http

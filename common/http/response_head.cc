@@ -8,7 +8,9 @@
 namespace weir::http {
 namespace {
 
-bool has_line_break(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos; }
+bool has_line_break(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
+}
 
 void append_header(std::string& head, std::string_view name, std::string_view value) {
   if (has_line_break(name) || has_line_break(value)) return;
@@ -18,7 +20,8 @@ void append_header(std::string& head, std::string_view name, std::string_view va
 }  // namespace
 
 std::string response_head(const Response& response, std::optional<std::uint64_t> body_bytes, const HeadTerms& terms) {
-  std::string_view reason = boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(response.status));
+  std::string_view reason =
+      boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(response.status));
   std::string head = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason);
   if (!response.content_type.empty()) append_header(head, "Content-Type", response.content_type);
   bool has_body = response.status != 204 && response.status != 304;

@@ -17,8 +17,8 @@ struct HeadTerms {
   std::string_view allow_origin;  ///< of web.access-control-allow-origin; empty: no header
 };
 
-/// Status line and headers, with the empty line that ends them. A header with a line break in it is left out: a value that we were
-/// given must not add headers. Lives on: any thread (pure).
+/// Status line and headers, with the empty line that ends them. A header with a line break in it is left out: a value
+/// that we were given must not add headers. Lives on: any thread (pure).
 /// @param body_bytes  nothing for a body whose length shows at its end
 std::string response_head(const Response& response, std::optional<std::uint64_t> body_bytes, const HeadTerms& terms);
 

@@ -28,7 +28,8 @@ bool fits(const std::vector<std::string>& pattern, const std::string* first, std
   return true;
 }
 
-/// True where `left` names its pieces at the first place in which the two differ in kind: "/jobs/overview" before "/jobs/:jobid".
+/// True where `left` names its pieces at the first place in which the two differ in kind: "/jobs/overview" before
+/// "/jobs/:jobid".
 bool more_specific(const std::vector<std::string>& left, const std::vector<std::string>& right) {
   for (std::size_t i = 0; i < left.size(); ++i) {
     if (is_parameter(left[i]) != is_parameter(right[i])) return is_parameter(right[i]);
@@ -46,12 +47,14 @@ const std::string& Router::Match::parameter(std::string_view name) const {
 
 void Router::add(std::string_view method, std::string_view pattern, int route) {
   std::vector<std::string> segments = split_pattern(pattern);
-  auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.segments == segments; });
+  auto entry =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.segments == segments; });
   if (entry == entries_.end()) {
     entries_.push_back(Entry{std::move(segments), {}});
     entry = entries_.end() - 1;
   }
-  bool is_new = std::none_of(entry->routes.begin(), entry->routes.end(), [&](const auto& one) { return one.first == method; });
+  bool is_new =
+      std::none_of(entry->routes.begin(), entry->routes.end(), [&](const auto& one) { return one.first == method; });
   ENSURE(is_new, "the route {} {} stands twice", method, pattern);
   entry->routes.emplace_back(method, route);
 }

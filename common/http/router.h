@@ -11,8 +11,8 @@ namespace weir::http {
 
 /// Finds the route of a request by method and path.
 /// Lives on: any thread once filled; filled by its owner before the first request.
-/// Promises Flink's rules: every path is known with and without "/v1" in front, slashes at either end and doubled ones do
-/// not count, a fixed piece of a path wins over a parameter, and HEAD finds what GET finds.
+/// Promises Flink's rules: every path is known with and without "/v1" in front, slashes at either end and doubled ones
+/// do not count, a fixed piece of a path wins over a parameter, and HEAD finds what GET finds.
 class Router {
  public:
   /// What came of a search.
@@ -20,7 +20,8 @@ class Router {
     enum class Outcome { found, no_such_path, no_such_method };
     Outcome outcome = Outcome::no_such_path;
     int route = -1;  ///< the number given to add()
-    std::vector<std::pair<std::string, std::string>> parameters;  ///< ":name" of the pattern -> decoded piece of the path
+    std::vector<std::pair<std::string, std::string>>
+        parameters;                    ///< ":name" of the pattern -> decoded piece of the path
     std::vector<std::string> allowed;  ///< methods that the path knows, where the method is wrong
 
     /// The value of a parameter of the pattern; ENSUREs that the pattern has it.
@@ -37,7 +38,7 @@ class Router {
 
  private:
   struct Entry {
-    std::vector<std::string> segments;  // ":name" is a parameter
+    std::vector<std::string> segments;                // ":name" is a parameter
     std::vector<std::pair<std::string, int>> routes;  // method -> route
   };
 

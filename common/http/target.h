@@ -14,8 +14,8 @@ namespace weir::http {
 /// Lives on: any thread (a value).
 class Query {
  public:
-  /// Splits "a=1&b=x+y&a=2": '&' and ';' part the pairs, '+' is a space, %XX is a byte. A name without '=' has the empty value.
-  /// Errors: invalid_argument for a broken %-sequence or more than 1,000 pairs.
+  /// Splits "a=1&b=x+y&a=2": '&' and ';' part the pairs, '+' is a space, %XX is a byte. A name without '=' has the
+  /// empty value. Errors: invalid_argument for a broken %-sequence or more than 1,000 pairs.
   static Result<Query> parse(std::string_view text);
 
   /// The first value of a name, or nothing.

@@ -58,7 +58,8 @@ struct State {
 
   std::mutex mutex;
   // Guarded by mutex
-  std::shared_ptr<spdlog::logger> console = stderr_logger();  // where neither of the others is: before the start and after the end
+  std::shared_ptr<spdlog::logger> console =
+      stderr_logger();  // where neither of the others is: before the start and after the end
   std::shared_ptr<LogWriter> writer;
   std::shared_ptr<const Sink> sink;
 };
@@ -127,11 +128,13 @@ Result<void> start(const Options& options) {
     if (options.also_stdout) sinks.push_back(std::make_shared<spdlog::sinks::stdout_sink_mt>());
     if (options.file) {
       sinks.push_back(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-          *options.file, static_cast<std::size_t>(options.file_bytes_max), static_cast<std::size_t>(options.files_kept)));
+          *options.file, static_cast<std::size_t>(options.file_bytes_max),
+          static_cast<std::size_t>(options.files_kept)));
     }
     replace(options.level, std::make_shared<LogWriter>(make_logger(options.program, std::move(sinks))), nullptr);
   } catch (const spdlog::spdlog_ex& failure) {
-    return Error::external(ErrorCode::io, fmt::format("cannot write the log of {}: {}", options.program, failure.what()));
+    return Error::external(ErrorCode::io,
+                           fmt::format("cannot write the log of {}: {}", options.program, failure.what()));
   }
   return {};
 }
@@ -142,7 +145,9 @@ void stop() { replace(Level::info, nullptr, nullptr); }
 
 void set_level(Level level) { state().level.store(level, std::memory_order_relaxed); }
 
-bool enabled(Level level) noexcept { return level >= state().level.load(std::memory_order_relaxed) && level != Level::off; }
+bool enabled(Level level) noexcept {
+  return level >= state().level.load(std::memory_order_relaxed) && level != Level::off;
+}
 
 void write(Level level, std::string_view text) {
   if (enabled(level)) emit(level, escape(text));

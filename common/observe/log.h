@@ -25,16 +25,17 @@ std::string_view name_of(Level level);
 inline constexpr std::size_t kMessageBytesMax = 16 * 1024;
 
 struct Options {
-  std::string program;              ///< for the lines of the log about itself: "jobmanager"
-  Level level = Level::info;        ///< lines below it are dropped before they are formatted
-  std::optional<std::string> file;  ///< the log file; its directory exists; no file when empty
-  bool also_stdout = true;          ///< what a foreground daemon does
+  std::string program;                               ///< for the lines of the log about itself: "jobmanager"
+  Level level = Level::info;                         ///< lines below it are dropped before they are formatted
+  std::optional<std::string> file;                   ///< the log file; its directory exists; no file when empty
+  bool also_stdout = true;                           ///< what a foreground daemon does
   std::uint64_t file_bytes_max = 100 * 1024 * 1024;  ///< a file is rotated before it grows beyond this
   int files_kept = 10;  ///< rotated files beside the current one: `name.1.log` is the youngest
 };
 
-/// Receives the lines of a process that has no log file of its own. Called on the thread that logs, so it must be safe on
-/// any thread, must not block and must not log. `text` is `place - message`, escaped and capped, without time and level.
+/// Receives the lines of a process that has no log file of its own. Called on the thread that logs, so it must be safe
+/// on any thread, must not block and must not log. `text` is `place - message`, escaped and capped, without time and
+/// level.
 using Sink = std::function<void(Level level, std::string_view text)>;
 
 /// Starts the log of this process. Before it (and after `stop`) lines of level info and above go to standard error.
@@ -53,8 +54,8 @@ bool enabled(Level level) noexcept;
 /// Writes a line that comes from elsewhere, as from a worker, whose `text` names its own place. Safe on any thread.
 void write(Level level, std::string_view text);
 
-/// `text` with control characters and bytes that are not UTF-8 written as \n, \t, \r or \xNN, capped at kMessageBytesMax
-/// with a note of how many bytes were left out. Applying it twice changes nothing more.
+/// `text` with control characters and bytes that are not UTF-8 written as \n, \t, \r or \xNN, capped at
+/// kMessageBytesMax with a note of how many bytes were left out. Applying it twice changes nothing more.
 std::string escape(std::string_view text);
 
 /// What the macros call once the level is enabled.
@@ -67,9 +68,10 @@ void write_line(Level level, std::string_view file, int line, fmt::format_string
 
 }  // namespace weir::log
 
-/// LOG_INFO("registered TaskManager {} with {} slots", id, slots);   arguments are evaluated only when the level is enabled.
-#define WEIR_LOG(level, ...)                                                                  \
-  do {                                                                                        \
+/// LOG_INFO("registered TaskManager {} with {} slots", id, slots);   arguments are evaluated only when the level is
+/// enabled.
+#define WEIR_LOG(level, ...)                                                                          \
+  do {                                                                                                \
     if (::weir::log::enabled(level)) ::weir::log::write_line(level, __FILE__, __LINE__, __VA_ARGS__); \
   } while (false)
 #define LOG_TRACE(...) WEIR_LOG(::weir::log::Level::trace, __VA_ARGS__)

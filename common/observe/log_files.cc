@@ -31,7 +31,8 @@ std::string user_name() {
   passwd entry{};
   passwd* found = nullptr;
   std::array<char, 4096> room;
-  if (::getpwuid_r(::geteuid(), &entry, room.data(), room.size(), &found) == 0 && found != nullptr) return entry.pw_name;
+  if (::getpwuid_r(::geteuid(), &entry, room.data(), room.size(), &found) == 0 && found != nullptr)
+    return entry.pw_name;
   return std::to_string(::geteuid());  // a container often runs a number without a name
 }
 
@@ -59,7 +60,9 @@ Result<FilesPrefix> claim_files(const std::string& directory, std::string_view s
   std::error_code error;
   fs::create_directories(whole.parent_path(), error);
   if (error) return io_error("make the log directory", whole.parent_path().string(), error.value());
-  if (given) return FilesPrefix{.directory = whole.parent_path().string(), .stem = whole.filename().string(), .claim = UniqueFd()};
+  if (given)
+    return FilesPrefix{
+        .directory = whole.parent_path().string(), .stem = whole.filename().string(), .claim = UniqueFd()};
   for (int number = 0; number < kProcessesMax; ++number) {
     const std::string stem = fmt::format("weir-{}-{}-{}-{}", user_name(), service, number, host_name());
     const std::string path = fmt::format("{}/.{}.lock", directory, stem);
@@ -80,7 +83,8 @@ Result<std::vector<FileEntry>> list_files(const std::string& directory) {
   while (const dirent* entry = ::readdir(handle.get())) {
     struct stat status {};
     if (!is_plain(entry->d_name)) continue;
-    if (::fstatat(::dirfd(handle.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) continue;
+    if (::fstatat(::dirfd(handle.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
+      continue;
     files.push_back({.name = entry->d_name,
                      .bytes = static_cast<std::uint64_t>(status.st_size),
                      .modified_ms = status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1'000'000});
@@ -93,8 +97,11 @@ Result<std::vector<FileEntry>> list_files(const std::string& directory) {
   return files;
 }
 
-Result<FilePiece> read_file(const std::string& directory, const std::string& name, std::uint64_t offset, std::uint32_t bytes_max) {
-  const auto missing = [&] { return Error::user(ErrorCode::not_found, fmt::format("no such log file: {}", printable(name, 200))); };
+Result<FilePiece> read_file(const std::string& directory, const std::string& name, std::uint64_t offset,
+                            std::uint32_t bytes_max) {
+  const auto missing = [&] {
+    return Error::user(ErrorCode::not_found, fmt::format("no such log file: {}", printable(name, 200)));
+  };
   if (!is_plain(name)) return missing();
   const UniqueFd folder(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder.valid()) return io_error("open", directory, errno);

@@ -1,4 +1,5 @@
-// The files of one daemon in the log directory: their names, their list, and their content for whoever asks from outside.
+// The files of one daemon in the log directory: their names, their list, and their content for whoever asks from
+// outside.
 #pragma once
 
 #include <cstdint>
@@ -24,11 +25,11 @@ struct FilesPrefix {
   UniqueFd claim;  ///< held as long as the process lives, so that no other one takes the same number
 };
 
-/// Chooses "weir-<user>-<service>-<n>-<host>" with the first number that no living process has claimed in the directory, which is made when it
-/// does not exist. Blocks; for use at start.
+/// Chooses "weir-<user>-<service>-<n>-<host>" with the first number that no living process has claimed in the
+/// directory, which is made when it does not exist. Blocks; for use at start.
 /// @param service  "standalonesession", "taskexecutor"
-/// @param given    a whole prefix chosen by the script that started the daemon (WEIR_LOG_PREFIX), which is taken as it is
-/// Errors: io with the path and the reason.
+/// @param given    a whole prefix chosen by the script that started the daemon (WEIR_LOG_PREFIX), which is taken as it
+/// is Errors: io with the path and the reason.
 Result<FilesPrefix> claim_files(const std::string& directory, std::string_view service,
                                 const std::optional<std::string>& given);
 
@@ -47,10 +48,11 @@ struct FilePiece {
 /// Errors: io.
 Result<std::vector<FileEntry>> list_files(const std::string& directory);
 
-/// A piece of one listed file. The name is never a path: a slash, a leading dot and a link are refused. An offset behind the end gives nothing.
-/// Blocks. Lives on: any thread.
+/// A piece of one listed file. The name is never a path: a slash, a leading dot and a link are refused. An offset
+/// behind the end gives nothing. Blocks. Lives on: any thread.
 /// @param bytes_max  cut to kReadBytesMax; 0 asks for the size alone
 /// Errors: not_found (user) for what the list would not show; io.
-Result<FilePiece> read_file(const std::string& directory, const std::string& name, std::uint64_t offset, std::uint32_t bytes_max);
+Result<FilePiece> read_file(const std::string& directory, const std::string& name, std::uint64_t offset,
+                            std::uint32_t bytes_max);
 
 }  // namespace weir::log

@@ -97,7 +97,8 @@ void LogWriter::write(Level level, std::string_view text) {
     ++state.dropped;
     return;
   }
-  state.queue.push_back({spdlog::log_clock::now(), to_spdlog(level), std::string(text), std::exchange(state.dropped, 0)});
+  state.queue.push_back(
+      {spdlog::log_clock::now(), to_spdlog(level), std::string(text), std::exchange(state.dropped, 0)});
   state.queue_bytes += text.size();
   const std::uint64_t mine = ++state.lines_in;
   state.more.notify_one();
@@ -143,7 +144,8 @@ void LogWriter::State::refused(const std::string& why) {
 
 void LogWriter::State::report_losses() {
   const std::uint64_t before = std::exchange(lost, 0);
-  const std::string text = fmt::format("{} lines of this log are missing here: {}", before, reason.empty() ? "writing took too long" : reason);
+  const std::string text = fmt::format("{} lines of this log are missing here: {}", before,
+                                       reason.empty() ? "writing took too long" : reason);
   write_one({spdlog::log_clock::now(), spdlog::level::warn, text});
   if (line_refused) {
     lost = before;

@@ -18,9 +18,10 @@ namespace weir::log {
 
 /// Writes lines in the order in which they come.
 /// Any thread. Owned by the log. What its mutex guards: the queue of lines that are not written yet.
-/// Promise: as long as the files take what they are given, a line is written when `write` returns, so that a process that is
-/// killed has said everything it said. Where they do not, nobody waits longer than kPatience, lines queue up to kQueueBytesMax,
-/// and what is lost beyond that, or was refused (no space left), is counted: a line says so once lines can be written again.
+/// Promise: as long as the files take what they are given, a line is written when `write` returns, so that a process
+/// that is killed has said everything it said. Where they do not, nobody waits longer than kPatience, lines queue up to
+/// kQueueBytesMax, and what is lost beyond that, or was refused (no space left), is counted: a line says so once lines
+/// can be written again.
 class LogWriter {
  public:
   static constexpr std::chrono::milliseconds kPatience{100};

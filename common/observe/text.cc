@@ -13,8 +13,11 @@ constexpr std::size_t kNoteBytes = 48;  // " ... (N bytes left out)"
 std::size_t character_bytes(std::string_view text) {
   auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   unsigned char first = byte(0);
-  std::size_t size = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3
-                     : first >= 0xF0 && first < 0xF5 ? 4 : 0;
+  std::size_t size = first < 0x80                    ? 1
+                     : first >= 0xC2 && first < 0xE0 ? 2
+                     : first >= 0xE0 && first < 0xF0 ? 3
+                     : first >= 0xF0 && first < 0xF5 ? 4
+                                                     : 0;
   if (size == 0 || size > text.size()) return 0;
   for (std::size_t i = 1; i < size; ++i) {
     if ((byte(i) & 0xC0) != 0x80) return 0;
@@ -46,8 +49,8 @@ std::string escaped(std::string_view bytes) {
 std::string escape_control(std::string_view text, std::size_t bytes_max) {
   std::string out;
   out.reserve(std::min(text.size() + 16, bytes_max));
-  std::size_t cut_out = 0;      // where `out` ends if the text has to be cut
-  std::size_t cut_text = 0;     // and how much of the text that is
+  std::size_t cut_out = 0;   // where `out` ends if the text has to be cut
+  std::size_t cut_text = 0;  // and how much of the text that is
   std::size_t position = 0;
   while (position < text.size()) {
     std::string_view rest = text.substr(position);

@@ -34,8 +34,8 @@ std::string name_from(const Plan& plan, const std::vector<std::uint32_t>& chain,
   return name + " -> (" + list + ")";
 }
 
-void describe_from(const Plan& plan, const std::vector<std::uint32_t>& chain, std::uint32_t id, const std::string& prefix,
-                   std::string& text) {
+void describe_from(const Plan& plan, const std::vector<std::uint32_t>& chain, std::uint32_t id,
+                   const std::string& prefix, std::string& text) {
   const auto next = followers(plan, chain, id);
   for (std::size_t i = 0; i < next.size(); ++i) {
     const bool last = i + 1 == next.size();
@@ -51,7 +51,8 @@ VertexId vertex_id(const PlannedOperator& head) {
   return VertexId(xxh3_128(identity));
 }
 
-/// The head's own limit, else the smallest that a later operator of the chain asks for, else the job's, else the formula.
+/// The head's own limit, else the smallest that a later operator of the chain asks for, else the job's, else the
+/// formula.
 int chain_max_parallelism(const Plan& plan, const std::vector<std::uint32_t>& chain, int parallelism,
                           const GraphSettings& settings) {
   if (int own = plan.operator_by_id(chain.front()).max_parallelism; own > 0) return own;
@@ -72,15 +73,17 @@ Result<void> check_uids(const Plan& plan) {
     if (planned.uid.empty()) continue;
     auto [other, fresh] = seen.emplace(planned.uid, &planned);
     if (!fresh) {
-      return Error::user(ErrorCode::invalid_argument,
-                         fmt::format("two operators have the uid '{}': '{}' and '{}'; a uid names one operator of a job",
-                                     planned.uid, other->second->name, planned.name));
+      return Error::user(
+          ErrorCode::invalid_argument,
+          fmt::format("two operators have the uid '{}': '{}' and '{}'; a uid names one operator of a job", planned.uid,
+                      other->second->name, planned.name));
     }
   }
   return {};
 }
 
-Result<JobVertex> make_vertex(const Plan& plan, std::vector<std::uint32_t> chain, int parallelism, const GraphSettings& settings) {
+Result<JobVertex> make_vertex(const Plan& plan, std::vector<std::uint32_t> chain, int parallelism,
+                              const GraphSettings& settings) {
   const PlannedOperator& head = plan.operator_by_id(chain.front());
   JobVertex vertex;
   vertex.id = vertex_id(head);
@@ -90,22 +93,24 @@ Result<JobVertex> make_vertex(const Plan& plan, std::vector<std::uint32_t> chain
   vertex.slot_sharing_group = head.slot_sharing_group;
   vertex.operators = std::move(chain);
   if (vertex.parallelism > kParallelismMax || vertex.max_parallelism > kParallelismMax) {
-    return Error::user(ErrorCode::invalid_argument,
-                       fmt::format("operator '{}': parallelism and max parallelism are at most {}, asked for: {} and {}", head.name,
-                                   kParallelismMax, vertex.parallelism, vertex.max_parallelism));
-  }
-  if (vertex.parallelism > vertex.max_parallelism) {
     return Error::user(
         ErrorCode::invalid_argument,
-        fmt::format("operator '{}': its parallelism {} is above its max parallelism {}; lower the one or raise the other (pipeline.max-parallelism)",
-                    head.name, vertex.parallelism, vertex.max_parallelism));
+        fmt::format("operator '{}': parallelism and max parallelism are at most {}, asked for: {} and {}", head.name,
+                    kParallelismMax, vertex.parallelism, vertex.max_parallelism));
+  }
+  if (vertex.parallelism > vertex.max_parallelism) {
+    return Error::user(ErrorCode::invalid_argument,
+                       fmt::format("operator '{}': its parallelism {} is above its max parallelism {}; lower the one "
+                                   "or raise the other (pipeline.max-parallelism)",
+                                   head.name, vertex.parallelism, vertex.max_parallelism));
   }
   return vertex;
 }
 
 Error refuse_forward(const PlannedOperator& from, int from_parallelism, const PlannedOperator& to, int to_parallelism) {
   return Error::user(ErrorCode::invalid_argument,
-                     fmt::format("forward() does not allow a change of parallelism: '{}' has {}, '{}' behind it has {}; use rebalance(), rescale(), "
+                     fmt::format("forward() does not allow a change of parallelism: '{}' has {}, '{}' behind it has "
+                                 "{}; use rebalance(), rescale(), "
                                  "shuffle(), broadcast() or global()",
                                  display_name(from), from_parallelism, display_name(to), to_parallelism));
 }
@@ -122,11 +127,13 @@ std::vector<int> resolve_parallelism(const Plan& plan, const GraphSettings& sett
   if (job <= 0) job = settings.submission_parallelism;
   if (job <= 0) job = settings.default_parallelism;
   std::vector<int> resolved;
-  for (const auto& planned : plan.operators) resolved.push_back(planned.parallelism > 0 ? planned.parallelism : std::max(job, 1));
+  for (const auto& planned : plan.operators)
+    resolved.push_back(planned.parallelism > 0 ? planned.parallelism : std::max(job, 1));
   return resolved;
 }
 
-bool is_chained(const Plan& plan, const PlannedOperator& consumer, const std::vector<int>& parallelism, bool chaining_enabled) {
+bool is_chained(const Plan& plan, const PlannedOperator& consumer, const std::vector<int>& parallelism,
+                bool chaining_enabled) {
   if (!chaining_enabled || consumer.chaining != Chaining::always || consumer.inputs.size() != 1) return false;
   const OperatorInput& input = consumer.inputs.front();
   const PlannedOperator& producer = plan.operator_by_id(input.source);
@@ -161,10 +168,12 @@ Result<bool> is_batch(const Plan& plan, RuntimeMode mode) {
   for (const PlannedOperator& planned : plan.operators) {
     if (planned.role != OperatorRole::source || planned.bounded) continue;
     if (mode == RuntimeMode::automatic) return false;
-    return Error::user(ErrorCode::invalid_argument,
-                       fmt::format("source '{}' has no end, and a job with execution.runtime-mode BATCH takes only sources that have one: "
-                                   "set it to STREAMING or AUTOMATIC",
-                                   printable(planned.name, 200)));
+    return Error::user(
+        ErrorCode::invalid_argument,
+        fmt::format(
+            "source '{}' has no end, and a job with execution.runtime-mode BATCH takes only sources that have one: "
+            "set it to STREAMING or AUTOMATIC",
+            printable(planned.name, 200)));
   }
   return true;
 }
@@ -220,7 +229,8 @@ Result<JobGraph> make_job_graph(const Plan& plan, const GraphSettings& settings)
       edge.partitioner = input.partitioner;
       // Where nobody asked for forward by name, rows are spread evenly between different parallelisms, as Flink does.
       if (edge.partitioner == Partitioner::forward && source.parallelism != target.parallelism) {
-        if (input.strict) return refuse_forward(plan.operator_by_id(input.source), source.parallelism, planned, target.parallelism);
+        if (input.strict)
+          return refuse_forward(plan.operator_by_id(input.source), source.parallelism, planned, target.parallelism);
         edge.partitioner = Partitioner::rebalance;
       }
       edge.schema_id = plan.operator_by_id(input.source).outputs[input.output].schema_id;

@@ -6,7 +6,9 @@ namespace weir::plan {
 
 namespace {
 
-bool is_pointwise(Partitioner partitioner) { return partitioner == Partitioner::forward || partitioner == Partitioner::rescale; }
+bool is_pointwise(Partitioner partitioner) {
+  return partitioner == Partitioner::forward || partitioner == Partitioner::rescale;
+}
 
 /// Channels at one end when `own` tasks meet `others` on an edge.
 std::uint64_t channels_per_task(Partitioner partitioner, int own, int others) {
@@ -33,8 +35,10 @@ WindowPlan plan_window(const JobGraph& graph, std::uint64_t slot_pool_bytes) {
   const std::uint64_t blocks = slot_pool_bytes / kBlockBytes;
   const std::uint64_t left = blocks > need.fixed_blocks ? blocks - need.fixed_blocks : 0;
   WindowPlan plan;
-  plan.window = need.channels == 0 ? kWindowMax
-                                   : static_cast<std::uint32_t>(std::clamp<std::uint64_t>(left / need.channels, kWindowMin, kWindowMax));
+  plan.window =
+      need.channels == 0
+          ? kWindowMax
+          : static_cast<std::uint32_t>(std::clamp<std::uint64_t>(left / need.channels, kWindowMin, kWindowMax));
   plan.blocks_needed = need.blocks(plan.window);
   plan.fits = plan.blocks_needed <= blocks;
   return plan;

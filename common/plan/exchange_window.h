@@ -13,8 +13,9 @@ inline constexpr std::uint64_t kBlockBytes = sizeof(Block) + kBlockCapacity;
 inline constexpr std::uint32_t kWindowMin = 2;
 inline constexpr std::uint32_t kWindowMax = 16;
 
-/// What the exchanges of one slot need. A slot runs one task of each vertex at most, so its worst case follows from the graph alone: per edge the
-/// channels of one consumer, a window each, and one open block per consumer of one producer; per operator one block that it fills.
+/// What the exchanges of one slot need. A slot runs one task of each vertex at most, so its worst case follows from the
+/// graph alone: per edge the channels of one consumer, a window each, and one open block per consumer of one producer;
+/// per operator one block that it fills.
 struct ExchangeNeed {
   std::uint64_t channels = 0;      ///< into the slot's tasks
   std::uint64_t fixed_blocks = 0;  ///< whatever the window

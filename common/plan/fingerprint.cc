@@ -79,13 +79,16 @@ std::optional<std::string> first_difference(const std::vector<std::uint64_t>& ex
   const auto digests = operator_digests(actual);
   for (std::size_t i = 0; i < digests.size() && i < expected.size(); ++i) {
     if (digests[i] == expected[i]) continue;
-    return fmt::format("operator {} ('{}') differs from the one in the submitted plan", i + 1, actual.operators[i].name);
+    return fmt::format("operator {} ('{}') differs from the one in the submitted plan", i + 1,
+                       actual.operators[i].name);
   }
   if (digests.size() > expected.size()) {
-    return fmt::format("operator {} ('{}') is not in the submitted plan", expected.size() + 1, actual.operators[expected.size()].name);
+    return fmt::format("operator {} ('{}') is not in the submitted plan", expected.size() + 1,
+                       actual.operators[expected.size()].name);
   }
   if (digests.size() < expected.size()) {
-    return fmt::format("the submitted plan has {} operators, the build function made {}", expected.size(), digests.size());
+    return fmt::format("the submitted plan has {} operators, the build function made {}", expected.size(),
+                       digests.size());
   }
   return std::nullopt;
 }

@@ -11,10 +11,9 @@
 
 namespace weir::plan {
 
-/// XXH3-128 over the canonical plan (operators in order: name, uid, kind, role, type schemas, edges, partitioners, parallelism, max
-/// parallelism, chain flags, slot sharing group; the job's own parallelism) and the artefact's hash. Never over code addresses, nor over
-/// what the cluster adds.
-/// Lives on: any thread (pure).
+/// XXH3-128 over the canonical plan (operators in order: name, uid, kind, role, type schemas, edges, partitioners,
+/// parallelism, max parallelism, chain flags, slot sharing group; the job's own parallelism) and the artefact's hash.
+/// Never over code addresses, nor over what the cluster adds. Lives on: any thread (pure).
 /// @param artefact_key  hex SHA-256 of the artefact's file
 /// @return              16 bytes
 std::string fingerprint(const Plan& plan, std::string_view artefact_key);

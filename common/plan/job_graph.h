@@ -1,4 +1,5 @@
-// What a job is, before chaining (Plan) and after it (JobGraph). The messages of the same names are converted once, in plan_codec.
+// What a job is, before chaining (Plan) and after it (JobGraph). The messages of the same names are converted once, in
+// plan_codec.
 #pragma once
 
 #include <cstdint>
@@ -35,16 +36,16 @@ struct OperatorInput {
   std::uint32_t output = 0;  ///< index in the source's outputs
   std::uint32_t input = 0;   ///< which input of this operator
   Partitioner partitioner = Partitioner::forward;
-  std::string key_schema;    ///< hash, custom
-  bool strict = false;       ///< forward, asked for by name: refused where the parallelism changes
+  std::string key_schema;  ///< hash, custom
+  bool strict = false;     ///< forward, asked for by name: refused where the parallelism changes
 };
 
 struct PlannedOperator {
   std::uint32_t id = 0;  ///< from 1, in the order of making
   std::string name;
-  std::string uid;       ///< empty: the user gave none
+  std::string uid;  ///< empty: the user gave none
   OperatorRole role = OperatorRole::transform;
-  std::string kind;      ///< "Source", "Map": for people
+  std::string kind;         ///< "Source", "Map": for people
   int parallelism = 0;      ///< 0: the job's
   int max_parallelism = 0;  ///< 0: the job's
   std::string slot_sharing_group = "default";
@@ -55,12 +56,13 @@ struct PlannedOperator {
   std::vector<OperatorOutput> outputs;
 };
 
-/// The calls on a stream. Promise (held by plan_codec): operators[i].id == i + 1, inputs name earlier operators and outputs that exist.
+/// The calls on a stream. Promise (held by plan_codec): operators[i].id == i + 1, inputs name earlier operators and
+/// outputs that exist.
 struct Plan {
   std::string job_name;
   std::vector<PlannedOperator> operators;
-  int parallelism = 0;      ///< 0: the cluster's parallelism.default
-  int max_parallelism = 0;  ///< 0: computed per operator
+  int parallelism = 0;                               ///< 0: the cluster's parallelism.default
+  int max_parallelism = 0;                           ///< 0: computed per operator
   std::map<std::string, std::string> configuration;  ///< what the build function set on its environment
   std::string fingerprint;                           ///< 16 bytes, or empty as it comes from the planner
   std::vector<std::string> warnings;                 ///< for the person who submits
@@ -96,9 +98,10 @@ struct JobGraph {
   std::string job_name;
   std::vector<JobVertex> vertices;
   std::vector<JobEdge> edges;
-  std::string fingerprint;                      ///< of the plan: 16 bytes
-  bool is_batch = false;                        ///< all sources have an end, and the job is to make use of it; not sent to workers
-  std::vector<std::uint64_t> operator_digests;  ///< by operator id - 1: a difference of fingerprints is traced to an operator with them
+  std::string fingerprint;  ///< of the plan: 16 bytes
+  bool is_batch = false;    ///< all sources have an end, and the job is to make use of it; not sent to workers
+  std::vector<std::uint64_t>
+      operator_digests;  ///< by operator id - 1: a difference of fingerprints is traced to an operator with them
 
   const JobVertex* find(const VertexId& id) const;
   /// Index in `vertices`; the vertex must exist.

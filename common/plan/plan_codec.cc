@@ -16,11 +16,14 @@ constexpr std::size_t kNameBytesMax = 4096;
 constexpr std::size_t kSchemaBytesMax = 1u << 20;
 constexpr std::uint32_t kInputIndexMax = 255;
 
-Error refused(std::string what) { return Error::user(ErrorCode::invalid_argument, "the plan is not valid: " + std::move(what)); }
+Error refused(std::string what) {
+  return Error::user(ErrorCode::invalid_argument, "the plan is not valid: " + std::move(what));
+}
 
 Result<Partitioner> decode_partitioner(proto::Partitioner partitioner, std::uint32_t operator_id) {
   if (!proto::Partitioner_IsValid(partitioner)) {
-    return refused(fmt::format("operator {} has an input with the unknown partitioner {}", operator_id, static_cast<int>(partitioner)));
+    return refused(fmt::format("operator {} has an input with the unknown partitioner {}", operator_id,
+                               static_cast<int>(partitioner)));
   }
   return static_cast<Partitioner>(partitioner);
 }
@@ -38,16 +41,20 @@ Result<OperatorInput> decode_input(const proto::EdgePlan& message, std::uint32_t
   input.output = message.output();
   input.input = message.input();
   if (input.source == 0 || input.source >= operator_id) {
-    return refused(fmt::format("operator {} reads from operator {}, which does not stand before it; a job's graph has no loops", operator_id, input.source));
+    return refused(
+        fmt::format("operator {} reads from operator {}, which does not stand before it; a job's graph has no loops",
+                    operator_id, input.source));
   }
   const auto& source = before.operators[input.source - 1];
   if (input.output >= source.outputs.size()) {
-    return refused(fmt::format("operator {} reads output {} of operator {}, which has {}", operator_id, input.output, input.source,
-                               source.outputs.size()));
+    return refused(fmt::format("operator {} reads output {} of operator {}, which has {}", operator_id, input.output,
+                               input.source, source.outputs.size()));
   }
-  if (input.input > kInputIndexMax) return refused(fmt::format("operator {} has an input number {}", operator_id, input.input));
+  if (input.input > kInputIndexMax)
+    return refused(fmt::format("operator {} has an input number {}", operator_id, input.input));
   TRY(input.partitioner, decode_partitioner(message.partitioner(), operator_id));
-  if (message.key_schema().size() > kSchemaBytesMax) return refused(fmt::format("operator {} has a key schema too long", operator_id));
+  if (message.key_schema().size() > kSchemaBytesMax)
+    return refused(fmt::format("operator {} has a key schema too long", operator_id));
   input.key_schema = message.key_schema();
   input.strict = message.strict();
   return input;
@@ -61,7 +68,8 @@ Result<PlannedOperator> decode_operator(const proto::OperatorPlan& message, cons
   }
   for (const std::string* text : {&message.name(), &message.uid(), &message.kind(), &message.slot_sharing_group()}) {
     if (text->size() > kNameBytesMax) {
-      return refused(fmt::format("a name of operator {} is {} bytes long; at most {} are taken", planned.id, text->size(), kNameBytesMax));
+      return refused(fmt::format("a name of operator {} is {} bytes long; at most {} are taken", planned.id,
+                                 text->size(), kNameBytesMax));
     }
   }
   planned.name = message.name();
@@ -73,7 +81,8 @@ Result<PlannedOperator> decode_operator(const proto::OperatorPlan& message, cons
   }
   planned.role = static_cast<OperatorRole>(message.role());
   if (!proto::Chaining_IsValid(message.chaining())) {
-    return refused(fmt::format("operator {} has the unknown chaining {}", planned.id, static_cast<int>(message.chaining())));
+    return refused(
+        fmt::format("operator {} has the unknown chaining {}", planned.id, static_cast<int>(message.chaining())));
   }
   planned.chaining = static_cast<Chaining>(message.chaining());
   TRY(planned.parallelism, decode_parallelism(message.parallelism(), "the parallelism", planned.id));
@@ -115,13 +124,14 @@ Result<Plan> decode_plan(const proto::Plan& message) {
   }
   if (message.parallelism() < 0 || message.parallelism() > kParallelismMax || message.max_parallelism() < 0 ||
       message.max_parallelism() > kParallelismMax) {
-    return refused(fmt::format("the job's parallelism and max parallelism must be 0 to {}, are {} and {}", kParallelismMax,
-                               message.parallelism(), message.max_parallelism()));
+    return refused(fmt::format("the job's parallelism and max parallelism must be 0 to {}, are {} and {}",
+                               kParallelismMax, message.parallelism(), message.max_parallelism()));
   }
   plan.parallelism = message.parallelism();
   plan.max_parallelism = message.max_parallelism();
   plan.configuration.insert(message.configuration().begin(), message.configuration().end());
-  if (!message.fingerprint().empty() && message.fingerprint().size() != 16) return refused("its fingerprint is not 16 bytes long");
+  if (!message.fingerprint().empty() && message.fingerprint().size() != 16)
+    return refused("its fingerprint is not 16 bytes long");
   plan.fingerprint = message.fingerprint();
   plan.warnings.assign(message.warnings().begin(), message.warnings().end());
   return plan;
@@ -167,12 +177,15 @@ void encode_plan(const Plan& plan, proto::Plan& message) {
 }
 
 Result<JobGraph> decode_job_graph(const proto::JobGraph& message) {
-  auto bad = [](std::string what) { return Error::user(ErrorCode::invalid_argument, "the job graph is not valid: " + std::move(what)); };
+  auto bad = [](std::string what) {
+    return Error::user(ErrorCode::invalid_argument, "the job graph is not valid: " + std::move(what));
+  };
   JobGraph graph;
   graph.job_name = message.job_name();
   graph.fingerprint = message.fingerprint();
   graph.operator_digests.assign(message.operator_digests().begin(), message.operator_digests().end());
-  if (static_cast<std::size_t>(message.vertices_size()) > kOperatorsMax || static_cast<std::size_t>(message.edges_size()) > kEdgesMax) {
+  if (static_cast<std::size_t>(message.vertices_size()) > kOperatorsMax ||
+      static_cast<std::size_t>(message.edges_size()) > kEdgesMax) {
     return bad("too many vertices or edges");
   }
   for (const auto& entry : message.vertices()) {
@@ -185,10 +198,13 @@ Result<JobGraph> decode_job_graph(const proto::JobGraph& message) {
     vertex.max_parallelism = entry.max_parallelism();
     vertex.slot_sharing_group = entry.slot_sharing_group();
     vertex.operators.assign(entry.operators().begin(), entry.operators().end());
-    if (vertex.parallelism < 1 || vertex.max_parallelism < vertex.parallelism || vertex.max_parallelism > kParallelismMax) {
-      return bad(fmt::format("vertex '{}' has parallelism {} of {}", vertex.name, vertex.parallelism, vertex.max_parallelism));
+    if (vertex.parallelism < 1 || vertex.max_parallelism < vertex.parallelism ||
+        vertex.max_parallelism > kParallelismMax) {
+      return bad(
+          fmt::format("vertex '{}' has parallelism {} of {}", vertex.name, vertex.parallelism, vertex.max_parallelism));
     }
-    if (vertex.operators.empty() || graph.find(vertex.id) != nullptr) return bad(fmt::format("vertex '{}' is empty or doubled", vertex.name));
+    if (vertex.operators.empty() || graph.find(vertex.id) != nullptr)
+      return bad(fmt::format("vertex '{}' is empty or doubled", vertex.name));
     graph.vertices.push_back(std::move(vertex));
   }
   if (graph.task_count() > kTasksMax) return bad("too many tasks");
@@ -200,18 +216,20 @@ Result<JobGraph> decode_job_graph(const proto::JobGraph& message) {
       return bad(fmt::format("edge {} names a vertex that does not exist", entry.id()));
     }
     if (graph.index_of(*source) >= graph.index_of(*target)) {
-      return bad(fmt::format("edge {} leads from vertex '{}' back to '{}'; a job's graph has no loops", entry.id(), graph.find(*source)->name,
-                             graph.find(*target)->name));
+      return bad(fmt::format("edge {} leads from vertex '{}' back to '{}'; a job's graph has no loops", entry.id(),
+                             graph.find(*source)->name, graph.find(*target)->name));
     }
     edge.id = entry.id();
-    if (edge.id != graph.edges.size()) return bad(fmt::format("edge {} stands at position {}", edge.id, graph.edges.size()));
+    if (edge.id != graph.edges.size())
+      return bad(fmt::format("edge {} stands at position {}", edge.id, graph.edges.size()));
     edge.source_vertex = *source;
     edge.target_vertex = *target;
     edge.source_operator = entry.source_operator();
     edge.target_operator = entry.target_operator();
     edge.output = entry.output();
     edge.input = entry.input();
-    if (!proto::Partitioner_IsValid(entry.partitioner())) return bad(fmt::format("edge {} has an unknown partitioner", edge.id));
+    if (!proto::Partitioner_IsValid(entry.partitioner()))
+      return bad(fmt::format("edge {} has an unknown partitioner", edge.id));
     edge.partitioner = static_cast<Partitioner>(entry.partitioner());
     edge.schema_id = entry.schema_id();
     graph.edges.push_back(edge);

@@ -12,8 +12,8 @@ class JobGraph;
 namespace weir::plan {
 
 /// Takes a plan as a planner child or a worker's build function made it.
-/// Errors: invalid_argument naming the operator: ids out of order, an input that names a later operator or an output that does not
-/// exist, a count, name or parallelism beyond its limit, an unknown role or partitioner.
+/// Errors: invalid_argument naming the operator: ids out of order, an input that names a later operator or an output
+/// that does not exist, a count, name or parallelism beyond its limit, an unknown role or partitioner.
 Result<Plan> decode_plan(const proto::Plan& message);
 /// Never fails.
 void encode_plan(const Plan& plan, proto::Plan& message);

@@ -58,11 +58,14 @@ Result<Plan> decode_plan_frame(std::string_view frame) {
   const std::uint64_t length = read_le(frame.substr(0, 4));
   const std::uint64_t checksum = read_le(frame.substr(4, 8));
   const std::string_view payload = frame.substr(kPlanFrameHeaderBytes);
-  if (length > kPlanBytesMax) return corrupt(fmt::format("a plan of {} bytes was announced; at most {} are taken", length, kPlanBytesMax));
-  if (payload.size() != length) return corrupt(fmt::format("a plan of {} bytes was announced and {} came", length, payload.size()));
+  if (length > kPlanBytesMax)
+    return corrupt(fmt::format("a plan of {} bytes was announced; at most {} are taken", length, kPlanBytesMax));
+  if (payload.size() != length)
+    return corrupt(fmt::format("a plan of {} bytes was announced and {} came", length, payload.size()));
   if (xxh3_64(payload) != checksum) return corrupt("the plan's checksum is wrong");
   proto::PlannerAnswer answer;
-  if (!answer.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) return corrupt("the bytes are not a plan");
+  if (!answer.ParseFromArray(payload.data(), static_cast<int>(payload.size())))
+    return corrupt("the bytes are not a plan");
   if (answer.has_refusal()) return Error::user(ErrorCode::invalid_argument, answer.refusal());
   if (!answer.has_plan()) return corrupt("the bytes hold no plan");
   return decode_plan(answer.plan());

@@ -1,4 +1,5 @@
-// How a planner child hands its plan over: u32 length, u64 XXH3-64 of the payload (both little endian), serialized PlannerAnswer.
+// How a planner child hands its plan over: u32 length, u64 XXH3-64 of the payload (both little endian), serialized
+// PlannerAnswer.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ Result<std::string> encode_plan_frame(const proto::Plan& message);
 std::string encode_refusal_frame(std::string_view sentence);
 
 /// Takes exactly one frame and nothing else.
-/// Errors: invalid_argument (user) with the planner's sentence when it refused, or what decode_plan refuses; corrupt with a sentence that
-/// says what is wrong with the bytes: cut off, too long, checksum, not a plan.
+/// Errors: invalid_argument (user) with the planner's sentence when it refused, or what decode_plan refuses; corrupt
+/// with a sentence that says what is wrong with the bytes: cut off, too long, checksum, not a plan.
 Result<Plan> decode_plan_frame(std::string_view frame);
 
 }  // namespace weir::plan

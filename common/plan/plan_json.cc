@@ -51,7 +51,8 @@ json::object node(const JobGraph& graph, const Plan& plan, const JobVertex& vert
 
 std::string plan_json(const JobGraph& graph, const Plan& plan, const std::string& job_id) {
   json::array nodes;
-  for (auto vertex = graph.vertices.rbegin(); vertex != graph.vertices.rend(); ++vertex) nodes.push_back(node(graph, plan, *vertex));
+  for (auto vertex = graph.vertices.rbegin(); vertex != graph.vertices.rend(); ++vertex)
+    nodes.push_back(node(graph, plan, *vertex));
   json::object object;
   object["jid"] = job_id;
   object["name"] = graph.job_name;

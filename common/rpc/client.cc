@@ -29,11 +29,18 @@ bool is_refusal(const Error& error) {
 /// Lives on: the control thread. At a fixed address: coroutines refer to it.
 class Client::Core {
  public:
-  Core(asio::any_io_executor executor, Address address, Identity self, const MethodTable& methods,
-       const Limits& limits, ClientEvents events)
-      : executor_(executor), address_(std::move(address)), self_(std::move(self)), methods_(methods), limits_(limits),
-        events_(std::move(events)), backoff_(limits.backoff_min, limits.backoff_max, seed_of(self_.incarnation)),
-        connected_(executor), disconnected_(executor), gate_(executor, "an RPC client") {
+  Core(asio::any_io_executor executor, Address address, Identity self, const MethodTable& methods, const Limits& limits,
+       ClientEvents events)
+      : executor_(executor),
+        address_(std::move(address)),
+        self_(std::move(self)),
+        methods_(methods),
+        limits_(limits),
+        events_(std::move(events)),
+        backoff_(limits.backoff_min, limits.backoff_max, seed_of(self_.incarnation)),
+        connected_(executor),
+        disconnected_(executor),
+        gate_(executor, "an RPC client") {
     disconnected_.set();
   }
 
@@ -53,9 +60,8 @@ class Client::Core {
   }
   const Address& address() const noexcept { return address_; }
   Error not_connected() const {
-    return Error::external(ErrorCode::unavailable,
-                           fmt::format("no connection to {}{}{}", address_.to_string(),
-                                       last_failure_.empty() ? "" : ": ", last_failure_));
+    return Error::external(ErrorCode::unavailable, fmt::format("no connection to {}{}{}", address_.to_string(),
+                                                               last_failure_.empty() ? "" : ": ", last_failure_));
   }
   Async<Result<void>> wait_connected(SteadyTime deadline);
 
@@ -125,8 +131,8 @@ void Client::Core::on_dialled(const Identity& peer) {
   failures_in_a_row_ = 0;
   last_failure_.clear();
   if (peer_ && peer_->incarnation != peer.incarnation) {
-    tell_lost(Error::external(ErrorCode::unavailable, fmt::format("{} was restarted: another incarnation answered",
-                                                                  address_.to_string())));
+    tell_lost(Error::external(ErrorCode::unavailable,
+                              fmt::format("{} was restarted: another incarnation answered", address_.to_string())));
   }
 }
 
@@ -176,8 +182,7 @@ Client::~Client() = default;
 void Client::start() { core_->start(); }
 Async<void> Client::close() { return core_->close(); }
 
-Async<std::string> Client::call(MethodId method, std::string payload, SteadyTime deadline,
-                                std::uint64_t leader_epoch) {
+Async<std::string> Client::call(MethodId method, std::string payload, SteadyTime deadline, std::uint64_t leader_epoch) {
   if (core_->connection() == nullptr) co_return core_->not_connected();
   co_return co_await core_->connection()->call(method, std::move(payload), deadline, leader_epoch);
 }

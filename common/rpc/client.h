@@ -36,8 +36,8 @@ struct ClientEvents {
 };
 
 /// A caller that survives the end of its connection.
-/// Lives on: the control thread. Owned by the session that talks to the peer; `co_await close()` before its destruction.
-/// Also serves `methods` to the peer over the same connection.
+/// Lives on: the control thread. Owned by the session that talks to the peer; `co_await close()` before its
+/// destruction. Also serves `methods` to the peer over the same connection.
 class Client final : public Caller {
  public:
   Client(asio::any_io_executor executor, Address address, Identity self, const MethodTable& methods,

@@ -1,5 +1,6 @@
 #include "common/rpc/connection.h"
 
+#include <fmt/format.h>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/post.hpp>
@@ -7,7 +8,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <deque>
@@ -43,9 +43,17 @@ class Connection::Core {
  public:
   Core(Connection& owner, asio::any_io_executor executor, std::unique_ptr<FrameStream> stream, Identity peer,
        const MethodTable& methods, const Limits& limits)
-      : owner_(owner), executor_(executor), stream_(std::move(stream)), peer_(std::move(peer)), methods_(methods),
-        limits_(limits), something_queued_(executor), deadline_added_(executor), timer_(executor),
-        loops_(executor, "an RPC connection"), handlers_(executor, "the RPC handlers of a connection") {
+      : owner_(owner),
+        executor_(executor),
+        stream_(std::move(stream)),
+        peer_(std::move(peer)),
+        methods_(methods),
+        limits_(limits),
+        something_queued_(executor),
+        deadline_added_(executor),
+        timer_(executor),
+        loops_(executor, "an RPC connection"),
+        handlers_(executor, "the RPC handlers of a connection") {
     stream_->set_payload_bytes_max(limits_.payload_bytes_max);
   }
 
@@ -77,7 +85,8 @@ class Connection::Core {
   class RunningEntry {
    public:
     RunningEntry(Core& core, std::uint64_t call_id) : core_(&core), call_id_(call_id) {}
-    RunningEntry(RunningEntry&& other) noexcept : core_(std::exchange(other.core_, nullptr)), call_id_(other.call_id_) {}
+    RunningEntry(RunningEntry&& other) noexcept
+        : core_(std::exchange(other.core_, nullptr)), call_id_(other.call_id_) {}
     ~RunningEntry() {
       if (core_ != nullptr) core_->forget_running(call_id_);
     }
@@ -171,8 +180,7 @@ void Connection::Core::end(Error reason) {
   queue_.clear();
   queued_bytes_ = 0;
   const Error lost = end_reason_->within("lost the connection to " + describe());
-  while (!pending_.empty())
-    complete(pending_.begin()->first, Error::external(ErrorCode::unavailable, lost.message));
+  while (!pending_.empty()) complete(pending_.begin()->first, Error::external(ErrorCode::unavailable, lost.message));
   for (const auto& [call_id, running] : running_)
     if (running.ends_with_caller) handlers_.cancel(running.ticket);
 }
@@ -225,10 +233,12 @@ Async<void> Connection::Core::expire_loop() {
 Async<std::string> Connection::Core::call(MethodId method, std::string payload, SteadyTime deadline,
                                           std::uint64_t leader_epoch) {
   if (!is_open())
-    co_return Error::external(ErrorCode::unavailable, fmt::format("no connection to {}: {}", describe(), end_reason_->message));
+    co_return Error::external(ErrorCode::unavailable,
+                              fmt::format("no connection to {}: {}", describe(), end_reason_->message));
   if (payload.size() > limits_.payload_bytes_max) {
-    co_return Error{ErrorCode::invalid_argument, Blame::internal,
-                    fmt::format("a call of {} bytes; at most {} fit a frame", payload.size(), limits_.payload_bytes_max)};
+    co_return Error{
+        ErrorCode::invalid_argument, Blame::internal,
+        fmt::format("a call of {} bytes; at most {} fit a frame", payload.size(), limits_.payload_bytes_max)};
   }
   if (pending_.size() >= limits_.calls_in_flight_max) {
     co_return Error::external(ErrorCode::resource_exhausted,
@@ -343,8 +353,8 @@ Result<void> Connection::Core::on_request(Frame frame) {
   return {};
 }
 
-Async<void> Connection::Core::answer([[maybe_unused]] RunningEntry running, std::uint64_t call_id, const MethodTable::Entry& entry,
-                                     CallContext context, std::string payload) {
+Async<void> Connection::Core::answer([[maybe_unused]] RunningEntry running, std::uint64_t call_id,
+                                     const MethodTable::Entry& entry, CallContext context, std::string payload) {
   auto result = co_await entry.handler(context, std::move(payload));
   reply(call_id, std::move(result));
 }
@@ -362,9 +372,9 @@ void Connection::Core::forget_running(std::uint64_t call_id) {
 
 void Connection::Core::reply(std::uint64_t call_id, Result<std::string> result) {
   if (result.ok() && result.value().size() > limits_.payload_bytes_max) {
-    result = Error{ErrorCode::resource_exhausted, Blame::internal,
-                   fmt::format("an answer of {} bytes; at most {} fit a frame", result.value().size(),
-                               limits_.payload_bytes_max)};
+    result = Error{
+        ErrorCode::resource_exhausted, Blame::internal,
+        fmt::format("an answer of {} bytes; at most {} fit a frame", result.value().size(), limits_.payload_bytes_max)};
   }
   FrameHeader header;
   header.kind = result.ok() ? FrameKind::response : FrameKind::error;
@@ -408,9 +418,7 @@ Connection::~Connection() {
   core_->end(Error::external(ErrorCode::unavailable, "the connection was ended on this side"));
 }
 
-asio::awaitable<Error> Connection::run(std::function<void(const Error&)> ended) {
-  return core_->run(std::move(ended));
-}
+asio::awaitable<Error> Connection::run(std::function<void(const Error&)> ended) { return core_->run(std::move(ended)); }
 void Connection::end(const std::string& reason) { core_->end(Error::external(ErrorCode::unavailable, reason)); }
 void Connection::cancel_handlers() { core_->cancel_handlers(); }
 Async<std::string> Connection::call(MethodId method, std::string payload, SteadyTime deadline,

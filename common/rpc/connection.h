@@ -21,8 +21,8 @@ class FrameStream;
 /// Serves a method table to the peer and makes calls to it, many at a time, over one stream.
 /// Lives on: the control thread. Owned by Server, Client or, over a socket pair, by whoever made the pair.
 /// Life cycle: made -> run(), which ends with the stream, with end(), or cancelled -> destroyed.
-/// Promise: once it has ended every pending and every later call fails with unavailable; handlers that change something still
-/// run to their end, their answers are dropped.
+/// Promise: once it has ended every pending and every later call fails with unavailable; handlers that change something
+/// still run to their end, their answers are dropped.
 class Connection final : public Caller {
  public:
   /// Over a fresh pair of sockets, without handshake: both ends know each other.
@@ -35,13 +35,13 @@ class Connection final : public Caller {
              const MethodTable& methods, const Limits& limits);
   ~Connection() override;  ///< not while run() is under way
 
-  /// Reads and serves until the stream ends or end() is called, then waits for the handlers. Cancelled, it ends the stream,
-  /// cancels all handlers, waits for them, and only then unwinds.
+  /// Reads and serves until the stream ends or end() is called, then waits for the handlers. Cancelled, it ends the
+  /// stream, cancels all handlers, waits for them, and only then unwinds.
   /// @param ended  called once, as soon as the stream has ended and before the handlers are waited for; may be empty
   /// @return       why it ended: unavailable "closed by the peer" and the like, corrupt when the bytes were wrong
   asio::awaitable<Error> run(std::function<void(const Error&)> ended);
-  /// Ends the stream now: pending calls fail with unavailable, handlers of `ends_with_caller` are cancelled, run() returns
-  /// soon. Does not wait.
+  /// Ends the stream now: pending calls fail with unavailable, handlers of `ends_with_caller` are cancelled, run()
+  /// returns soon. Does not wait.
   void end(const std::string& reason);
   /// Cancels every handler, also those that run to their end; for the end of a daemon.
   void cancel_handlers();

@@ -81,8 +81,8 @@ Async<Dialled> dial(const Address& address, const Identity& self, const Limits& 
   if (!fd.ok()) co_return fd.error().within(address.to_string());
 
   Dialled dialled;
-  dialled.stream = std::make_unique<FrameStream>(co_await asio::this_coro::executor, std::move(fd).value(),
-                                                 kHandshakeBytesMax);
+  dialled.stream =
+      std::make_unique<FrameStream>(co_await asio::this_coro::executor, std::move(fd).value(), kHandshakeBytesMax);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock.now());
   auto peer = co_await greet(*dialled.stream, self, std::min(limits.handshake_timeout, left));
   if (!peer.ok()) co_return peer.error().within(address.to_string());

@@ -87,10 +87,11 @@ std::optional<Result<FdChannel::Message>> try_receive(int socket, std::vector<ch
   auto fds = take_fds(header);
   if (received == 0 && fds.empty()) return Result<FdChannel::Message>(gone());
   if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || fds.size() > 1) {
-    return Result<FdChannel::Message>(Error::external(
-        ErrorCode::corrupt, fmt::format("a message on a Unix socket may have {} bytes and one descriptor; this one has {} "
-                                        "bytes or more and {} descriptors", FdChannel::kMessageBytesMax, received,
-                                        fds.size())));
+    return Result<FdChannel::Message>(
+        Error::external(ErrorCode::corrupt,
+                        fmt::format("a message on a Unix socket may have {} bytes and one descriptor; this one has {} "
+                                    "bytes or more and {} descriptors",
+                                    FdChannel::kMessageBytesMax, received, fds.size())));
   }
   FdChannel::Message message;
   message.text.assign(buffer.data(), static_cast<std::size_t>(received));
@@ -121,8 +122,9 @@ class FdChannel::Core {
 
 Async<Result<void>> FdChannel::Core::send(std::string text, UniqueFd fd) {
   if (text.empty() || text.size() > kMessageBytesMax) {
-    co_return Error{ErrorCode::invalid_argument, Blame::internal,
-                    fmt::format("a message with a descriptor has 1 to {} bytes, this has {}", kMessageBytesMax, text.size())};
+    co_return Error{
+        ErrorCode::invalid_argument, Blame::internal,
+        fmt::format("a message with a descriptor has 1 to {} bytes, this has {}", kMessageBytesMax, text.size())};
   }
   while (socket_.is_open()) {
     auto sent = try_send(socket_.native_handle(), text, fd.get());
@@ -150,7 +152,9 @@ Async<FdChannel::Message> FdChannel::Core::receive() {
 FdChannel::FdChannel(asio::any_io_executor executor, UniqueFd socket)
     : core_(std::make_unique<Core>(std::move(executor), std::move(socket))) {}
 FdChannel::~FdChannel() = default;
-Async<Result<void>> FdChannel::send(std::string text, UniqueFd fd) { return core_->send(std::move(text), std::move(fd)); }
+Async<Result<void>> FdChannel::send(std::string text, UniqueFd fd) {
+  return core_->send(std::move(text), std::move(fd));
+}
 Async<FdChannel::Message> FdChannel::receive() { return core_->receive(); }
 void FdChannel::end() { core_->end(); }
 

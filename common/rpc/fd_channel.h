@@ -29,8 +29,8 @@ class FdChannel {
   /// Waits while the peer's queue is full.
   /// Errors: invalid_argument (internal) above kMessageBytesMax or empty; unavailable when the peer is gone; io.
   Async<Result<void>> send(std::string text, UniqueFd fd);
-  /// Errors: unavailable when the peer has closed; corrupt when a message was too long or carried more than one descriptor
-  /// (all of them are closed).
+  /// Errors: unavailable when the peer has closed; corrupt when a message was too long or carried more than one
+  /// descriptor (all of them are closed).
   Async<Message> receive();
   /// Makes waiting send and receive fail with unavailable.
   void end();

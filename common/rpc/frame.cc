@@ -35,7 +35,8 @@ std::uint64_t checksum(const char* header, std::string_view payload) {
 Error corrupt(std::string message) { return Error::external(ErrorCode::corrupt, std::move(message)); }
 
 bool is_known_kind(std::uint8_t kind) {
-  return kind >= static_cast<std::uint8_t>(FrameKind::handshake) && kind <= static_cast<std::uint8_t>(FrameKind::cancel);
+  return kind >= static_cast<std::uint8_t>(FrameKind::handshake) &&
+         kind <= static_cast<std::uint8_t>(FrameKind::cancel);
 }
 
 }  // namespace
@@ -92,7 +93,8 @@ Result<std::optional<Frame>> FrameDecoder::next() {
   const std::size_t held = end_ - begin_;
   // Looked at as soon as it comes: a browser on the wrong port sends less than a header and waits.
   if (std::memcmp(start, &kFrameMagic, std::min(held, sizeof kFrameMagic)) != 0) {
-    return corrupt(fmt::format("no Weir RPC frame; it begins with \"{}\"", printable(std::string_view(start, held), 16)));
+    return corrupt(
+        fmt::format("no Weir RPC frame; it begins with \"{}\"", printable(std::string_view(start, held), 16)));
   }
   if (held < kFrameHeaderBytes) return std::optional<Frame>();
 

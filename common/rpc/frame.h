@@ -23,7 +23,7 @@ struct MethodId {
   constexpr MethodId() = default;
   constexpr MethodId(std::uint16_t value) : number(value) {}  // NOLINT: a number is a method
   template <class Enum>
-    requires std::is_enum_v<Enum> && std::is_same_v<std::underlying_type_t<Enum>, std::uint16_t>
+  requires std::is_enum_v<Enum> && std::is_same_v<std::underlying_type_t<Enum>, std::uint16_t>
   constexpr MethodId(Enum value) : number(static_cast<std::uint16_t>(value)) {}  // NOLINT
 
   friend constexpr auto operator<=>(MethodId, MethodId) = default;
@@ -33,8 +33,8 @@ enum class FrameKind : std::uint8_t {
   handshake = 1,  ///< the first frame of either side
   request = 2,
   response = 3,
-  error = 4,      ///< the answer to a request or a handshake that failed: a weir.proto.RpcError
-  cancel = 5,     ///< the caller no longer waits for this call
+  error = 4,   ///< the answer to a request or a handshake that failed: a weir.proto.RpcError
+  cancel = 5,  ///< the caller no longer waits for this call
 };
 
 struct FrameHeader {
@@ -77,7 +77,8 @@ class FrameDecoder {
   void commit(std::size_t count);
 
   /// The next whole frame, or nothing when more bytes are needed.
-  /// Errors: corrupt (external): no frame of ours, unknown kind or flag, checksum; resource_exhausted (external): too long.
+  /// Errors: corrupt (external): no frame of ours, unknown kind or flag, checksum; resource_exhausted (external): too
+  /// long.
   Result<std::optional<Frame>> next();
 
   /// No byte of an unfinished frame is held: the stream may end here.

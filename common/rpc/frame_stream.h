@@ -24,9 +24,8 @@ struct OutgoingFrame {
   std::string payload;
 };
 
-/// Reads and writes whole frames over one connected stream socket, TCP or Unix. (Encryption would go in here: nobody above
-/// sees the socket.)
-/// Lives on: the control thread. One read and one write may be under way at a time.
+/// Reads and writes whole frames over one connected stream socket, TCP or Unix. (Encryption would go in here: nobody
+/// above sees the socket.) Lives on: the control thread. One read and one write may be under way at a time.
 class FrameStream {
  public:
   FrameStream(asio::any_io_executor executor, UniqueFd fd, std::size_t payload_bytes_max);
@@ -34,7 +33,8 @@ class FrameStream {
   void set_payload_bytes_max(std::size_t bytes) { decoder_.set_payload_bytes_max(bytes); }
 
   /// The next frame.
-  /// Errors: unavailable when the peer closed or reset, or end() was called; corrupt and resource_exhausted from the decoder.
+  /// Errors: unavailable when the peer closed or reset, or end() was called; corrupt and resource_exhausted from the
+  /// decoder.
   Async<Frame> read();
   /// Writes frames from the front of `queue`, also those added meanwhile, until it is empty; takes each out once it is
   /// written and subtracts it from `queued_bytes`.

@@ -38,9 +38,11 @@ Result<Identity> judge(const Frame& frame, const Identity& self) {
   proto::Handshake message;
   if (!message.ParseFromString(frame.payload)) return corrupt("the handshake can't be read");
   if (message.protocol_version() != kProtocolVersion) {
-    return Error::user(ErrorCode::failed_precondition,
-                       fmt::format("another version of the RPC protocol: the peer speaks {}, this process {}; run the same "
-                                   "release of Weir everywhere", message.protocol_version(), kProtocolVersion));
+    return Error::user(
+        ErrorCode::failed_precondition,
+        fmt::format("another version of the RPC protocol: the peer speaks {}, this process {}; run the same "
+                    "release of Weir everywhere",
+                    message.protocol_version(), kProtocolVersion));
   }
   Identity peer;
   if (message.role() < 1 || message.role() > static_cast<std::uint32_t>(Role::tool))
@@ -59,8 +61,8 @@ Result<Identity> judge(const Frame& frame, const Identity& self) {
   if (!peer.cluster.is_none() && !self.cluster.is_none() && peer.cluster != self.cluster) {
     return Error::user(ErrorCode::failed_precondition,
                        fmt::format("another cluster: {} {} belongs to {}, this process to {}; check the address and "
-                                   "high-availability.cluster-id", role_name(peer.role), peer.name, peer.cluster,
-                                   self.cluster));
+                                   "high-availability.cluster-id",
+                                   role_name(peer.role), peer.name, peer.cluster, self.cluster));
   }
   return peer;
 }

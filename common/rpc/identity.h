@@ -26,17 +26,17 @@ struct Identity {
 
 /// The options `weir.rpc.*`; every queue and wait of a connection has its limit here.
 struct Limits {
-  std::size_t payload_bytes_max = 64u << 20;       ///< of one frame
-  std::size_t queued_bytes_max = 128u << 20;       ///< waiting to be written; beyond it calls fail resource_exhausted
-  std::size_t calls_in_flight_max = 10'000;        ///< made by us, per connection
-  std::size_t handlers_max = 1'000;                ///< running for the peer, per connection
-  std::size_t handler_bytes_max = 256u << 20;      ///< requests of the handlers that run, per connection
-  std::size_t connections_max = 4'096;             ///< per server
+  std::size_t payload_bytes_max = 64u << 20;   ///< of one frame
+  std::size_t queued_bytes_max = 128u << 20;   ///< waiting to be written; beyond it calls fail resource_exhausted
+  std::size_t calls_in_flight_max = 10'000;    ///< made by us, per connection
+  std::size_t handlers_max = 1'000;            ///< running for the peer, per connection
+  std::size_t handler_bytes_max = 256u << 20;  ///< requests of the handlers that run, per connection
+  std::size_t connections_max = 4'096;         ///< per server
   std::chrono::milliseconds handshake_timeout{5'000};
   std::chrono::milliseconds connect_timeout{5'000};
-  std::chrono::milliseconds backoff_min{10};       ///< between two dials
+  std::chrono::milliseconds backoff_min{10};  ///< between two dials
   std::chrono::milliseconds backoff_max{1'000};
-  std::chrono::milliseconds keep_time{500};        ///< a peer whose connection ended may be back within it and is kept
+  std::chrono::milliseconds keep_time{500};  ///< a peer whose connection ended may be back within it and is kept
 };
 
 }  // namespace weir::rpc

@@ -18,10 +18,10 @@ class Connection;
 
 /// What a handler knows about the call that it answers.
 struct CallContext {
-  const Identity* peer = nullptr;      ///< who calls; valid as long as the handler runs
-  Connection* connection = nullptr;    ///< the way back to it; may be closed by now, never gone while the handler runs
-  SteadyTime deadline{};               ///< the caller waits until then: bound every wait by it
-  std::uint64_t leader_epoch = 0;      ///< the caller's
+  const Identity* peer = nullptr;    ///< who calls; valid as long as the handler runs
+  Connection* connection = nullptr;  ///< the way back to it; may be closed by now, never gone while the handler runs
+  SteadyTime deadline{};             ///< the caller waits until then: bound every wait by it
+  std::uint64_t leader_epoch = 0;    ///< the caller's
 };
 
 /// Answers one call: payload in, payload or Error out. A coroutine that may outlive the caller's interest in it.
@@ -31,19 +31,19 @@ using Handler = std::function<Async<std::string>(CallContext, std::string)>;
 struct MethodPolicy {
   /// The table's fence is asked first. Off only for verbs by which a peer learns the epoch.
   bool is_fenced = true;
-  /// The handler is cancelled when its caller gives up or is lost. Only for verbs that wait or read: a handler that changes
-  /// something runs to its end, or a lost connection would leave half of the change.
+  /// The handler is cancelled when its caller gives up or is lost. Only for verbs that wait or read: a handler that
+  /// changes something runs to its end, or a lost connection would leave half of the change.
   bool ends_with_caller = false;
 };
-inline constexpr MethodPolicy kChanges{true, false};         ///< fenced, runs to its end
-inline constexpr MethodPolicy kWaits{true, true};            ///< fenced, cancelled with its caller
-inline constexpr MethodPolicy kLearnsEpoch{false, false};    ///< not fenced, runs to its end
+inline constexpr MethodPolicy kChanges{true, false};       ///< fenced, runs to its end
+inline constexpr MethodPolicy kWaits{true, true};          ///< fenced, cancelled with its caller
+inline constexpr MethodPolicy kLearnsEpoch{false, false};  ///< not fenced, runs to its end
 
 /// Method number -> handler. Filled while the daemon is wired, constant afterwards.
 /// Lives on: the control thread. Owned by the daemon; outlives every connection that serves from it.
 class MethodTable {
  public:
-  MethodTable() = default;                                     ///< serves nothing, fences nothing
+  MethodTable() = default;  ///< serves nothing, fences nothing
   explicit MethodTable(LeaderFence& fence) : fence_(&fence) {}
 
   struct Entry {

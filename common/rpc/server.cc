@@ -32,8 +32,13 @@ class Server::Core {
  public:
   Core(asio::any_io_executor executor, Identity self, const MethodTable& methods, const Limits& limits,
        ServerEvents events)
-      : executor_(executor), self_(std::move(self)), methods_(methods), limits_(limits), events_(std::move(events)),
-        listener_(executor), gate_(executor, "an RPC server") {}
+      : executor_(executor),
+        self_(std::move(self)),
+        methods_(methods),
+        limits_(limits),
+        events_(std::move(events)),
+        listener_(executor),
+        gate_(executor, "an RPC server") {}
 
   void start(ListenSocket listener);
   Async<void> close();
@@ -112,7 +117,8 @@ int Server::Core::accept_ready() {
       continue;  // this one peer has gone before it was accepted
     }
     if (open_ >= limits_.connections_max) {
-      if (!std::exchange(is_full_, true)) LOG_WARN("RPC connections are refused on port {}: {} are open, which is the limit", port_, open_);
+      if (!std::exchange(is_full_, true))
+        LOG_WARN("RPC connections are refused on port {}: {} are open, which is the limit", port_, open_);
       continue;
     }
     is_full_ = false;

@@ -26,8 +26,8 @@ struct ServerEvents {
 
 /// Listens, shakes hands, serves one method table to everybody who connects.
 /// Lives on: the control thread. Owned by the daemon; `co_await close()` before its destruction.
-/// Peers that don't shake hands in time, speak another version or belong to another cluster are refused with one sentence,
-/// and a warning is logged.
+/// Peers that don't shake hands in time, speak another version or belong to another cluster are refused with one
+/// sentence, and a warning is logged.
 class Server {
  public:
   Server(asio::any_io_executor executor, Identity self, const MethodTable& methods, const Limits& limits,

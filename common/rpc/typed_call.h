@@ -13,7 +13,8 @@ namespace weir::rpc {
 
 /// A generated message; said by what is used of it, so that this header needs no protobuf.
 template <class T>
-concept ProtoMessage = std::default_initializable<T> && requires(T message, const T& constant, const std::string& bytes) {
+concept ProtoMessage = std::default_initializable<T> &&
+    requires(T message, const T& constant, const std::string& bytes) {
   { constant.SerializeAsString() } -> std::same_as<std::string>;
   { message.ParseFromString(bytes) } -> std::same_as<bool>;
   { constant.GetTypeName() } -> std::convertible_to<std::string>;
@@ -50,8 +51,8 @@ Async<std::string> serve_message(const Function& function, CallContext context, 
 
 }  // namespace detail
 
-/// Serves `method` with a function (CallContext, Request) -> Async<Reply>. The function object stays in the table and may
-/// capture references; it must not itself be a coroutine lambda with captures: let it call a member coroutine.
+/// Serves `method` with a function (CallContext, Request) -> Async<Reply>. The function object stays in the table and
+/// may capture references; it must not itself be a coroutine lambda with captures: let it call a member coroutine.
 ///     register_message_handler<proto::Register, proto::Registered>(table, kRegister, "register", kLearnsEpoch,
 ///         [this](CallContext context, proto::Register request) { return on_register(context, std::move(request)); });
 template <ProtoMessage Request, ProtoMessage Reply, class Function>

@@ -22,7 +22,8 @@ struct FreeContext {
 Result<BlobKey> BlobKey::from_hex(std::string_view text) {
   Bytes bytes{};
   if (!weir::from_hex(text, bytes)) {
-    return Error::user(ErrorCode::invalid_argument, fmt::format("no blob key: \"{}\" is not 64 hexadecimal digits", printable(text, 80)));
+    return Error::user(ErrorCode::invalid_argument,
+                       fmt::format("no blob key: \"{}\" is not 64 hexadecimal digits", printable(text, 80)));
   }
   return BlobKey(bytes);
 }
@@ -32,7 +33,10 @@ std::string BlobKey::to_hex() const { return weir::to_hex(bytes_); }
 struct BlobHasher::State {
   std::unique_ptr<EVP_MD_CTX, FreeContext> context{EVP_MD_CTX_new()};
 
-  void begin() { ENSURE(context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1, "OpenSSL has no SHA-256"); }
+  void begin() {
+    ENSURE(context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1,
+           "OpenSSL has no SHA-256");
+  }
 };
 
 BlobHasher::BlobHasher() : state_(std::make_unique<State>()) { state_->begin(); }

@@ -57,7 +57,8 @@ struct BlobContent {
   BlobKey key;
   std::uint64_t bytes = 0;
 };
-/// The key and the size of a file, read once in pieces of 256 KiB. Blocks. Errors: those of FileSystem::open and read_at.
+/// The key and the size of a file, read once in pieces of 256 KiB. Blocks. Errors: those of FileSystem::open and
+/// read_at.
 Result<BlobContent> blob_key_of_file(FileSystem& files, const std::string& path);
 
 }  // namespace weir

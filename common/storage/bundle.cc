@@ -28,7 +28,9 @@ constexpr std::size_t kTarBlock = 512;
 constexpr std::size_t kNameBytesMax = 4096;
 constexpr std::uint64_t kManifestBytesMax = 64 * 1024;
 
-Error refused(const std::string& why) { return Error::user(ErrorCode::corrupt, "the bundle cannot be unpacked: " + why); }
+Error refused(const std::string& why) {
+  return Error::user(ErrorCode::corrupt, "the bundle cannot be unpacked: " + why);
+}
 Error disk(const std::string& doing) {
   return Error::external(ErrorCode::io, fmt::format("cannot {}: {}", doing, std::strerror(errno)));
 }
@@ -46,7 +48,9 @@ struct Header {
     const bool has_prefix = field(257, 5) == "ustar" && bytes[262] == '\0' && bytes[345] != '\0';
     return (has_prefix ? std::string(field(345, 155)) + "/" : std::string()) + std::string(field(0, 100));
   }
-  bool is_end() const { return std::ranges::all_of(bytes, [](char c) { return c == 0; }); }
+  bool is_end() const {
+    return std::ranges::all_of(bytes, [](char c) { return c == 0; });
+  }
 };
 
 // An octal number, padded by blanks or zeros; nothing when it is none.
@@ -66,7 +70,8 @@ std::optional<std::uint64_t> octal(std::string_view text) {
 
 bool has_right_sum(const Header& header) {
   std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < kTarBlock; ++i) sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(header.bytes[i]);
+  for (std::size_t i = 0; i < kTarBlock; ++i)
+    sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(header.bytes[i]);
   return octal(header.field(148, 8)) == sum;
 }
 
@@ -81,7 +86,8 @@ std::optional<std::string> safe_name(std::string_view name) {
     const auto slash = rest.find('/');
     const auto part = rest.substr(0, slash);
     if (part.empty() || part == "." || part == "..") return std::nullopt;
-    if (std::ranges::any_of(part, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) return std::nullopt;
+    if (std::ranges::any_of(part, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+      return std::nullopt;
     if (slash == std::string_view::npos) return std::string(name);
     rest.remove_prefix(slash + 1);
   }
@@ -106,7 +112,8 @@ struct CloseGzip {
 
 class Unpacker {
  public:
-  Unpacker(gzFile input, std::string root, const BundleLimits& limits) : input_(input), root_(std::move(root)), limits_(limits) {}
+  Unpacker(gzFile input, std::string root, const BundleLimits& limits)
+      : input_(input), root_(std::move(root)), limits_(limits) {}
 
   Result<void> run() {
     for (;;) {
@@ -139,7 +146,8 @@ class Unpacker {
     const auto safe = safe_name(name);
     if (!safe) return refused(fmt::format("the entry {} would leave the bundle's directory", printable(name, 200)));
     if (kind == '5') return make_directory(root_ + "/" + *safe);
-    if (kind != '0' && kind != '\0') return refused(fmt::format("the entry {} is a link or a device", printable(name, 200)));
+    if (kind != '0' && kind != '\0')
+      return refused(fmt::format("the entry {} is a link or a device", printable(name, 200)));
     const bool executable = (octal(header.field(100, 8)).value_or(0) & 0100) != 0;
     return write_file(root_ + "/" + *safe, *size, executable ? 0755 : 0644);
   }
@@ -189,7 +197,8 @@ class Unpacker {
   Result<void> write_file(const std::string& path, std::uint64_t size, mode_t mode) {
     TRY_VOID(make_directory(fs::path(path).parent_path()));
     const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-    if (!file.valid() && errno == EEXIST) return refused(fmt::format("it has {} twice", fs::path(path).filename().string()));
+    if (!file.valid() && errno == EEXIST)
+      return refused(fmt::format("it has {} twice", fs::path(path).filename().string()));
     if (!file.valid()) return disk("write " + path);
     std::uint64_t rest = size;
     while (rest > 0) {
@@ -238,7 +247,8 @@ Result<BundleManifest> parse_manifest(const std::string& path) {
   std::uint64_t bytes = 0;
   for (int number = 1; std::getline(file, line); ++number) {
     bytes += line.size();
-    if (bytes > kManifestBytesMax) return Error::user(ErrorCode::invalid_argument, "the bundle's MANIFEST is larger than 64 KiB");
+    if (bytes > kManifestBytesMax)
+      return Error::user(ErrorCode::invalid_argument, "the bundle's MANIFEST is larger than 64 KiB");
     const auto text = trimmed(line);
     if (text.empty() || text.starts_with('#')) continue;
     const auto colon = text.find(':');
@@ -249,8 +259,10 @@ Result<BundleManifest> parse_manifest(const std::string& path) {
     } else if (key == "Entry-Job") {
       manifest.entry_job = value;
     } else {
-      return Error::user(ErrorCode::invalid_argument, fmt::format("the bundle's MANIFEST has an unknown key in line {}: {}; known are "
-                                                                  "Library and Entry-Job", number, printable(key, 100)));
+      return Error::user(ErrorCode::invalid_argument,
+                         fmt::format("the bundle's MANIFEST has an unknown key in line {}: {}; known are "
+                                     "Library and Entry-Job",
+                                     number, printable(key, 100)));
     }
   }
   return manifest;
@@ -269,7 +281,8 @@ Result<std::string> only_library(const std::string& directory) {
   if (count == 1) return found;
   return Error::user(ErrorCode::invalid_argument,
                      fmt::format("the bundle holds {} libraries (.so) at its root: add a file MANIFEST with the line "
-                                 "\"Library: NAME.so\"", count == 0 ? "no" : std::to_string(count)));
+                                 "\"Library: NAME.so\"",
+                                 count == 0 ? "no" : std::to_string(count)));
 }
 
 }  // namespace
@@ -307,8 +320,9 @@ Result<BundleManifest> read_manifest(const std::string& directory) {
   }
   const auto name = safe_name(manifest.library);
   if (!name || !fs::is_regular_file(fs::symlink_status(directory + "/" + *name, error))) {
-    return Error::user(ErrorCode::invalid_argument, fmt::format("the bundle's MANIFEST names a library that is not in it: {}",
-                                                                printable(manifest.library, 200)));
+    return Error::user(
+        ErrorCode::invalid_argument,
+        fmt::format("the bundle's MANIFEST names a library that is not in it: {}", printable(manifest.library, 200)));
   }
   manifest.library = *name;
   return manifest;

@@ -17,7 +17,7 @@ struct BundleLimits {
 
 /// What a bundle's manifest says.
 struct BundleManifest {
-  std::string library;    ///< path of the entry library, relative to the bundle's root; checked to be a plain file in it
+  std::string library;  ///< path of the entry library, relative to the bundle's root; checked to be a plain file in it
   std::string entry_job;  ///< the job that is run when the submission names none; may be empty
 };
 
@@ -26,8 +26,8 @@ Result<bool> is_bundle(const std::string& path);
 
 /// Unpacks into `directory`, which must not exist yet; after an error it is gone again. Blocks. Lives on: any thread.
 /// Regular files and directories only, none outside `directory`: absolute names, "..", links and devices are refused.
-/// Errors: corrupt (user) with the entry's name: no gzip, no tar, cut short, a name or kind that is refused; resource_exhausted
-/// (user) beyond a limit; io.
+/// Errors: corrupt (user) with the entry's name: no gzip, no tar, cut short, a name or kind that is refused;
+/// resource_exhausted (user) beyond a limit; io.
 Result<void> unpack_bundle(const std::string& path, const std::string& directory, const BundleLimits& limits);
 
 /// Reads MANIFEST in an unpacked bundle. Without one the bundle's root must hold exactly one `.so`.

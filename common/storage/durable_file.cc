@@ -81,7 +81,8 @@ Result<std::string> read_whole(FileSystem& files, const std::string& path, std::
   TRY(std::unique_ptr<ReadableFile> file, files.open(path));
   TRY(std::uint64_t size, file->size());
   if (size > bytes_max) {
-    return Error::external(ErrorCode::resource_exhausted, fmt::format("{} has {} bytes, more than {}", path, size, bytes_max));
+    return Error::external(ErrorCode::resource_exhausted,
+                           fmt::format("{} has {} bytes, more than {}", path, size, bytes_max));
   }
   std::string bytes(size, '\0');
   TRY(std::size_t count, file->read_at(0, bytes));

@@ -11,9 +11,9 @@
 
 namespace weir {
 
-/// Writes `.NAME.inprogress.<random>` beside the name, hidden from who lists the directory, and publishes it: sync, checked close, rename, sync of the directory.
-/// One thread at a time. Given up when it ends without `publish`: the file in progress is removed. A process that is killed
-/// leaves one behind; `remove_unfinished` clears them.
+/// Writes `.NAME.inprogress.<random>` beside the name, hidden from who lists the directory, and publishes it: sync,
+/// checked close, rename, sync of the directory. One thread at a time. Given up when it ends without `publish`: the
+/// file in progress is removed. A process that is killed leaves one behind; `remove_unfinished` clears them.
 class DurableFile {
  public:
   /// Errors: those of FileSystem::create.
@@ -25,8 +25,8 @@ class DurableFile {
   /// Errors: io, and the file cannot be published any more.
   Result<void> append(std::string_view bytes);
   /// Makes the file visible under its name, in place of one that was there. Once only.
-  /// Errors: io. What was there before then still is, unless only the last step failed, the sync of the directory: the new file
-  /// is then in place, but might not survive the loss of power.
+  /// Errors: io. What was there before then still is, unless only the last step failed, the sync of the directory: the
+  /// new file is then in place, but might not survive the loss of power.
   Result<void> publish();
   /// Bytes appended so far.
   std::uint64_t size() const { return size_; }

@@ -1,4 +1,5 @@
-// Files as the engine uses them: the seam at which a simulation forgets what was not synced, tears, fails and slows down.
+// Files as the engine uses them: the seam at which a simulation forgets what was not synced, tears, fails and slows
+// down.
 #pragma once
 
 #include <cstddef>
@@ -30,8 +31,8 @@ class WritableFile {
   virtual ~WritableFile() = default;
   /// Writes all of `bytes` behind what is there. After an error the content is undefined. Errors: io with the path.
   virtual Result<void> append(std::string_view bytes) = 0;
-  /// Returns when everything written survives the loss of power. Errors: io; the file must then be given up, because a second
-  /// try would report success for pages that the kernel has already dropped.
+  /// Returns when everything written survives the loss of power. Errors: io; the file must then be given up, because a
+  /// second try would report success for pages that the kernel has already dropped.
   virtual Result<void> sync() = 0;
   /// Closes, and reports what a file system says only now (NFS: no space). Nothing may follow. Errors: io.
   virtual Result<void> close() = 0;

@@ -100,7 +100,8 @@ Result<std::unique_ptr<ReadableFile>> LocalFileSystem::open(const std::string& p
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return failed("look at", path, errno);
   if (S_ISDIR(status.st_mode)) return failed("open", path, EISDIR);
-  if (!S_ISREG(status.st_mode)) return Error::external(ErrorCode::io, fmt::format("cannot open {}: it is no regular file", path));
+  if (!S_ISREG(status.st_mode))
+    return Error::external(ErrorCode::io, fmt::format("cannot open {}: it is no regular file", path));
   return std::unique_ptr<ReadableFile>(std::make_unique<LocalReadableFile>(std::move(fd), path));
 }
 
@@ -127,7 +128,8 @@ Result<std::vector<std::string>> LocalFileSystem::list(const std::string& direct
     std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
     if (names.size() == kNamesMax) {
-      return Error::external(ErrorCode::resource_exhausted, fmt::format("cannot list {}: it has more than {} files", directory, kNamesMax));
+      return Error::external(ErrorCode::resource_exhausted,
+                             fmt::format("cannot list {}: it has more than {} files", directory, kNamesMax));
     }
     names.emplace_back(name);
   }

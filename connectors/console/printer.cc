@@ -13,8 +13,8 @@
 namespace weir::connectors {
 namespace {
 
-/// Lives on: the slot's thread. Other slots of the process write to the same pipe: pieces of whole lines that a pipe takes at once keep
-/// lines whole.
+/// Lives on: the slot's thread. Other slots of the process write to the same pipe: pieces of whole lines that a pipe
+/// takes at once keep lines whole.
 class Printer final : public ByteSink {
  public:
   explicit Printer(std::string identifier) : identifier_(std::move(identifier)) {}
@@ -82,6 +82,8 @@ class Printer final : public ByteSink {
 
 }  // namespace
 
-std::unique_ptr<ByteSink> make_printer(std::string identifier) { return std::make_unique<Printer>(std::move(identifier)); }
+std::unique_ptr<ByteSink> make_printer(std::string identifier) {
+  return std::make_unique<Printer>(std::move(identifier));
+}
 
 }  // namespace weir::connectors

@@ -19,12 +19,15 @@ class ByteWindow {
   std::string_view view() const { return {bytes_.get() + begin_, size_}; }
   std::size_t size() const { return size_; }
   /// Bytes that may be read behind `end`, a place in the window: the rest of it and the padding.
-  std::size_t readable_behind(const char* end) const { return static_cast<std::size_t>(bytes_.get() + begin_ + size_ + kPaddingBytes - end); }
+  std::size_t readable_behind(const char* end) const {
+    return static_cast<std::size_t>(bytes_.get() + begin_ + size_ + kPaddingBytes - end);
+  }
   void drop_front(std::size_t count) {
     begin_ += count;
     size_ -= count;
   }
-  /// Room for `count` bytes behind those that are there; what is put into it counts from added() on. Views into the window end.
+  /// Room for `count` bytes behind those that are there; what is put into it counts from added() on. Views into the
+  /// window end.
   std::span<char> room(std::size_t count) {
     if (begin_ + size_ + count + kPaddingBytes > capacity_) make_room(count);
     return {bytes_.get() + begin_ + size_, count};

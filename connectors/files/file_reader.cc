@@ -14,14 +14,16 @@
 namespace weir::connectors {
 namespace {
 
-/// Small files are read several in one poll, so that a block does not hold the records of one file only; each keeps its window meanwhile.
+/// Small files are read several in one poll, so that a block does not hold the records of one file only; each keeps its
+/// window meanwhile.
 constexpr std::size_t kFilesPerPoll = 64;
 
 /// Lives on: the slot's thread.
 class FileReader final : public RawReader {
  public:
   explicit FileReader(FileSourceOptions options)
-      : options_(std::move(options)), splits_(make_boundary()->splittable() ? std::max<std::uint64_t>(options_.split_bytes, 1) : UINT64_MAX) {}
+      : options_(std::move(options)),
+        splits_(make_boundary()->splittable() ? std::max<std::uint64_t>(options_.split_bytes, 1) : UINT64_MAX) {}
 
   Result<void> open(OperatorContext& context) override {
     context_ = &context;
@@ -65,13 +67,17 @@ class FileReader final : public RawReader {
   }
 
  private:
-  std::unique_ptr<RecordBoundary> make_boundary() const { return options_.boundary ? options_.boundary() : options_.format->make_boundary(); }
+  std::unique_ptr<RecordBoundary> make_boundary() const {
+    return options_.boundary ? options_.boundary() : options_.format->make_boundary();
+  }
   bool monitors() const { return options_.monitor_interval.count() > 0; }
 
   Result<void> discover() {
-    TRY(const std::vector<std::string> files, list_input_files(options_.path, monitors() ? NoFiles::wait : NoFiles::error));
+    TRY(const std::vector<std::string> files,
+        list_input_files(options_.path, monitors() ? NoFiles::wait : NoFiles::error));
     TRY(const std::size_t added, splits_.add(files, !monitors()));
-    if (added > 0 || !monitors()) context_->log(LogLevel::info, fmt::format("{} files, {} new splits here", files.size(), added));
+    if (added > 0 || !monitors())
+      context_->log(LogLevel::info, fmt::format("{} files, {} new splits here", files.size(), added));
     next_listing_ms_ = context_->now_ms() + options_.monitor_interval.count();
     return {};
   }
@@ -86,9 +92,11 @@ class FileReader final : public RawReader {
     return Progress::blocked_until(next_listing_ms_);
   }
 
-  /// @return false when the file went before its first byte was read, which a source that waits for files takes for somebody's cleaning up
+  /// @return false when the file went before its first byte was read, which a source that waits for files takes for
+  /// somebody's cleaning up
   Result<bool> open_split(FileSplit& split) {
-    reader_ = std::make_shared<SplitReader>(split, make_boundary(), SplitReaderOptions{options_.record_bytes_max, options_.format->has_header()});
+    reader_ = std::make_shared<SplitReader>(
+        split, make_boundary(), SplitReaderOptions{options_.record_bytes_max, options_.format->has_header()});
     const bool begun = split.located;
     Result<void> opened = reader_->open(files_);
     if (opened.ok()) return true;
@@ -118,9 +126,12 @@ Result<void> check_input_path(const std::string& path) {
 
 Result<void> check_monitor_interval(std::chrono::milliseconds interval) {
   if (interval.count() > 0) return {};
-  return Error::user(ErrorCode::invalid_argument, "the monitor interval must be a millisecond or more; leave it out to read what is there and end");
+  return Error::user(ErrorCode::invalid_argument,
+                     "the monitor interval must be a millisecond or more; leave it out to read what is there and end");
 }
 
-std::unique_ptr<RawReader> make_file_reader(FileSourceOptions options) { return std::make_unique<FileReader>(std::move(options)); }
+std::unique_ptr<RawReader> make_file_reader(FileSourceOptions options) {
+  return std::make_unique<FileReader>(std::move(options));
+}
 
 }  // namespace weir::connectors

@@ -17,10 +17,14 @@ void FileSplits::open(std::uint32_t subtask, std::uint32_t subtasks) {
   subtasks_ = subtasks;
 }
 
-bool FileSplits::mine(const std::string& path, std::uint64_t index) const { return (hash_bytes(path) + index) % subtasks_ == subtask_; }
+bool FileSplits::mine(const std::string& path, std::uint64_t index) const {
+  return (hash_bytes(path) + index) % subtasks_ == subtask_;
+}
 
 Result<std::size_t> FileSplits::add(const std::vector<std::string>& files, bool lose_none) {
-  std::erase_if(splits_, [&](const FileSplit& split) { return split.done && !std::binary_search(files.begin(), files.end(), split.path); });
+  std::erase_if(splits_, [&](const FileSplit& split) {
+    return split.done && !std::binary_search(files.begin(), files.end(), split.path);
+  });
   std::erase_if(known_, [&](const std::string& path) { return !std::binary_search(files.begin(), files.end(), path); });
   current_ = splits_.begin();
   std::size_t added = 0;
@@ -69,8 +73,9 @@ Result<void> FileSplits::check_restored() const {
   for (const auto& [key, split] : restored_) {
     if (split.done || !mine(key.first, split_bytes_ == UINT64_MAX ? 0 : key.second / split_bytes_)) continue;
     return Error::external(ErrorCode::not_found,
-                           fmt::format("{} was read up to byte {} when the snapshot was taken, and is gone or shorter now: put it back, or start the job without its state", key.first,
-                                       split.position));
+                           fmt::format("{} was read up to byte {} when the snapshot was taken, and is gone or shorter "
+                                       "now: put it back, or start the job without its state",
+                                       key.first, split.position));
   }
   return {};
 }
@@ -96,8 +101,11 @@ void FileSplits::snapshot(ByteWriter& out) const {
 Result<void> FileSplits::restore(ByteReader& in) {
   std::uint64_t split_bytes = 0, count = 0;
   if (in.get(split_bytes) && split_bytes != split_bytes_) {
-    return Error::user(ErrorCode::invalid_argument, fmt::format("the file source's splits had {} bytes when the snapshot was taken, and have {} now: parts of files would be read twice or not; "
-                                                                "set split_bytes, and the format, to what they were", split_bytes, split_bytes_));
+    return Error::user(ErrorCode::invalid_argument,
+                       fmt::format("the file source's splits had {} bytes when the snapshot was taken, and have {} "
+                                   "now: parts of files would be read twice or not; "
+                                   "set split_bytes, and the format, to what they were",
+                                   split_bytes, split_bytes_));
   }
   in.get_varint(count);
   for (std::uint64_t i = 0; in.ok() && i < count; ++i) {

@@ -25,8 +25,9 @@ struct FileSplit {
   bool done = false;
 };
 
-/// Lives on: the slot's thread. Owned by the file reader. Every subtask lists the files itself; range i of a file belongs to subtask
-/// (hash(path) + i) mod parallelism, and compressed files are one range. Order: restore (any number of times), open, add.
+/// Lives on: the slot's thread. Owned by the file reader. Every subtask lists the files itself; range i of a file
+/// belongs to subtask (hash(path) + i) mod parallelism, and compressed files are one range. Order: restore (any number
+/// of times), open, add.
 class FileSplits {
  public:
   /// @param split_bytes  length of a range; UINT64_MAX: files are not cut

@@ -20,7 +20,9 @@ class PlainInput final : public InputFile {
  public:
   explicit PlainInput(std::unique_ptr<ReadableFile> file) : file_(std::move(file)) {}
 
-  Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) override { return file_->read_at(offset, into); }
+  Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) override {
+    return file_->read_at(offset, into);
+  }
   Result<std::optional<std::uint64_t>> size() override {
     TRY(const std::uint64_t bytes, file_->size());
     return std::optional<std::uint64_t>(bytes);
@@ -42,7 +44,8 @@ class CompressedInput : public InputFile {
     }
     while (position_ < offset) {
       std::array<char, kSkipBytes> skipped;
-      TRY(const std::size_t count, read(std::span<char>(skipped).first(std::min<std::uint64_t>(skipped.size(), offset - position_))));
+      TRY(const std::size_t count,
+          read(std::span<char>(skipped).first(std::min<std::uint64_t>(skipped.size(), offset - position_))));
       if (count == 0) return std::size_t{0};
     }
     return read(into);
@@ -52,8 +55,8 @@ class CompressedInput : public InputFile {
  protected:
   explicit CompressedInput(std::unique_ptr<ReadableFile> file) : file_(std::move(file)) {}
 
-  /// Takes from input_ and fills `into` from its front until one of them is used up. Once something is wrong it sets damage_ and
-  /// answers what came before.
+  /// Takes from input_ and fills `into` from its front until one of them is used up. Once something is wrong it sets
+  /// damage_ and answers what came before.
   /// @return  bytes filled
   virtual std::size_t decode(std::span<char> into) = 0;
   /// Whether the file may end where the input is used up.
@@ -85,7 +88,9 @@ class CompressedInput : public InputFile {
       input_ = std::string_view(chunk_.data(), got);
       if (got > 0) continue;
       if (may_end()) break;
-      damage_ = fmt::format("ends in the middle of its compressed data, after {} bytes: it was cut off, or is still being written", compressed_at_);
+      damage_ = fmt::format(
+          "ends in the middle of its compressed data, after {} bytes: it was cut off, or is still being written",
+          compressed_at_);
     }
     return filled;
   }
@@ -109,7 +114,8 @@ class GzipInput final : public CompressedInput {
     inside_ = false;
     members_ = 0;
     constexpr int kGzipOnly = 16 + MAX_WBITS;
-    if (::inflateInit2(&stream_, kGzipOnly) != Z_OK) return Error::external(ErrorCode::resource_exhausted, "no memory to decompress a gzip file");
+    if (::inflateInit2(&stream_, kGzipOnly) != Z_OK)
+      return Error::external(ErrorCode::resource_exhausted, "no memory to decompress a gzip file");
     return {};
   }
 
@@ -144,7 +150,8 @@ class GzipInput final : public CompressedInput {
     if (answer == Z_MEM_ERROR) return "cannot be decompressed: no memory";
     const std::string_view what = stream_.msg != nullptr ? stream_.msg : "unknown";
     if (what == "incorrect header check")
-      return members_ == 0 ? "is no gzip file, in spite of its name" : fmt::format("goes on at byte {} with something that is not gzip", member_at_);
+      return members_ == 0 ? "is no gzip file, in spite of its name"
+                           : fmt::format("goes on at byte {} with something that is not gzip", member_at_);
     return fmt::format("is damaged before byte {} of its gzip data: {}", compressed_at(), what);
   }
 
@@ -163,7 +170,8 @@ class ZstdInput final : public CompressedInput {
   /// Before the first use.
   Result<void> restart() override {
     if (stream_ == nullptr) stream_ = ::ZSTD_createDStream();
-    if (stream_ == nullptr) return Error::external(ErrorCode::resource_exhausted, "no memory to decompress a zstd file");
+    if (stream_ == nullptr)
+      return Error::external(ErrorCode::resource_exhausted, "no memory to decompress a zstd file");
     ::ZSTD_initDStream(stream_);
     inside_ = begun_ = false;
     return {};
@@ -178,8 +186,9 @@ class ZstdInput final : public CompressedInput {
     input_.remove_prefix(in.pos);
     if (::ZSTD_isError(answer)) {
       const std::string_view what = ::ZSTD_getErrorName(answer);
-      damage_ = !begun_ && what == "Unknown frame descriptor" ? "is no zstd file, in spite of its name"
-                                                             : fmt::format("is damaged before byte {} of its zstd data: {}", compressed_at(), what);
+      damage_ = !begun_ && what == "Unknown frame descriptor"
+                    ? "is no zstd file, in spite of its name"
+                    : fmt::format("is damaged before byte {} of its zstd data: {}", compressed_at(), what);
       return out.pos;
     }
     inside_ = answer != 0;
@@ -200,7 +209,10 @@ Result<Compression> compression_of(std::string_view path) {
   if (path.ends_with(".gz") || path.ends_with(".gzip")) return Compression::gzip;
   if (path.ends_with(".zst") || path.ends_with(".zstd")) return Compression::zstd;
   for (const std::string_view end : {".bz2", ".xz", ".lz4", ".zip", ".deflate"}) {
-    if (path.ends_with(end)) return Error::user(ErrorCode::invalid_argument, fmt::format("{} is compressed in a form that is not read: {}; give it as .gz, .zst or plain", path, end));
+    if (path.ends_with(end))
+      return Error::user(
+          ErrorCode::invalid_argument,
+          fmt::format("{} is compressed in a form that is not read: {}; give it as .gz, .zst or plain", path, end));
   }
   return Compression::none;
 }
@@ -208,7 +220,8 @@ Result<Compression> compression_of(std::string_view path) {
 Result<std::unique_ptr<InputFile>> open_input_file(FileSystem& files, const std::string& path) {
   TRY(const Compression compression, compression_of(path));
   TRY(std::unique_ptr<ReadableFile> file, files.open(path));
-  if (compression == Compression::none) return std::unique_ptr<InputFile>(std::make_unique<PlainInput>(std::move(file)));
+  if (compression == Compression::none)
+    return std::unique_ptr<InputFile>(std::make_unique<PlainInput>(std::move(file)));
   if (compression == Compression::gzip) {
     auto input = std::make_unique<GzipInput>(std::move(file));
     TRY_VOID(input->restart());

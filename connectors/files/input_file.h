@@ -24,9 +24,9 @@ Result<Compression> compression_of(std::string_view path);
 class InputFile {
  public:
   virtual ~InputFile() = default;
-  /// Reads up to into.size() bytes from `offset`, fewer at any time, 0 only at the end. Of a compressed file offsets count in what it
-  /// holds; going back means to begin anew.
-  /// Errors: io; corrupt for compressed data that is damaged, when everything before the damage has been answered.
+  /// Reads up to into.size() bytes from `offset`, fewer at any time, 0 only at the end. Of a compressed file offsets
+  /// count in what it holds; going back means to begin anew. Errors: io; corrupt for compressed data that is damaged,
+  /// when everything before the damage has been answered.
   virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) = 0;
   /// Bytes in it now; nothing when only reading can tell. Errors: io.
   virtual Result<std::optional<std::uint64_t>> size() = 0;

@@ -30,7 +30,8 @@ Result<std::vector<std::string>> list_directory(const std::string& path) {
     std::error_code ignored;
     if (entry->is_regular_file(ignored) && !is_hidden(entry->path())) files.push_back(entry->path().string());
   }
-  if (error) return Error::external(ErrorCode::io, fmt::format("cannot read the directory {}: {}", path, error.message()));
+  if (error)
+    return Error::external(ErrorCode::io, fmt::format("cannot read the directory {}: {}", path, error.message()));
   return files;
 }
 
@@ -43,7 +44,8 @@ Result<std::vector<std::string>> list_pattern(const std::string& pattern) {
     if (fs::is_regular_file(found.gl_pathv[i], ignored)) files.emplace_back(found.gl_pathv[i]);
   }
   ::globfree(&found);
-  if (answer == GLOB_ABORTED) return Error::external(ErrorCode::io, fmt::format("cannot read a directory of the pattern {}", pattern));
+  if (answer == GLOB_ABORTED)
+    return Error::external(ErrorCode::io, fmt::format("cannot read a directory of the pattern {}", pattern));
   return files;
 }
 
@@ -51,22 +53,26 @@ Result<std::vector<std::string>> list_pattern(const std::string& pattern) {
 
 Result<std::vector<std::string>> list_input_files(const std::string& path, NoFiles none) {
   if (!path.starts_with('/'))
-    return Error::user(ErrorCode::invalid_argument, fmt::format("the path '{}' is relative: give an absolute one", path));
+    return Error::user(ErrorCode::invalid_argument,
+                       fmt::format("the path '{}' is relative: give an absolute one", path));
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   std::vector<std::string> files;
   if (fs::is_directory(status)) {
     TRY(files, list_directory(path));
-    if (files.empty() && none == NoFiles::error) return Error::user(ErrorCode::not_found, fmt::format("the directory {} holds no files", path));
+    if (files.empty() && none == NoFiles::error)
+      return Error::user(ErrorCode::not_found, fmt::format("the directory {} holds no files", path));
   } else if (fs::is_regular_file(status)) {
     files.push_back(path);
   } else if (path.find_first_of("*?[") != std::string::npos) {
     TRY(files, list_pattern(path));
-    if (files.empty() && none == NoFiles::error) return Error::user(ErrorCode::not_found, fmt::format("no file matches {}", path));
+    if (files.empty() && none == NoFiles::error)
+      return Error::user(ErrorCode::not_found, fmt::format("no file matches {}", path));
   } else if (status.type() == fs::file_type::not_found) {
     return Error::user(ErrorCode::not_found, fmt::format("there is no file {}", path));
   } else {
-    return Error::user(ErrorCode::invalid_argument, fmt::format("{} is neither a file nor a directory{}{}", path, error ? ": " : "", error ? error.message() : ""));
+    return Error::user(ErrorCode::invalid_argument, fmt::format("{} is neither a file nor a directory{}{}", path,
+                                                                error ? ": " : "", error ? error.message() : ""));
   }
   std::sort(files.begin(), files.end());
   return files;

@@ -33,7 +33,8 @@ class PartFiles final : public ByteSink {
     for (const std::string& name : names) {
       std::uint64_t number = 0;
       if (!name.starts_with(prefix_)) continue;
-      if (std::from_chars(name.data() + prefix_.size(), name.data() + name.size(), number).ec == std::errc()) next_ = std::max(next_, number + 1);
+      if (std::from_chars(name.data() + prefix_.size(), name.data() + name.size(), number).ec == std::errc())
+        next_ = std::max(next_, number + 1);
     }
     return {};
   }
@@ -76,7 +77,8 @@ class PartFiles final : public ByteSink {
 
  private:
   Result<void> begin_part() {
-    TRY(DurableFile part, DurableFile::create(files_, fmt::format("{}/{}{}{}", options_.directory, prefix_, next_, options_.suffix)));
+    TRY(DurableFile part,
+        DurableFile::create(files_, fmt::format("{}/{}{}{}", options_.directory, prefix_, next_, options_.suffix)));
     ++next_;
     part_.emplace(std::move(part));
     buffer_.clear();
@@ -87,8 +89,10 @@ class PartFiles final : public ByteSink {
   }
 
   std::int64_t full_at_ms() const {
-    const std::int64_t rollover = options_.rolling.rollover_interval.count(), inactivity = options_.rolling.inactivity_interval.count();
-    return std::min(rollover > 0 ? begun_ms_ + rollover : kNoTimer, inactivity > 0 ? written_ms_ + inactivity : kNoTimer);
+    const std::int64_t rollover = options_.rolling.rollover_interval.count(),
+                       inactivity = options_.rolling.inactivity_interval.count();
+    return std::min(rollover > 0 ? begun_ms_ + rollover : kNoTimer,
+                    inactivity > 0 ? written_ms_ + inactivity : kNoTimer);
   }
   /// One timer at a time: what has been written after it was set is looked at when it comes.
   void set_timer() {
@@ -119,7 +123,7 @@ class PartFiles final : public ByteSink {
   std::string prefix_;
   std::uint64_t next_ = 0;  // number of the next part
   std::optional<DurableFile> part_;
-  std::string buffer_;  // not yet in the part
+  std::string buffer_;           // not yet in the part
   std::int64_t begun_ms_ = 0;    // the part
   std::int64_t written_ms_ = 0;  // its last batch
   bool has_written_ = false;     // since the last ready()
@@ -130,12 +134,16 @@ class PartFiles final : public ByteSink {
 }  // namespace
 
 Result<void> check_rolling_policy(const RollingPolicy& policy) {
-  if (policy.file_bytes == 0) return Error::user(ErrorCode::invalid_argument, "the rolling policy's file_bytes must be a byte or more");
+  if (policy.file_bytes == 0)
+    return Error::user(ErrorCode::invalid_argument, "the rolling policy's file_bytes must be a byte or more");
   if (policy.rollover_interval.count() < 0 || policy.inactivity_interval.count() < 0)
-    return Error::user(ErrorCode::invalid_argument, "the rolling policy's intervals must be a millisecond or more, or 0 for never");
+    return Error::user(ErrorCode::invalid_argument,
+                       "the rolling policy's intervals must be a millisecond or more, or 0 for never");
   return {};
 }
 
-std::unique_ptr<ByteSink> make_part_files(FileSinkOptions options) { return std::make_unique<PartFiles>(std::move(options)); }
+std::unique_ptr<ByteSink> make_part_files(FileSinkOptions options) {
+  return std::make_unique<PartFiles>(std::move(options));
+}
 
 }  // namespace weir::connectors

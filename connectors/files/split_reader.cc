@@ -21,14 +21,20 @@ constexpr std::size_t kReadBytesMax = 64 * 1024;
 }  // namespace
 
 SplitReader::SplitReader(FileSplit& split, std::unique_ptr<RecordBoundary> boundary, SplitReaderOptions options)
-    : split_(split), boundary_(std::move(boundary)), options_(options), too_long_(fmt::format("the record is longer than {} bytes", options.record_bytes_max)) {}
+    : split_(split),
+      boundary_(std::move(boundary)),
+      options_(options),
+      too_long_(fmt::format("the record is longer than {} bytes", options.record_bytes_max)) {}
 
 Result<void> SplitReader::open(FileSystem& files) {
   TRY(file_, open_input_file(files, split_.path));
   TRY(const std::optional<std::uint64_t> size, file_->size());
   size_ = size.value_or(UINT64_MAX);
   if (split_.located && split_.position > size_) {
-    return Error::external(ErrorCode::failed_precondition, fmt::format("{} has {} bytes, but was read up to byte {} before: it was cut back or replaced", split_.path, size_, split_.position));
+    return Error::external(
+        ErrorCode::failed_precondition,
+        fmt::format("{} has {} bytes, but was read up to byte {} before: it was cut back or replaced", split_.path,
+                    size_, split_.position));
   }
   TRY_VOID(look_at_head());
   if (split_.located || split_.begin == 0) {
@@ -70,7 +76,8 @@ Result<void> SplitReader::take_header(std::string_view head, bool whole, bool da
   const std::size_t end = boundary_->find_start(head, 0, 1, whole);
   if (end == RecordBoundary::npos && damaged) return {};
   if (end == RecordBoundary::npos && !whole)
-    return Error::user(ErrorCode::corrupt, fmt::format("the header of {} is longer than {} bytes", split_.path, head.size()));
+    return Error::user(ErrorCode::corrupt,
+                       fmt::format("the header of {} is longer than {} bytes", split_.path, head.size()));
   const std::size_t size = end == RecordBoundary::npos ? head.size() : end;
   header_ = boundary_->trim(head.substr(0, size));
   header_pending_ = true;
@@ -124,10 +131,16 @@ Result<bool> SplitReader::append_chunk(std::size_t bytes_max) {
   window_.added(got);
   if (got > 0) return true;
   if (size_ != UINT64_MAX)
-    return Error::external(ErrorCode::failed_precondition, fmt::format("{} had {} bytes and ends at byte {} now: it was cut back or replaced while it was read", split_.path, size_, at));
+    return Error::external(
+        ErrorCode::failed_precondition,
+        fmt::format("{} had {} bytes and ends at byte {} now: it was cut back or replaced while it was read",
+                    split_.path, size_, at));
   size_ = at;
   if (split_.located && split_.position > size_)
-    return Error::external(ErrorCode::failed_precondition, fmt::format("{} holds {} bytes, but was read up to byte {} before: it was cut back or replaced", split_.path, size_, split_.position));
+    return Error::external(
+        ErrorCode::failed_precondition,
+        fmt::format("{} holds {} bytes, but was read up to byte {} before: it was cut back or replaced", split_.path,
+                    size_, split_.position));
   return false;
 }
 
@@ -187,7 +200,8 @@ void SplitReader::drop_overlong(std::vector<RawRecord>& records) {
   }
   // A last line that is longer than what a boundary looks at begins nothing.
   if (window_.size() - searched_ > 2 * boundary_->look_back_bytes()) searched_ = window_.size();
-  // The record's first bytes are no longer needed; a boundary that counts from them, as quoted CSV does, goes on from here.
+  // The record's first bytes are no longer needed; a boundary that counts from them, as quoted CSV does, goes on from
+  // here.
   record_ = std::max(record_, searched_);
 }
 

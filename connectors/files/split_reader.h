@@ -19,7 +19,8 @@ struct SplitReaderOptions {
   bool has_header = false;
 };
 
-/// Lives on: the slot's thread. Owned by the file reader, one at a time. Holds one window of the file: a chunk and the open record.
+/// Lives on: the slot's thread. Owned by the file reader, one at a time. Holds one window of the file: a chunk and the
+/// open record.
 class SplitReader {
  public:
   /// @param split  kept up to date: position and done
@@ -29,9 +30,9 @@ class SplitReader {
 
   /// Errors: the file is gone, may not be read, or is shorter than it was read before.
   Result<void> open(FileSystem& files);
-  /// Appends records until there are `rows_max`, about a block's worth of bytes, or the window has no more; reads the file only when it
-  /// has none. Nothing appended means that the split is done. Views are valid until the next call. Compressed data that is damaged
-  /// ends the split with a broken record. Errors: io; the file has become shorter.
+  /// Appends records until there are `rows_max`, about a block's worth of bytes, or the window has no more; reads the
+  /// file only when it has none. Nothing appended means that the split is done. Views are valid until the next call.
+  /// Compressed data that is damaged ends the split with a broken record. Errors: io; the file has become shorter.
   Result<void> read(std::vector<RawRecord>& records, std::size_t rows_max);
   /// "path:begin..end" of record `index` of the last read.
   std::string place(std::size_t index) const;

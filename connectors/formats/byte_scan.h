@@ -13,17 +13,21 @@
 
 namespace weir::connectors {
 
-/// Walks over the places in a text where one of two bytes stands. Every vector of the text is compared once, however close together the
-/// places are. Lives on: one thread. Reads nothing outside of the text.
+/// Walks over the places in a text where one of two bytes stands. Every vector of the text is compared once, however
+/// close together the places are. Lives on: one thread. Reads nothing outside of the text.
 class ByteScan {
  public:
 #if defined(__SSE2__)
-  ByteScan(std::string_view text, char one, char other) : text_(text), one_(_mm_set1_epi8(one)), other_(_mm_set1_epi8(other)) { load(); }
+  ByteScan(std::string_view text, char one, char other)
+      : text_(text), one_(_mm_set1_epi8(one)), other_(_mm_set1_epi8(other)) {
+    load();
+  }
 #else
   ByteScan(std::string_view text, char one, char other) : text_(text), one_(one), other_(other) { load(); }
 #endif
 
-  /// The next place at or behind `from`, which must not go back from one question to the next; text.size() when there is none.
+  /// The next place at or behind `from`, which must not go back from one question to the next; text.size() when there
+  /// is none.
   std::size_t next(std::size_t from) {
     // Between the last question's place and the block nothing stands.
     if (from < block_) from = block_;

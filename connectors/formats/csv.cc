@@ -62,7 +62,8 @@ class CellReader {
         doubled = true;
         continue;
       }
-      if (at < record.size() && record[at] != options_.delimiter) return "something follows the quote that closes a field";
+      if (at < record.size() && record[at] != options_.delimiter)
+        return "something follows the quote that closes a field";
       if (doubled) {
         unquoted_.append(record, run, quote - run);
         cell.text = std::string_view(unquoted_).substr(buffered);
@@ -86,7 +87,8 @@ class CsvDecoder final : public RecordDecoder {
 
   Result<void> begin(std::string_view header) override {
     if (header.starts_with("\xEF\xBB\xBF")) header.remove_prefix(3);
-    if (const char* wrong = cell_reader_.read(header, cells_)) return Error::user(ErrorCode::corrupt, std::string("the header of the CSV file: ") + wrong);
+    if (const char* wrong = cell_reader_.read(header, cells_))
+      return Error::user(ErrorCode::corrupt, std::string("the header of the CSV file: ") + wrong);
     columns_.assign(cells_.size(), -1);
     std::vector<bool> found(type_.fields.size());
     for (std::size_t column = 0; column < cells_.size(); ++column) {
@@ -100,7 +102,8 @@ class CsvDecoder final : public RecordDecoder {
     for (std::size_t i = 0; i < found.size(); ++i) {
       if (found[i]) continue;
       if (type_.fields[i].type->kind != TypeKind::optional) {
-        return Error::user(ErrorCode::corrupt, "the header of the CSV file has no column '" + std::string(type_.fields[i].name) + "'");
+        return Error::user(ErrorCode::corrupt,
+                           "the header of the CSV file has no column '" + std::string(type_.fields[i].name) + "'");
       }
       absent_.push_back(i);
     }
@@ -124,7 +127,8 @@ class CsvDecoder final : public RecordDecoder {
         return false;
       }
     }
-    for (const std::size_t i : absent_) type_.fields[i].type->clear(static_cast<char*>(record) + type_.fields[i].offset);
+    for (const std::size_t i : absent_)
+      type_.fields[i].type->clear(static_cast<char*>(record) + type_.fields[i].offset);
     return true;
   }
 
@@ -139,8 +143,8 @@ class CsvDecoder final : public RecordDecoder {
   const TypeInfo& type_;
   CellReader cell_reader_;
   std::vector<Cell> cells_;
-  std::vector<int> columns_;          // column -> field, -1: none
-  std::vector<std::size_t> absent_;   // optional fields without a column
+  std::vector<int> columns_;         // column -> field, -1: none
+  std::vector<std::size_t> absent_;  // optional fields without a column
 };
 
 class CsvEncoder final : public RecordEncoder {
@@ -182,7 +186,9 @@ class CsvEncoder final : public RecordEncoder {
 
  private:
   void write(std::string_view text, std::string& out) const {
-    const bool plain = std::none_of(text.begin(), text.end(), [&](char c) { return c == options_.quote || c == options_.delimiter || c == '\n' || c == '\r'; });
+    const bool plain = std::none_of(text.begin(), text.end(), [&](char c) {
+      return c == options_.quote || c == options_.delimiter || c == '\n' || c == '\r';
+    });
     if (plain) {
       out += text;
       return;
@@ -234,14 +240,19 @@ class CsvFormat final : public Format {
     for (const FieldInfo& field : type.fields) {
       const TypeInfo& inner = field.type->kind == TypeKind::optional ? *field.type->element : *field.type;
       if (!is_scalar(inner)) {
-        return Error::user(ErrorCode::invalid_argument, "the csv format holds no lists, maps, variants or nested records: field '" +
-                                                            std::string(field.name) + "'; json does");
+        return Error::user(ErrorCode::invalid_argument,
+                           "the csv format holds no lists, maps, variants or nested records: field '" +
+                               std::string(field.name) + "'; json does");
       }
     }
     return {};
   }
-  std::unique_ptr<RecordDecoder> make_decoder(const TypeInfo& type) const override { return std::make_unique<CsvDecoder>(type, options_); }
-  std::unique_ptr<RecordEncoder> make_encoder(const TypeInfo& type) const override { return std::make_unique<CsvEncoder>(type, options_); }
+  std::unique_ptr<RecordDecoder> make_decoder(const TypeInfo& type) const override {
+    return std::make_unique<CsvDecoder>(type, options_);
+  }
+  std::unique_ptr<RecordEncoder> make_encoder(const TypeInfo& type) const override {
+    return std::make_unique<CsvEncoder>(type, options_);
+  }
   std::unique_ptr<RecordBoundary> make_boundary() const override {
     if (!options_.quotes_over_lines) return Format::make_boundary();
     return std::make_unique<QuotedBoundary>(options_.quote);

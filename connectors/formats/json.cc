@@ -163,11 +163,14 @@ class JsonFormat final : public Format {
   std::string name() const override { return "json"; }
   Result<void> check(const TypeInfo& type) const override {
     if (type.kind != TypeKind::record)
-      return Error::user(ErrorCode::invalid_argument, "the json format needs a struct: its fields are the object's; the raw format takes text");
+      return Error::user(ErrorCode::invalid_argument,
+                         "the json format needs a struct: its fields are the object's; the raw format takes text");
     return {};
   }
   std::unique_ptr<RecordDecoder> make_decoder(const TypeInfo& type) const override { return make_json_decoder(type); }
-  std::unique_ptr<RecordEncoder> make_encoder(const TypeInfo& type) const override { return std::make_unique<JsonEncoder>(type); }
+  std::unique_ptr<RecordEncoder> make_encoder(const TypeInfo& type) const override {
+    return std::make_unique<JsonEncoder>(type);
+  }
 };
 
 }  // namespace

@@ -26,10 +26,13 @@ constexpr std::size_t kMembersRemembered = 128;
 /// An object of a type known at run time only, for keys and values of maps on their way in.
 class Scratch {
  public:
-  explicit Scratch(const TypeInfo& type) : type_(type), memory_(::operator new(type.size, std::align_val_t{type.align})) { type_.construct(memory_); }
+  explicit Scratch(const TypeInfo& type)
+      : type_(type), memory_(::operator new (type.size, std::align_val_t{type.align})) {
+    type_.construct(memory_);
+  }
   ~Scratch() {
     type_.destroy(memory_);
-    ::operator delete(memory_, std::align_val_t{type_.align});
+    ::operator delete (memory_, std::align_val_t{type_.align});
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
@@ -50,8 +53,8 @@ class FieldSet {
   std::uint64_t words_[2] = {0, 0};
 };
 
-/// Which field each member of the last record was, by its place: the next one usually has the same members in the same order, those
-/// that nobody wants included.
+/// Which field each member of the last record was, by its place: the next one usually has the same members in the same
+/// order, those that nobody wants included.
 class MemberOrder {
  public:
   struct Member {
@@ -65,7 +68,8 @@ class MemberOrder {
   const Member* find(std::size_t place, const char* key, const char* end) const {
     if (place >= members_.size()) return nullptr;
     const Member& member = members_[place];
-    if (member.quoted.empty() || key >= end || static_cast<std::size_t>(end - key) < member.quoted.size()) return nullptr;
+    if (member.quoted.empty() || key >= end || static_cast<std::size_t>(end - key) < member.quoted.size())
+      return nullptr;
     if (member.mask != 0) {
       std::uint64_t word = 0;
       std::memcpy(&word, key, sizeof word);  // the parser's padding lies behind the last record
@@ -86,8 +90,9 @@ class MemberOrder {
   std::vector<Member> members_;
 };
 
-/// Structure is found for a batch of records at once, where they lie one after the other; a record that is not what it seems from there
-/// on is parsed alone, and so is what follows it in the batch: records end where the transport says, not where the parser thinks.
+/// Structure is found for a batch of records at once, where they lie one after the other; a record that is not what it
+/// seems from there on is parsed alone, and so is what follows it in the batch: records end where the transport says,
+/// not where the parser thinks.
 class JsonDecoder final : public RecordDecoder {
  public:
   explicit JsonDecoder(const TypeInfo& type) : type_(type) { batch_parser_.threaded = false; }
@@ -104,7 +109,9 @@ class JsonDecoder final : public RecordDecoder {
     const char* begin = first.bytes.data();
     const char* end = last.bytes.data() + last.bytes.size();
     bool together = last.readable_behind >= simdjson::SIMDJSON_PADDING;
-    for (const RecordBytes& record : records) together = together && record.bytes.data() + record.bytes.size() + record.readable_behind == end + last.readable_behind;
+    for (const RecordBytes& record : records)
+      together =
+          together && record.bytes.data() + record.bytes.size() + record.readable_behind == end + last.readable_behind;
     if (together) {
       for (const RecordBytes& record : records) batch_.push_back({record.bytes.data(), record.bytes});
     } else if (!put_together(records, begin, end)) {
@@ -138,7 +145,8 @@ class JsonDecoder final : public RecordDecoder {
     std::size_t size = 0;
     for (const RecordBytes& record : records) size += record.bytes.size() + 1;
     if (size > kBatchBytesMax) return false;
-    if (joined_.size() < size + simdjson::SIMDJSON_PADDING) joined_.resize(size + size / 2 + simdjson::SIMDJSON_PADDING);
+    if (joined_.size() < size + simdjson::SIMDJSON_PADDING)
+      joined_.resize(size + size / 2 + simdjson::SIMDJSON_PADDING);
     char* at = joined_.data();
     for (const RecordBytes& record : records) {
       if (!record.bytes.empty()) std::memcpy(at, record.bytes.data(), record.bytes.size());
@@ -153,7 +161,8 @@ class JsonDecoder final : public RecordDecoder {
 
   /// The batch's next document, if it is this record and nothing but it. @return false: parse it alone
   bool decode_next(std::string_view bytes, void* record, std::string& reason) {
-    while (next_ < batch_.size() && (batch_[next_].from != bytes.data() || batch_[next_].bytes.size() != bytes.size())) ++next_;
+    while (next_ < batch_.size() && (batch_[next_].from != bytes.data() || batch_[next_].bytes.size() != bytes.size()))
+      ++next_;
     if (next_ == batch_.size()) return false;
     const std::string_view own = batch_[next_++].bytes;
     if (!(*iterator_ != documents_.end())) return false;
@@ -184,12 +193,14 @@ class JsonDecoder final : public RecordDecoder {
 
   bool decode_alone(std::string_view bytes, void* record, std::string& reason) {
     // The parser reads past the end; a message in somebody else's buffer has no room there.
-    if (padded_.size() < bytes.size() + simdjson::SIMDJSON_PADDING) padded_.resize((bytes.size() + simdjson::SIMDJSON_PADDING) * 2);
+    if (padded_.size() < bytes.size() + simdjson::SIMDJSON_PADDING)
+      padded_.resize((bytes.size() + simdjson::SIMDJSON_PADDING) * 2);
     if (!bytes.empty()) std::memcpy(padded_.data(), bytes.data(), bytes.size());
     padded_[bytes.size()] = ' ';  // a brace left there by an earlier record would count
     ondemand::document document;
     ondemand::object object;
-    if (const auto error = parser_.iterate(padded_.data(), bytes.size(), padded_.size()).get(document)) return fail(error, reason);
+    if (const auto error = parser_.iterate(padded_.data(), bytes.size(), padded_.size()).get(document))
+      return fail(error, reason);
     if (const auto error = document.get_object().get(object)) return fail(error, reason);
     end_ = padded_.data() + bytes.size();
     if (!read_record(type_, &order_, object, record, reason)) return false;
@@ -218,7 +229,8 @@ class JsonDecoder final : public RecordDecoder {
   }
 
   /// @param order  of the members of the records that stand at the top; null for nested ones
-  bool read_record(const TypeInfo& type, MemberOrder* order, ondemand::object& object, void* record, std::string& reason) {
+  bool read_record(const TypeInfo& type, MemberOrder* order, ondemand::object& object, void* record,
+                   std::string& reason) {
     FieldSet seen;
     std::size_t place = 0;
     for (auto member : object) {
@@ -254,9 +266,11 @@ class JsonDecoder final : public RecordDecoder {
   }
 
   /// Which field a member is; type.fields.size() for one that nobody wants.
-  simdjson::error_code look_up(const TypeInfo& type, MemberOrder* order, std::size_t place, ondemand::field& member, std::size_t& index) {
+  simdjson::error_code look_up(const TypeInfo& type, MemberOrder* order, std::size_t place, ondemand::field& member,
+                               std::size_t& index) {
     const char* raw = member.key().raw();
-    if (raw >= end_) return simdjson::INCOMPLETE_ARRAY_OR_OBJECT;  // in a batch: what follows belongs to the next record
+    if (raw >= end_)
+      return simdjson::INCOMPLETE_ARRAY_OR_OBJECT;  // in a batch: what follows belongs to the next record
     const char* quote = static_cast<const char*>(std::memchr(raw, '"', static_cast<std::size_t>(end_ - raw)));
     std::string_view key;
     const bool plain = quote != nullptr && std::memchr(raw, '\\', static_cast<std::size_t>(quote - raw)) == nullptr;
@@ -320,7 +334,8 @@ class JsonDecoder final : public RecordDecoder {
     while (token.size() > 1 && token.back() != '"') token.remove_suffix(1);
     if (token.size() < 2) return false;
     token = token.substr(1, token.size() - 2);
-    if (std::memchr(token.data(), '\\', token.size()) != nullptr) return value.get_string().get(text) == simdjson::SUCCESS;
+    if (std::memchr(token.data(), '\\', token.size()) != nullptr)
+      return value.get_string().get(text) == simdjson::SUCCESS;
     text = token;
     return true;
   }
@@ -329,7 +344,8 @@ class JsonDecoder final : public RecordDecoder {
   static const char* read_signed(ondemand::value& value, void* object) {
     std::int64_t wide = 0;
     if (value.get_int64().get(wide)) return "a whole number";
-    if (wide < std::numeric_limits<Number>::min() || wide > std::numeric_limits<Number>::max()) return "a smaller whole number";
+    if (wide < std::numeric_limits<Number>::min() || wide > std::numeric_limits<Number>::max())
+      return "a smaller whole number";
     const auto number = static_cast<Number>(wide);
     std::memcpy(object, &number, sizeof number);
     return nullptr;
@@ -357,7 +373,8 @@ class JsonDecoder final : public RecordDecoder {
     std::string_view text;
     if (value.get_string().get(text) != simdjson::SUCCESS) {
       text = value.raw_json_token();
-      while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\t')) text.remove_suffix(1);
+      while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\t'))
+        text.remove_suffix(1);
     }
     return parse_scalar(type, text, object);
   }
@@ -411,7 +428,7 @@ class JsonDecoder final : public RecordDecoder {
   ondemand::document_stream documents_;
   std::optional<ondemand::document_stream::iterator> iterator_;  // none: the batch is decoded record by record
   std::vector<Place> batch_;
-  std::size_t next_ = 0;        // of batch_, to be decoded
+  std::size_t next_ = 0;         // of batch_, to be decoded
   const char* begin_ = nullptr;  // of the batch's bytes
   std::vector<char> joined_;
 };

@@ -49,7 +49,8 @@ class RawCoder final : public RecordDecoder, public RecordEncoder {
   }
   void encode(const void* record, std::string& out) override {
     const char* at = static_cast<const char*>(record) + offset_;
-    out += owned_ ? std::string_view(*reinterpret_cast<const std::string*>(at)) : reinterpret_cast<const Text*>(at)->view();
+    out += owned_ ? std::string_view(*reinterpret_cast<const std::string*>(at))
+                  : reinterpret_cast<const Text*>(at)->view();
   }
 
  private:
@@ -64,10 +65,15 @@ class RawFormat final : public Format {
     std::size_t offset = 0;
     if (text_of(type, offset) != nullptr) return {};
     return Error::user(ErrorCode::invalid_argument,
-                       "the raw format has no fields: its record is weir::Text, std::string or a struct of one of these; json and csv read others");
+                       "the raw format has no fields: its record is weir::Text, std::string or a struct of one of "
+                       "these; json and csv read others");
   }
-  std::unique_ptr<RecordDecoder> make_decoder(const TypeInfo& type) const override { return std::make_unique<RawCoder>(type); }
-  std::unique_ptr<RecordEncoder> make_encoder(const TypeInfo& type) const override { return std::make_unique<RawCoder>(type); }
+  std::unique_ptr<RecordDecoder> make_decoder(const TypeInfo& type) const override {
+    return std::make_unique<RawCoder>(type);
+  }
+  std::unique_ptr<RecordEncoder> make_encoder(const TypeInfo& type) const override {
+    return std::make_unique<RawCoder>(type);
+  }
 };
 
 }  // namespace

@@ -51,12 +51,16 @@ bool take(std::string_view& text, char c) {
 /// `2022-04-13T04:00:02.179Z`, a blank for the T, without fraction, with an offset or without zone (UTC).
 bool parse_iso_time(std::string_view text, std::int64_t& ms) {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  if (!take_digits(text, 4, year) || !take(text, '-') || !take_digits(text, 2, month) || !take(text, '-') || !take_digits(text, 2, day)) return false;
+  if (!take_digits(text, 4, year) || !take(text, '-') || !take_digits(text, 2, month) || !take(text, '-') ||
+      !take_digits(text, 2, day))
+    return false;
   const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{static_cast<unsigned>(month)},
                                          std::chrono::day{static_cast<unsigned>(day)}};
   if (!date.ok()) return false;
   if (!take(text, 'T') && !take(text, ' ')) return false;
-  if (!take_digits(text, 2, hour) || !take(text, ':') || !take_digits(text, 2, minute) || !take(text, ':') || !take_digits(text, 2, second)) return false;
+  if (!take_digits(text, 2, hour) || !take(text, ':') || !take_digits(text, 2, minute) || !take(text, ':') ||
+      !take_digits(text, 2, second))
+    return false;
   if (hour > 23 || minute > 59 || second > 60) return false;
   int fraction_ms = 0;
   if (take(text, '.')) {
@@ -132,8 +136,9 @@ void print_time(const void* object, std::string& out) {
     return;
   }
   const std::int64_t ms = (time - days).count();
-  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", year, static_cast<unsigned>(date.month()),
-                 static_cast<unsigned>(date.day()), ms / 3'600'000, ms / 60'000 % 60, ms / 1000 % 60, ms % 1000);
+  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", year,
+                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), ms / 3'600'000,
+                 ms / 60'000 % 60, ms / 1000 % 60, ms % 1000);
 }
 
 void print_decimal(const TypeInfo& type, const void* object, std::string& out) {
@@ -168,10 +173,14 @@ const char* parse_scalar(const TypeInfo& type, std::string_view text, void* obje
     case TypeKind::int16: return parse_number<std::int16_t>(text, object) ? nullptr : "a whole number of 16 bits";
     case TypeKind::int32: return parse_number<std::int32_t>(text, object) ? nullptr : "a whole number of 32 bits";
     case TypeKind::int64: return parse_number<std::int64_t>(text, object) ? nullptr : "a whole number of 64 bits";
-    case TypeKind::uint8: return parse_number<std::uint8_t>(text, object) ? nullptr : "a whole number of 8 bits, not negative";
-    case TypeKind::uint16: return parse_number<std::uint16_t>(text, object) ? nullptr : "a whole number of 16 bits, not negative";
-    case TypeKind::uint32: return parse_number<std::uint32_t>(text, object) ? nullptr : "a whole number of 32 bits, not negative";
-    case TypeKind::uint64: return parse_number<std::uint64_t>(text, object) ? nullptr : "a whole number of 64 bits, not negative";
+    case TypeKind::uint8:
+      return parse_number<std::uint8_t>(text, object) ? nullptr : "a whole number of 8 bits, not negative";
+    case TypeKind::uint16:
+      return parse_number<std::uint16_t>(text, object) ? nullptr : "a whole number of 16 bits, not negative";
+    case TypeKind::uint32:
+      return parse_number<std::uint32_t>(text, object) ? nullptr : "a whole number of 32 bits, not negative";
+    case TypeKind::uint64:
+      return parse_number<std::uint64_t>(text, object) ? nullptr : "a whole number of 64 bits, not negative";
     case TypeKind::float32: return parse_number<float>(text, object) ? nullptr : "a number";
     case TypeKind::float64: return parse_number<double>(text, object) ? nullptr : "a number";
     case TypeKind::enumeration: return parse_scalar(*type.element, text, object);

@@ -32,13 +32,14 @@ struct TopicAnswer {
   std::vector<std::int32_t> partitions;  ///< ascending
 };
 
-/// Lives on: one thread at a time: the background thread while a start is under way, the slot's afterwards; ask_topic() on any. Owned by a
-/// reader or producer. Its end takes a bounded time.
+/// Lives on: one thread at a time: the background thread while a start is under way, the slot's afterwards; ask_topic()
+/// on any. Owned by a reader or producer. Its end takes a bounded time.
 class KafkaClient {
  public:
   /// @param fixed  options that Weir needs as they are; a user's property of that name is refused
   /// @param usual  options that a user's property may replace
-  static Result<std::unique_ptr<KafkaClient>> create(KafkaRole role, const KafkaCluster& cluster, const KafkaProperties& fixed, const KafkaProperties& usual);
+  static Result<std::unique_ptr<KafkaClient>> create(KafkaRole role, const KafkaCluster& cluster,
+                                                     const KafkaProperties& fixed, const KafkaProperties& usual);
   ~KafkaClient();
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
@@ -54,12 +55,16 @@ class KafkaClient {
   void drain_wake();
 
   /// The partitions of a topic, after waiting for a broker and, for a moment, for a topic that was made just now.
-  /// Blocks until `deadline`; ends early when `stop` is set. Errors: one sentence that names brokers or topic and the reason.
-  Result<std::vector<std::int32_t>> await_partitions(const std::string& topic, std::chrono::steady_clock::time_point deadline, const std::atomic<bool>& stop);
+  /// Blocks until `deadline`; ends early when `stop` is set. Errors: one sentence that names brokers or topic and the
+  /// reason.
+  Result<std::vector<std::int32_t>> await_partitions(const std::string& topic,
+                                                     std::chrono::steady_clock::time_point deadline,
+                                                     const std::atomic<bool>& stop);
 
   /// One question to the brokers, for a second and a half at most. Any thread.
   TopicAnswer ask_topic(const std::string& topic) const;
-  /// Whether the brokers have a topic; gone when they say so for two seconds. Blocks a little longer than that at most. Any thread.
+  /// Whether the brokers have a topic; gone when they say so for two seconds. Blocks a little longer than that at most.
+  /// Any thread.
   TopicPresence presence(const std::string& topic, const std::atomic<bool>& stop) const;
   /// "Kafka at HOST:PORT has no topic 'x': create it first, or mend the name"
   Error no_topic(const std::string& topic) const;
@@ -75,7 +80,8 @@ class KafkaClient {
   /// Something that trying again does not mend; empty while there is none.
   const std::string& fatal() const { return fatal_; }
 
-  /// Whether a broker has said since the last call that it does not know a topic or partition in use. It may be wrong for a moment.
+  /// Whether a broker has said since the last call that it does not know a topic or partition in use. It may be wrong
+  /// for a moment.
   bool take_topic_doubt() { return std::exchange(topic_doubt_, false); }
 
   /// Called for each delivery report of a producer: 0 or librdkafka's error code.
@@ -109,9 +115,8 @@ bool is_absent_topic(int error);
 /// Whether Kafka allows the name.
 Result<void> check_kafka_topic(const std::string& name);
 
-/// Runs a piece of blocking work beside the slot's thread, and wakes the slot when it is done. The work reads and writes what the slot
-/// leaves alone until done().
-/// Lives on: the slot's thread.
+/// Runs a piece of blocking work beside the slot's thread, and wakes the slot when it is done. The work reads and
+/// writes what the slot leaves alone until done(). Lives on: the slot's thread.
 class BackgroundWork {
  public:
   BackgroundWork() = default;

@@ -9,8 +9,10 @@
 
 namespace weir::connectors {
 
-Result<std::unique_ptr<GroupOffsets>> GroupOffsets::create(const KafkaCluster& cluster, const std::string& group, int wake_fd) {
-  const KafkaProperties fixed{{"group.id", group}, {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"}};
+Result<std::unique_ptr<GroupOffsets>> GroupOffsets::create(const KafkaCluster& cluster, const std::string& group,
+                                                           int wake_fd) {
+  const KafkaProperties fixed{
+      {"group.id", group}, {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"}};
   TRY(auto client, KafkaClient::create(KafkaRole::consumer, cluster, fixed, {}));
   std::unique_ptr<GroupOffsets> made(new GroupOffsets(std::move(client)));
   made->answers_ = rd_kafka_queue_new(made->client_->get());
@@ -29,7 +31,8 @@ int GroupOffsets::ask(rd_kafka_topic_partition_list_s* list, int limit_ms) {
 }
 
 void GroupOffsets::commit(const rd_kafka_topic_partition_list_s* offsets) {
-  if (rd_kafka_commit_queue(client_->get(), offsets, answers_, nullptr, nullptr) == RD_KAFKA_RESP_ERR_NO_ERROR) ++pending_;
+  if (rd_kafka_commit_queue(client_->get(), offsets, answers_, nullptr, nullptr) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    ++pending_;
 }
 
 int GroupOffsets::pending() {

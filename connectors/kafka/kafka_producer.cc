@@ -22,7 +22,8 @@ constexpr std::size_t kBatchMax = 1024;
 constexpr auto kFlushLimit = std::chrono::seconds(60);
 
 const KafkaProperties& fixed_properties() {
-  static const KafkaProperties properties{{"enable.idempotence", "true"}, {"acks", "all"}, {"delivery.report.only.error", "true"}};
+  static const KafkaProperties properties{
+      {"enable.idempotence", "true"}, {"acks", "all"}, {"delivery.report.only.error", "true"}};
   return properties;
 }
 
@@ -34,7 +35,8 @@ const KafkaProperties& usual_properties() {
   return properties;
 }
 
-/// Messages that the client has not taken yet, in order; values and keys one behind the other. Lives on: the slot's thread.
+/// Messages that the client has not taken yet, in order; values and keys one behind the other. Lives on: the slot's
+/// thread.
 class Pending {
  public:
   struct Entry {
@@ -78,7 +80,9 @@ class Pending {
   const Entry& operator[](std::size_t index) const { return entries_[first_ + index]; }
   void* value(const Entry& entry) { return bytes_.data() + entry.value; }
   const void* key(const Entry& entry) const { return entry.has_key ? bytes_.data() + entry.key : nullptr; }
-  const std::vector<std::pair<std::string, std::string>>& headers(const Entry& entry) const { return headers_[entry.headers - 1]; }
+  const std::vector<std::pair<std::string, std::string>>& headers(const Entry& entry) const {
+    return headers_[entry.headers - 1];
+  }
 
  private:
   std::size_t put(std::string_view text) {
@@ -107,7 +111,8 @@ class Producer final : public KafkaProducer {
     };
     start_.run(
         [this](const std::atomic<bool>& stop) -> Result<void> {
-          auto partitions = client_->await_partitions(options_.topic, steady_clock::now() + options_.cluster.connect_timeout, stop);
+          auto partitions =
+              client_->await_partitions(options_.topic, steady_clock::now() + options_.cluster.connect_timeout, stop);
           return partitions.ok() ? Result<void>() : Result<void>(std::move(partitions).error());
         },
         *client_);
@@ -130,7 +135,8 @@ class Producer final : public KafkaProducer {
     if (!state_.ok()) return state_.error();
     const std::string complaint = client_->take_complaint();
     if (!complaint.empty()) context_->log(LogLevel::warn, "Kafka: " + complaint);
-    if (!client_->fatal().empty()) return Error::external(ErrorCode::unavailable, "the Kafka client gave up: " + client_->fatal());
+    if (!client_->fatal().empty())
+      return Error::external(ErrorCode::unavailable, "the Kafka client gave up: " + client_->fatal());
     const bool unfinished = pending_.size() > 0 || (finishing_ && rd_kafka_outq_len(client_->get()) > 0);
     if (unfinished) return Progress::blocked_on(client_->wake_fd(), context_->now_ms() + kDrainMs);
     return Progress::more();
@@ -147,13 +153,16 @@ class Producer final : public KafkaProducer {
       TRY_VOID(state_);
       if (pending_.size() == 0 && rd_kafka_outq_len(client_->get()) == 0) return {};
       if (steady_clock::now() >= deadline)
-        return Error::external(ErrorCode::deadline_exceeded, fmt::format("Kafka has not acknowledged what was sent to '{}' within {} s", options_.topic, kFlushLimit.count()));
+        return Error::external(ErrorCode::deadline_exceeded,
+                               fmt::format("Kafka has not acknowledged what was sent to '{}' within {} s",
+                                           options_.topic, kFlushLimit.count()));
     }
   }
 
   void close() noexcept override {
     start_.stop();
-    // What is still in the queue belongs to an attempt that failed or was cancelled: waiting for it would only delay the end.
+    // What is still in the queue belongs to an attempt that failed or was cancelled: waiting for it would only delay
+    // the end.
     if (client_) rd_kafka_purge(client_->get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     client_.reset();
   }
@@ -187,7 +196,8 @@ class Producer final : public KafkaProducer {
       batch_.push_back(message);
     }
     const std::size_t all = batch_.size();
-    const int good = rd_kafka_produce_batch(topic_, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, batch_.data(), static_cast<int>(all));
+    const int good = rd_kafka_produce_batch(topic_, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, batch_.data(),
+                                            static_cast<int>(all));
     std::size_t taken = static_cast<std::size_t>(good);
     for (std::size_t i = 0; i < all && taken < all; ++i) {
       const auto error = batch_[i].err;
@@ -209,16 +219,21 @@ class Producer final : public KafkaProducer {
     if (entry.headers != 0) {
       headers = rd_kafka_headers_new(pending_.headers(entry).size());
       for (const auto& [name, value] : pending_.headers(entry)) {
-        rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(), static_cast<ssize_t>(value.size()));
+        rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(),
+                            static_cast<ssize_t>(value.size()));
       }
     }
     rd_kafka_resp_err_t error;
     if (headers == nullptr) {
-      error = rd_kafka_producev(client_->get(), RD_KAFKA_V_RKT(topic_), RD_KAFKA_V_VALUE(pending_.value(entry), entry.value_size), RD_KAFKA_V_KEY(pending_.key(entry), entry.key_size),
-                                RD_KAFKA_V_TIMESTAMP(entry.timestamp_ms), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+      error = rd_kafka_producev(
+          client_->get(), RD_KAFKA_V_RKT(topic_), RD_KAFKA_V_VALUE(pending_.value(entry), entry.value_size),
+          RD_KAFKA_V_KEY(pending_.key(entry), entry.key_size), RD_KAFKA_V_TIMESTAMP(entry.timestamp_ms),
+          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
     } else {
-      error = rd_kafka_producev(client_->get(), RD_KAFKA_V_RKT(topic_), RD_KAFKA_V_VALUE(pending_.value(entry), entry.value_size), RD_KAFKA_V_KEY(pending_.key(entry), entry.key_size),
-                                RD_KAFKA_V_TIMESTAMP(entry.timestamp_ms), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+      error = rd_kafka_producev(
+          client_->get(), RD_KAFKA_V_RKT(topic_), RD_KAFKA_V_VALUE(pending_.value(entry), entry.value_size),
+          RD_KAFKA_V_KEY(pending_.key(entry), entry.key_size), RD_KAFKA_V_TIMESTAMP(entry.timestamp_ms),
+          RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
       if (error != RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_headers_destroy(headers);
     }
     if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
@@ -228,12 +243,17 @@ class Producer final : public KafkaProducer {
   }
 
   Error refused(int error) const {
-    if (is_absent_topic(error)) return Error::external(ErrorCode::not_found, fmt::format("the Kafka topic '{}' is gone while it is being written", options_.topic));
+    if (is_absent_topic(error))
+      return Error::external(ErrorCode::not_found,
+                             fmt::format("the Kafka topic '{}' is gone while it is being written", options_.topic));
     if (error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT)
       return Error::external(ErrorCode::deadline_exceeded,
-                             fmt::format("Kafka has not acknowledged messages for '{}' within delivery.timeout.ms ({} ms): the job fails, so that they are not lost unnoticed", options_.topic,
-                                         client_->setting("message.timeout.ms")));
-    return Error::external(ErrorCode::unavailable, fmt::format("Kafka did not take a message for '{}': {}", options_.topic, rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error))));
+                             fmt::format("Kafka has not acknowledged messages for '{}' within delivery.timeout.ms ({} "
+                                         "ms): the job fails, so that they are not lost unnoticed",
+                                         options_.topic, client_->setting("message.timeout.ms")));
+    return Error::external(ErrorCode::unavailable,
+                           fmt::format("Kafka did not take a message for '{}': {}", options_.topic,
+                                       rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error))));
   }
 
   KafkaSinkOptions options_;
@@ -255,6 +275,8 @@ Result<void> check_kafka_sink(const KafkaSinkOptions& options) {
   return check_kafka_properties(options.cluster, fixed_properties());
 }
 
-std::unique_ptr<KafkaProducer> make_kafka_producer(KafkaSinkOptions options) { return std::make_unique<Producer>(std::move(options)); }
+std::unique_ptr<KafkaProducer> make_kafka_producer(KafkaSinkOptions options) {
+  return std::make_unique<Producer>(std::move(options));
+}
 
 }  // namespace weir::connectors

@@ -28,7 +28,9 @@ constexpr std::int64_t kDoubtMs = 1000;
 constexpr std::int64_t kLastCommitMs = 2000;
 
 const KafkaProperties& fixed_properties() {
-  static const KafkaProperties properties{{"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"}, {"auto.offset.reset", "error"},
+  static const KafkaProperties properties{{"enable.auto.commit", "false"},
+                                          {"enable.auto.offset.store", "false"},
+                                          {"auto.offset.reset", "error"},
                                           {"enable.partition.eof", "true"}};
   return properties;
 }
@@ -40,10 +42,10 @@ KafkaProperties usual_properties() {
           {"fetch.error.backoff.ms", "100"}};
 }
 
-/// Lives on: the slot's thread. A start beside it asks the brokers; after it each partition is read from an offset of our own. Partitions
-/// that come later are found beside it, too.
-/// The client is librdkafka's simple consumer: with assign(), librdkafka 2.0.2 makes a partition whose topic was deleted refer to itself when it
-/// is given back, and its destructor then waits for ever.
+/// Lives on: the slot's thread. A start beside it asks the brokers; after it each partition is read from an offset of
+/// our own. Partitions that come later are found beside it, too. The client is librdkafka's simple consumer: with
+/// assign(), librdkafka 2.0.2 makes a partition whose topic was deleted refer to itself when it is given back, and its
+/// destructor then waits for ever.
 class KafkaReader final : public RawReader {
  public:
   explicit KafkaReader(KafkaSourceOptions options) : options_(std::move(options)) {}
@@ -79,10 +81,13 @@ class KafkaReader final : public RawReader {
     if (handed_ == messages_.size()) fetch();
     TRY_VOID(hand_on(records, rows_max));
     report_complaint();
-    if (!client_->fatal().empty()) return Error::external(ErrorCode::unavailable, "the Kafka client gave up: " + client_->fatal());
+    if (!client_->fatal().empty())
+      return Error::external(ErrorCode::unavailable, "the Kafka client gave up: " + client_->fatal());
     commit_now_and_then();
     if (!records.empty() || handed_ < messages_.size() || fetched_) return Progress::more();
-    if (std::all_of(partitions_.begin(), partitions_.end(), [](const ReadPartition& p) { return p.done(); }) && options_.bounded) return finish();
+    if (std::all_of(partitions_.begin(), partitions_.end(), [](const ReadPartition& p) { return p.done(); }) &&
+        options_.bounded)
+      return finish();
     return Progress::blocked_on(client_->wake_fd(), context_->now_ms() + kCheckMs);
   }
 
@@ -95,7 +100,8 @@ class KafkaReader final : public RawReader {
     // Before the start is done, nothing has been read: the state is what was restored.
     PartitionOffsets offsets = question_.restored;
     if (started_) {
-      for (const ReadPartition& partition : partitions_) offsets[{partition.topic, partition.partition}] = partition.next;
+      for (const ReadPartition& partition : partitions_)
+        offsets[{partition.topic, partition.partition}] = partition.next;
     }
     out.put_varint(offsets.size());
     for (const auto& [partition, next] : offsets) {
@@ -113,7 +119,8 @@ class KafkaReader final : public RawReader {
       std::string_view topic;
       std::int32_t partition = 0;
       std::int64_t next = 0;
-      if (in.get_text(topic) && in.get(partition) && in.get(next)) question_.restored[{std::string(topic), partition}] = next;
+      if (in.get_text(topic) && in.get(partition) && in.get(next))
+        question_.restored[{std::string(topic), partition}] = next;
     }
     return in.ok() ? Result<void>() : Error::external(ErrorCode::corrupt, "the Kafka source's state is cut off");
   }
@@ -140,10 +147,12 @@ class KafkaReader final : public RawReader {
 
   Result<void> read(const ReadPartition& partition) {
     if (partition.done()) return {};
-    TRY(rd_kafka_topic_t* topic, client_->topic(partition.topic));
-    context_->log(LogLevel::info, fmt::format("reading {}-{} from offset {}", partition.topic, partition.partition, partition.next));
+    TRY(rd_kafka_topic_t * topic, client_->topic(partition.topic));
+    context_->log(LogLevel::info,
+                  fmt::format("reading {}-{} from offset {}", partition.topic, partition.partition, partition.next));
     if (rd_kafka_consume_start_queue(topic, partition.partition, partition.next, client_->queue()) == 0) return {};
-    return Error::internal(fmt::format("the Kafka client does not read {}-{}: {}", partition.topic, partition.partition, rd_kafka_err2str(rd_kafka_last_error())));
+    return Error::internal(fmt::format("the Kafka client does not read {}-{}: {}", partition.topic, partition.partition,
+                                       rd_kafka_err2str(rd_kafka_last_error())));
   }
 
   /// Looks for new partitions now and then, and at once when a broker does not know one.
@@ -254,12 +263,15 @@ class KafkaReader final : public RawReader {
         return {};
       case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
       case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-        return Error::external(ErrorCode::failed_precondition,
-                               fmt::format("{}-{} has no offset {} any more: retention has removed it, or the topic was made anew", rd_kafka_topic_name(event.rkt), event.partition,
-                                           partition == nullptr ? event.offset : partition->next));
+        return Error::external(
+            ErrorCode::failed_precondition,
+            fmt::format("{}-{} has no offset {} any more: retention has removed it, or the topic was made anew",
+                        rd_kafka_topic_name(event.rkt), event.partition,
+                        partition == nullptr ? event.offset : partition->next));
       case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-        return Error::user(ErrorCode::permission_denied, fmt::format("Kafka refuses to be read: {}", rd_kafka_message_errstr(&event)));
+        return Error::user(ErrorCode::permission_denied,
+                           fmt::format("Kafka refuses to be read: {}", rd_kafka_message_errstr(&event)));
       default:
         // The client goes on trying: brokers come back and leaders move.
         context_->log(LogLevel::warn, fmt::format("Kafka: {}", rd_kafka_message_errstr(&event)));
@@ -268,8 +280,10 @@ class KafkaReader final : public RawReader {
   }
 
   static Result<void> cut_back(const ReadPartition& partition, std::int64_t end) {
-    return Error::external(ErrorCode::failed_precondition, fmt::format("{}-{} ends at offset {}, but was read up to {} before: the topic was cut back or made anew", partition.topic,
-                                                                       partition.partition, end, partition.next));
+    return Error::external(
+        ErrorCode::failed_precondition,
+        fmt::format("{}-{} ends at offset {}, but was read up to {} before: the topic was cut back or made anew",
+                    partition.topic, partition.partition, end, partition.next));
   }
 
   void report_complaint() {
@@ -286,8 +300,11 @@ class KafkaReader final : public RawReader {
   /// For people to watch; it may fail.
   void commit() {
     const std::unique_ptr<rd_kafka_topic_partition_list_t, void (*)(rd_kafka_topic_partition_list_t*)> list(
-        rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())), &rd_kafka_topic_partition_list_destroy);
-    for (const ReadPartition& partition : partitions_) rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset = partition.next;
+        rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())),
+        &rd_kafka_topic_partition_list_destroy);
+    for (const ReadPartition& partition : partitions_)
+      rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)->offset =
+          partition.next;
     if (list->cnt > 0) group_->commit(list.get());
   }
 
@@ -298,7 +315,8 @@ class KafkaReader final : public RawReader {
       last_commit_deadline_ms_ = context_->now_ms() + kLastCommitMs;
       if (group_ != nullptr) commit();
     }
-    if (group_ != nullptr && group_->pending() > 0 && context_->now_ms() < last_commit_deadline_ms_) return Progress::blocked_on(client_->wake_fd(), context_->now_ms() + kCheckMs);
+    if (group_ != nullptr && group_->pending() > 0 && context_->now_ms() < last_commit_deadline_ms_)
+      return Progress::blocked_on(client_->wake_fd(), context_->now_ms() + kCheckMs);
     return Progress::finished();
   }
 
@@ -309,14 +327,15 @@ class KafkaReader final : public RawReader {
   std::unique_ptr<KafkaClient> client_;
   std::unique_ptr<GroupOffsets> group_;    // when the source names a group; the start's until that is done
   std::vector<ReadPartition> partitions_;  // the start's until it is done
-  Discovery found_;                       // the discovery's until it is done
+  Discovery found_;                        // the discovery's until it is done
   BackgroundWork beside_;                  // after what its work uses
   bool started_ = false;
-  bool doubtful_ = false;                  // whether a topic is still there
+  bool doubtful_ = false;  // whether a topic is still there
   std::int64_t next_discovery_ms_ = 0;
   std::int64_t next_check_ms_ = 0;
 
-  std::vector<rd_kafka_message_t*> messages_;  // of the last fetch: [0, released_) destroyed, [released_, handed_) with the caller
+  std::vector<rd_kafka_message_t*>
+      messages_;  // of the last fetch: [0, released_) destroyed, [released_, handed_) with the caller
   std::size_t released_ = 0;
   std::size_t handed_ = 0;
   bool fetched_ = false;
@@ -334,12 +353,16 @@ class KafkaReader final : public RawReader {
 Result<void> check_kafka_source(const KafkaSourceOptions& options) {
   for (const std::string& topic : options.topics) TRY_VOID(check_kafka_topic(topic));
   if (options.cluster.properties.contains("group.id"))
-    return Error::user(ErrorCode::invalid_argument, "the Kafka property group.id cannot be set: name the group to the source itself, which joins none");
+    return Error::user(
+        ErrorCode::invalid_argument,
+        "the Kafka property group.id cannot be set: name the group to the source itself, which joins none");
   if (options.start.kind == KafkaStart::Kind::group && options.group.empty())
     return Error::user(ErrorCode::invalid_argument, "to start at a group's committed offsets, the group must be named");
   return check_kafka_properties(options.cluster, fixed_properties());
 }
 
-std::unique_ptr<RawReader> make_kafka_reader(KafkaSourceOptions options) { return std::make_unique<KafkaReader>(std::move(options)); }
+std::unique_ptr<RawReader> make_kafka_reader(KafkaSourceOptions options) {
+  return std::make_unique<KafkaReader>(std::move(options));
+}
 
 }  // namespace weir::connectors

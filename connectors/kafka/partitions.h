@@ -31,10 +31,12 @@ struct PartitionQuestion {
   PartitionOffsets restored;  ///< next offsets of an earlier run; partitions that are not in it are new
 };
 
-/// Asks for the partitions of all topics and for the offsets at which this subtask begins, and ends when bounded. Blocks.
+/// Asks for the partitions of all topics and for the offsets at which this subtask begins, and ends when bounded.
+/// Blocks.
 /// @param group  null when the source names none
 /// Errors: broker or topic absent; an offset that the topic does not hold.
-Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, GroupOffsets* group, const KafkaSourceOptions& options,
+Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, GroupOffsets* group,
+                                                      const KafkaSourceOptions& options,
                                                       const PartitionQuestion& question, const std::atomic<bool>& stop);
 
 using KnownPartitions = std::set<std::pair<std::string, std::int32_t>>;
@@ -44,10 +46,10 @@ struct Discovery {
   bool complete = true;  ///< whether the brokers have told about every topic and new partition
 };
 
-/// Asks whether the topics have partitions of this subtask that are not known, which are to be read from their beginning. Blocks for
-/// seconds. What the brokers do not tell now is left for the next time.
-/// Errors: a topic is gone.
-Result<Discovery> discover_partitions(KafkaClient& client, const KafkaSourceOptions& options, const PartitionQuestion& question, const KnownPartitions& known,
+/// Asks whether the topics have partitions of this subtask that are not known, which are to be read from their
+/// beginning. Blocks for seconds. What the brokers do not tell now is left for the next time. Errors: a topic is gone.
+Result<Discovery> discover_partitions(KafkaClient& client, const KafkaSourceOptions& options,
+                                      const PartitionQuestion& question, const KnownPartitions& known,
                                       const std::atomic<bool>& stop);
 
 }  // namespace weir::connectors

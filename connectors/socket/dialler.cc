@@ -55,7 +55,8 @@ Result<const addrinfo*> HostLookup::addresses() const {
   return Error::external(ErrorCode::not_found, ::gai_strerror(answer_));
 }
 
-Dialler::Dialler(std::string host, int port, std::int64_t deadline_ms) : host_(std::move(host)), port_(port), deadline_ms_(deadline_ms), lookup_(host_, port) {}
+Dialler::Dialler(std::string host, int port, std::int64_t deadline_ms)
+    : host_(std::move(host)), port_(port), deadline_ms_(deadline_ms), lookup_(host_, port) {}
 
 Error Dialler::no_answer(const std::string& reason) const {
   return Error::external(ErrorCode::unavailable, fmt::format("no server answers at {}:{}: {}", host_, port_, reason));
@@ -68,7 +69,9 @@ Result<std::optional<UniqueFd>> Dialler::dial(std::int64_t now_ms) {
       return std::optional<UniqueFd>();
     }
     Result<const addrinfo*> addresses = lookup_.addresses();
-    if (!addresses.ok()) return Error::external(ErrorCode::not_found, fmt::format("the host of {}:{} is not known: {}", host_, port_, addresses.error().message));
+    if (!addresses.ok())
+      return Error::external(ErrorCode::not_found, fmt::format("the host of {}:{} is not known: {}", host_, port_,
+                                                               addresses.error().message));
     next_ = *addresses;
   }
   while (socket_ || begin_next()) {

@@ -16,7 +16,8 @@ struct addrinfo;
 
 namespace weir::connectors {
 
-/// Looks a name up on a thread of its own, because the resolver blocks. Lives on: the slot's thread, but for that thread's work.
+/// Looks a name up on a thread of its own, because the resolver blocks. Lives on: the slot's thread, but for that
+/// thread's work.
 class HostLookup {
  public:
   HostLookup(const std::string& host, int port);

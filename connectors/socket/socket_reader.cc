@@ -24,7 +24,8 @@ constexpr std::size_t kDelimiterBytesMax = 256;
 class SocketReader final : public RawReader {
  public:
   explicit SocketReader(SocketSourceOptions options)
-      : options_(std::move(options)), too_long_(fmt::format("the record is longer than {} bytes", options_.record_bytes_max)) {}
+      : options_(std::move(options)),
+        too_long_(fmt::format("the record is longer than {} bytes", options_.record_bytes_max)) {}
 
   Result<void> open(OperatorContext& context) override {
     context_ = &context;
@@ -49,7 +50,9 @@ class SocketReader final : public RawReader {
   }
 
   std::uint32_t sharers(std::uint32_t) const override { return 1; }
-  std::string place(std::size_t index) const override { return fmt::format("{}:{} record {}", options_.host, options_.port, lines_[index]); }
+  std::string place(std::size_t index) const override {
+    return fmt::format("{}:{} record {}", options_.host, options_.port, lines_[index]);
+  }
   Result<void> snapshot(ByteWriter&) override { return {}; }
   Result<void> restore(ByteReader&) override { return {}; }
   void close() noexcept override {
@@ -73,7 +76,10 @@ class SocketReader final : public RawReader {
       context_->log(LogLevel::info, fmt::format("connected to {}:{}", options_.host, options_.port));
       return true;
     }
-    if (!may_try_again()) return options_.reconnect_tries == 0 ? dialled.error() : dialled.error().within(fmt::format("tried {} times more", options_.reconnect_tries));
+    if (!may_try_again())
+      return options_.reconnect_tries == 0
+                 ? dialled.error()
+                 : dialled.error().within(fmt::format("tried {} times more", options_.reconnect_tries));
     context_->log(LogLevel::warn, dialled.error().message);
     return false;
   }
@@ -106,9 +112,11 @@ class SocketReader final : public RawReader {
     socket_.reset(-1);
     if (!may_try_again()) {
       if (reset_reason_.empty()) return Progress::finished();
-      return Error::external(ErrorCode::unavailable, fmt::format("the connection to {}:{} broke: {}", options_.host, options_.port, reset_reason_));
+      return Error::external(ErrorCode::unavailable, fmt::format("the connection to {}:{} broke: {}", options_.host,
+                                                                 options_.port, reset_reason_));
     }
-    context_->log(LogLevel::warn, fmt::format("the connection to {}:{} has ended{}{}; dialling again", options_.host, options_.port, reset_reason_.empty() ? "" : ": ", reset_reason_));
+    context_->log(LogLevel::warn, fmt::format("the connection to {}:{} has ended{}{}; dialling again", options_.host,
+                                              options_.port, reset_reason_.empty() ? "" : ": ", reset_reason_));
     has_ended_ = false;
     is_overlong_ = false;
     searched_ = 0;
@@ -184,15 +192,20 @@ class SocketReader final : public RawReader {
 Result<void> check_socket_source(const SocketSourceOptions& options) {
   const auto refuse = [](std::string reason) { return Error::user(ErrorCode::invalid_argument, std::move(reason)); };
   if (options.host.empty()) return refuse("the host is missing");
-  if (options.port < 1 || options.port > 65535) return refuse(fmt::format("{} is no port: it must be 1 to 65535", options.port));
-  if (options.delimiter.empty() || options.delimiter.size() > kDelimiterBytesMax) return refuse(fmt::format("the delimiter must have 1 to {} bytes", kDelimiterBytesMax));
+  if (options.port < 1 || options.port > 65535)
+    return refuse(fmt::format("{} is no port: it must be 1 to 65535", options.port));
+  if (options.delimiter.empty() || options.delimiter.size() > kDelimiterBytesMax)
+    return refuse(fmt::format("the delimiter must have 1 to {} bytes", kDelimiterBytesMax));
   if (options.record_bytes_max == 0) return refuse("record_bytes_max must be a byte or more");
-  if (options.reconnect_tries < SocketSourceOptions::kEndless) return refuse("reconnect_tries must be 0 or more, or -1 for ever");
+  if (options.reconnect_tries < SocketSourceOptions::kEndless)
+    return refuse("reconnect_tries must be 0 or more, or -1 for ever");
   if (options.retry_delay.count() < 0) return refuse("the retry delay must not be negative");
   if (options.connect_timeout.count() <= 0) return refuse("the connect timeout must be a millisecond or more");
   return {};
 }
 
-std::unique_ptr<RawReader> make_socket_reader(SocketSourceOptions options) { return std::make_unique<SocketReader>(std::move(options)); }
+std::unique_ptr<RawReader> make_socket_reader(SocketSourceOptions options) {
+  return std::make_unique<SocketReader>(std::move(options));
+}
 
 }  // namespace weir::connectors

@@ -23,11 +23,14 @@ class Options {
     args.allow_only({"records", "keys", "result", "digests", "rate", "skip-ms"});
     generator.records = args.require<std::uint64_t>("records");
     keys = args.get_or<std::uint64_t>("keys", 100'000);
-    if (keys == 0 || keys >= std::uint64_t{1} << 31) throw weir::UsageError("--keys is " + std::to_string(keys) + ": it must be 1 to 2147483647");
+    if (keys == 0 || keys >= std::uint64_t{1} << 31)
+      throw weir::UsageError("--keys is " + std::to_string(keys) + ": it must be 1 to 2147483647");
     generator.records_per_second = args.get_or<double>("rate", 0);
-    if (!(generator.records_per_second >= 0)) throw weir::UsageError("--rate must be records per second, 0 for no limit");
+    if (!(generator.records_per_second >= 0))
+      throw weir::UsageError("--rate must be records per second, 0 for no limit");
     result.file = args.get_or("result", "");
-    if (!result.file.empty() && result.file.front() != '/') throw weir::UsageError("--result must be an absolute path, '" + result.file + "' is not: workers write it");
+    if (!result.file.empty() && result.file.front() != '/')
+      throw weir::UsageError("--result must be an absolute path, '" + result.file + "' is not: workers write it");
     result.digests = args.get_or<bool>("digests", false);
     skip_ms = args.get_or<std::int64_t>("skip-ms", 5000);
     if (skip_ms < 0 || skip_ms > 86'400'000) throw weir::UsageError("--skip-ms must be 0 to 86400000");
@@ -75,7 +78,9 @@ WEIR_JOB(filter_project) {
   const Options options(args);
   env.from_source(generate<Bid>(MakeBid{}, options.generator))
       .filter([](const Bid& bid) { return bid.auction % 123 == 0; })
-      .map([](const Bid& bid) { return AuctionPrice{bid.auction, bid.price}; })
+      .map([](const Bid& bid) {
+        return AuctionPrice{bid.auction, bid.price};
+      })
       .sink_to(TallySink<AuctionPrice>(options.result));
 }
 
@@ -109,7 +114,11 @@ WEIR_JOB(keyed_count_bid) {
 WEIR_JOB(latency) {
   const Options options(args);
   const MakeSmall make{options.keys};
-  env.from_source(generate<Small>([make](std::uint64_t n) { return Small{make(n).key, steady_ns()}; }, options.generator))
+  env.from_source(generate<Small>(
+                      [make](std::uint64_t n) {
+    return Small{make(n).key, steady_ns()};
+                      },
+                      options.generator))
       .key_by(&Small::key)
       .process(CountStamped{})
       .name("Count")

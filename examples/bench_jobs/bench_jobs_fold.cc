@@ -1,5 +1,7 @@
-// The same computations as the jobs', in one thread, without batches, exchange or state backend: what a job's result is compared with.
-//   bench_jobs_fold JOB RECORDS [--keys N] [--digests]     prints "rows sum seconds", the last the CPU seconds that it took
+// The same computations as the jobs', in one thread, without batches, exchange or state backend: what a job's result is
+// compared with.
+//   bench_jobs_fold JOB RECORDS [--keys N] [--digests]     prints "rows sum seconds", the last the CPU seconds that it
+//   took
 #include <ctime>
 
 #include <charconv>
@@ -106,7 +108,7 @@ int main(int count, char** words) {
   if (keys == 0 || keys >= std::uint64_t{1} << 31) refuse("--keys must be 1 to 2147483647", words[0]);
   const std::uint64_t records = number(words[2]);
   const Tally tally = digests ? fold<true>(words[1], records, keys) : fold<false>(words[1], records, keys);
-  std::printf("%llu %llu %.3f\n", static_cast<unsigned long long>(tally.rows), static_cast<unsigned long long>(tally.sum),
-              static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
+  std::printf("%llu %llu %.3f\n", static_cast<unsigned long long>(tally.rows),
+              static_cast<unsigned long long>(tally.sum), static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
   return 0;
 }

@@ -16,7 +16,8 @@ namespace bench_jobs {
 
 /// Nanoseconds of the machine's steady clock, which all its processes share.
 inline std::int64_t steady_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 /// Counts of times, in buckets of 1/32 of a power of two. Lives on: any one thread.
@@ -48,7 +49,8 @@ class LatencyHistogram {
 };
 
 struct LatencyOptions {
-  std::string file;             ///< absolute; each subtask adds a line "rows sum counted p50 p99 p99.9 max", the times in nanoseconds
+  std::string
+      file;  ///< absolute; each subtask adds a line "rows sum counted p50 p99 p99.9 max", the times in nanoseconds
   std::int64_t skip_ms = 5000;  ///< after the first record, before times are counted
 };
 

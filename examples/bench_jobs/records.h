@@ -55,7 +55,9 @@ inline std::int64_t auction_of(std::uint64_t z) {
   const std::uint64_t chosen = std::uint64_t{0} - (z & 1);
   return static_cast<std::int64_t>(1000 + ((hot & chosen) | (any & ~chosen)));
 }
-inline std::int64_t bidder_of(std::uint64_t z) { return static_cast<std::int64_t>(1000 + ((z >> 24) & 0xffffff) % 50'000); }
+inline std::int64_t bidder_of(std::uint64_t z) {
+  return static_cast<std::int64_t>(1000 + ((z >> 24) & 0xffffff) % 50'000);
+}
 inline std::int64_t price_of(std::uint64_t z) { return static_cast<std::int64_t>((z >> 40) & 0xfffff); }
 
 /// {key uniform in [0, keys), 16 bits}
@@ -90,7 +92,8 @@ inline BidTexts::BidTexts() {
     Triple& triple = made[i];
     char* to = triple.bytes;
     const auto print = [&](const char* form, std::uint64_t number) {
-      const int size = std::snprintf(to, static_cast<std::size_t>(std::end(triple.bytes) - to), form, static_cast<unsigned>(number));
+      const int size =
+          std::snprintf(to, static_cast<std::size_t>(std::end(triple.bytes) - to), form, static_cast<unsigned>(number));
       const weir::Text text = weir::Text::borrow({to, static_cast<std::size_t>(size)});
       to += size;
       return text;
@@ -109,7 +112,8 @@ struct MakeBid {
   Bid operator()(std::uint64_t n) const {
     const std::uint64_t z = random_word(kSeed, n);
     const BidTexts::Triple& text = texts[z >> 54];
-    return {auction_of(z), bidder_of(z), price_of(z), static_cast<std::int64_t>(n * 1000 / kEventRate), text.channel, text.url, text.extra};
+    return {auction_of(z), bidder_of(z), price_of(z), static_cast<std::int64_t>(n * 1000 / kEventRate),
+            text.channel,  text.url,     text.extra};
   }
 };
 

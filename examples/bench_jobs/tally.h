@@ -12,8 +12,12 @@ namespace bench_jobs {
 /// A number that depends on fields of the record and costs next to nothing: what a measured run adds up.
 inline std::uint64_t weigh(const Bid& bid) { return static_cast<std::uint64_t>(bid.auction + bid.price); }
 inline std::uint64_t weigh(const AuctionPrice& bid) { return static_cast<std::uint64_t>(bid.auction * bid.price); }
-inline std::uint64_t weigh(const KeyCount& row) { return static_cast<std::uint64_t>(row.key) * static_cast<std::uint64_t>(row.count); }
-inline std::uint64_t weigh(const StampedCount& row) { return static_cast<std::uint64_t>(row.key) * static_cast<std::uint64_t>(row.count); }
+inline std::uint64_t weigh(const KeyCount& row) {
+  return static_cast<std::uint64_t>(row.key) * static_cast<std::uint64_t>(row.count);
+}
+inline std::uint64_t weigh(const StampedCount& row) {
+  return static_cast<std::uint64_t>(row.key) * static_cast<std::uint64_t>(row.count);
+}
 
 constexpr std::uint64_t stir(std::uint64_t so_far, std::uint64_t word) {
   so_far = (so_far ^ word) * 0x9E3779B97F4A7C15ull;
@@ -34,7 +38,8 @@ inline std::uint64_t stir(std::uint64_t so_far, std::string_view bytes) {
 /// A hash of every field and byte of the record: what a checking run adds up.
 inline std::uint64_t digest(const Bid& bid) {
   std::uint64_t all = 1;
-  for (const std::int64_t number : {bid.auction, bid.bidder, bid.price, bid.ts}) all = stir(all, static_cast<std::uint64_t>(number));
+  for (const std::int64_t number : {bid.auction, bid.bidder, bid.price, bid.ts})
+    all = stir(all, static_cast<std::uint64_t>(number));
   for (const std::string_view text : {bid.channel.view(), bid.url.view(), bid.extra.view()}) all = stir(all, text);
   return all;
 }

@@ -36,10 +36,12 @@ class TallySink final : public weir::Sink<T> {
     explicit Writer(TallyOptions options) : options_(std::move(options)) {}
     void process(std::uint32_t, weir::Batch& batch, weir::Output&) override {
       tally_.rows += batch.count();
-      tally_.sum += options_.digests ? add(batch, [](const T& row) { return digest(row); }) : add(batch, [](const T& row) { return weigh(row); });
+      tally_.sum += options_.digests ? add(batch, [](const T& row) { return digest(row); })
+                                     : add(batch, [](const T& row) { return weigh(row); });
     }
     void end_of_input(std::uint32_t, weir::Output&) override {
-      if (!options_.file.empty()) append_line(options_.file, std::to_string(tally_.rows) + " " + std::to_string(tally_.sum));
+      if (!options_.file.empty())
+        append_line(options_.file, std::to_string(tally_.rows) + " " + std::to_string(tally_.sum));
     }
 
    private:

@@ -7,7 +7,23 @@
 namespace slow_query_log {
 namespace {
 
-enum class Kind : uint8_t { other, blank, word, digit, quote, backquote, hash, sign, slash, star, open, close, semicolon, dot, mark };
+enum class Kind : uint8_t {
+  other,
+  blank,
+  word,
+  digit,
+  quote,
+  backquote,
+  hash,
+  sign,
+  slash,
+  star,
+  open,
+  close,
+  semicolon,
+  dot,
+  mark
+};
 
 constexpr bool is_letter(int c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 constexpr bool is_digit(int c) { return c >= '0' && c <= '9'; }
@@ -38,7 +54,8 @@ constexpr std::array<Kind, 256> make_kinds() {
 constexpr std::array<uint8_t, 256> make_word_bytes() {
   std::array<uint8_t, 256> bytes{};
   for (int c = 0; c < 256; ++c) {
-    if (is_letter(c) || is_digit(c) || c == '_' || c == '$' || c >= 0x80) bytes[c] = static_cast<uint8_t>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+    if (is_letter(c) || is_digit(c) || c == '_' || c == '$' || c >= 0x80)
+      bytes[c] = static_cast<uint8_t>(c >= 'A' && c <= 'Z' ? c + 32 : c);
   }
   return bytes;
 }
@@ -86,7 +103,11 @@ size_t sequence_bytes(const char* p, const char* end) {
 class Pass {
  public:
   Pass(std::string_view statement, LineEnd line_end, char* buffer)
-      : p_(statement.data()), end_(p_ + statement.size()), begin_(buffer), o_(buffer), limit_(buffer + Fingerprinter::kBytesMax),
+      : p_(statement.data()),
+        end_(p_ + statement.size()),
+        begin_(buffer),
+        o_(buffer),
+        limit_(buffer + Fingerprinter::kBytesMax),
         joined_(line_end == LineEnd::newline_or_bar) {}
 
   std::string_view run() {
@@ -98,19 +119,34 @@ class Pass {
   void step() {
     switch (kKinds[byte(*p_)]) {
       case Kind::word: take_word(); break;
-      case Kind::blank: ++p_; blank(); break;
+      case Kind::blank:
+        ++p_;
+        blank();
+        break;
       case Kind::digit: take_number(); break;
-      case Kind::quote: skip_quoted(); literal(); break;
+      case Kind::quote:
+        skip_quoted();
+        literal();
+        break;
       case Kind::backquote: take_identifier(); break;
-      case Kind::hash: skip_line(); blank(); break;
+      case Kind::hash:
+        skip_line();
+        blank();
+        break;
       case Kind::sign: take_sign(); break;
       case Kind::slash: take_slash(); break;
       case Kind::star: take_star(); break;
       case Kind::open: take_open(); break;
       case Kind::close: take_close(); break;
-      case Kind::semicolon: last_semicolon_ = o_; copy(); break;
+      case Kind::semicolon:
+        last_semicolon_ = o_;
+        copy();
+        break;
       case Kind::dot: take_dot(); break;
-      case Kind::mark: ++p_; literal(); break;
+      case Kind::mark:
+        ++p_;
+        literal();
+        break;
       case Kind::other: copy(); break;
     }
   }
@@ -327,7 +363,8 @@ class Pass {
 
   void take_dot() {
     const bool fraction = end_ - p_ >= 2 && is_digit(p_[1]);
-    if (fraction && (o_ == begin_ || (kWordBytes[byte(o_[-1])] == 0 && o_[-1] != '`' && o_[-1] != ')' && o_[-1] != '?'))) {
+    if (fraction &&
+        (o_ == begin_ || (kWordBytes[byte(o_[-1])] == 0 && o_[-1] != '`' && o_[-1] != ')' && o_[-1] != '?'))) {
       take_number();
     } else {
       copy();

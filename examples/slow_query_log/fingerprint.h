@@ -10,9 +10,9 @@ namespace slow_query_log {
 /// How a record writes the end of a line: as itself, or as a bar when a shipper joined the lines of a block.
 enum class LineEnd { newline, newline_or_bar };
 
-/// Turns statements into fingerprints; README.md beside this file has the rules, the table in fingerprint_test.cc the cases.
-/// Lives on: one thread. Owns one output buffer of fixed size; a call allocates nothing, throws nothing and reads each
-/// byte of the statement once.
+/// Turns statements into fingerprints; README.md beside this file has the rules, the table in fingerprint_test.cc the
+/// cases. Lives on: one thread. Owns one output buffer of fixed size; a call allocates nothing, throws nothing and
+/// reads each byte of the statement once.
 class Fingerprinter {
  public:
   /// A fingerprint that would be longer is cut after the last whole word that fits. (MySQL's own digests end at 1,024.)

@@ -59,12 +59,15 @@ class ParseRecord {
   void process(const weir::Text& record, weir::RuntimeContext& context, weir::Collector<Query>& out) {
     switch (parser_.parse(record, query_)) {
       case SlowLogParser::Outcome::query:
-        out.collect({weir::Text::borrow(fingerprinter_->normalise(query_.statement, query_.line_end)), query_.query_time_us, query_.rows_examined});
+        out.collect({weir::Text::borrow(fingerprinter_->normalise(query_.statement, query_.line_end)),
+                     query_.query_time_us, query_.rows_examined});
         break;
       case SlowLogParser::Outcome::nothing: break;
       case SlowLogParser::Outcome::broken:
         broken_count_->add(1);
-        context.output(kBroken, weir::BadRecord{std::string(context.operator_name()), {}, std::string(parser_.reason()), record.str()});
+        context.output(
+            kBroken,
+            weir::BadRecord{std::string(context.operator_name()), {}, std::string(parser_.reason()), record.str()});
         break;
     }
   }
@@ -84,7 +87,8 @@ class CountQueries {
   void process(const Query& query, weir::KeyedContext<weir::Text>&, weir::Collector<Change>& out) {
     Totals& totals = totals_.edit();
     totals.add(query.query_time_us, query.rows_examined);
-    out.collect({query.fingerprint, totals.count, weir::Decimal<18, 6>::from_units(totals.total_us), weir::Decimal<18, 6>::from_units(totals.max_us), totals.rows_examined});
+    out.collect({query.fingerprint, totals.count, weir::Decimal<18, 6>::from_units(totals.total_us),
+                 weir::Decimal<18, 6>::from_units(totals.max_us), totals.rows_examined});
   }
 
  private:

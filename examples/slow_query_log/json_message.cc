@@ -184,8 +184,12 @@ class Reader {
 
 }  // namespace
 
-const char* unwrap_string(std::string_view json, std::string_view field, std::string& text) { return Reader(json).read(field, text); }
+const char* unwrap_string(std::string_view json, std::string_view field, std::string& text) {
+  return Reader(json).read(field, text);
+}
 
-const char* unwrap_message(std::string_view json, std::string& message) { return unwrap_string(json, "message", message); }
+const char* unwrap_message(std::string_view json, std::string& message) {
+  return unwrap_string(json, "message", message);
+}
 
 }  // namespace slow_query_log

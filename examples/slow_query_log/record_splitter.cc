@@ -15,7 +15,8 @@ constexpr std::string_view kQueryTime = "# Query_time: ";
 constexpr size_t kHeaderBytesMax = kLookBackBytes - 1;
 
 bool has_digit_after(std::string_view line, std::string_view prefix) {
-  return line.size() > prefix.size() && line.starts_with(prefix) && line[prefix.size()] >= '0' && line[prefix.size()] <= '9';
+  return line.size() > prefix.size() && line.starts_with(prefix) && line[prefix.size()] >= '0' &&
+         line[prefix.size()] <= '9';
 }
 
 bool is_time_header(std::string_view line) { return has_digit_after(line, kTime); }
@@ -33,7 +34,8 @@ std::string_view line_before(std::string_view window, size_t at) {
   const size_t floor = end > kHeaderBytesMax ? end - kHeaderBytesMax : 0;
   const void* newline = ::memrchr(window.data() + floor, '\n', end - floor);
   if (newline == nullptr && floor != 0 && window[floor - 1] != '\n') return {};
-  const size_t begin = newline == nullptr ? floor : static_cast<size_t>(static_cast<const char*>(newline) - window.data()) + 1;
+  const size_t begin =
+      newline == nullptr ? floor : static_cast<size_t>(static_cast<const char*>(newline) - window.data()) + 1;
   return window.substr(begin, end - begin);
 }
 
@@ -77,7 +79,8 @@ size_t find_record_start(std::string_view window, size_t from, FileForm form, bo
     const char* line = window.data() + at;
     const void* found = std::memchr(line, '\n', window.size() - at);
     if (found == nullptr && !at_end) return kNone;
-    const size_t size = found == nullptr ? window.size() - at : static_cast<size_t>(static_cast<const char*>(found) - line);
+    const size_t size =
+        found == nullptr ? window.size() - at : static_cast<size_t>(static_cast<const char*>(found) - line);
     if (begins_block(window, at, {line, size})) return at;
     at += size + 1;
   }

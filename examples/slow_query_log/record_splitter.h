@@ -21,12 +21,11 @@ FileForm form_of(std::string_view head);
 /// How many bytes before a line find_record_start() may look at to tell whether the line begins a record.
 constexpr size_t kLookBackBytes = 4096;
 
-/// The next place where a record begins. In blocks that is a line `# Time: <digit>`; a line `# User@Host: ` that follows
-/// no such line; a line `# Query_time: <digit>` that follows no header line; and a server's banner, which is cut off as a
-/// record of its own. The answer depends only on the line and at most kLookBackBytes before it, so that readers that
-/// start at different places agree. A header line inside a string of a statement looks like a header: only its exact form
-/// makes it one.
-/// Lives on: any thread (pure).
+/// The next place where a record begins. In blocks that is a line `# Time: <digit>`; a line `# User@Host: ` that
+/// follows no such line; a line `# Query_time: <digit>` that follows no header line; and a server's banner, which is
+/// cut off as a record of its own. The answer depends only on the line and at most kLookBackBytes before it, so that
+/// readers that start at different places agree. A header line inside a string of a statement looks like a header: only
+/// its exact form makes it one. Lives on: any thread (pure).
 /// @param window  bytes of a file; when window[0] is not the file's first byte, it stands kLookBackBytes before `from`
 /// @param from    the first offset in `window` that counts
 /// @param at_end  whether the file ends with the window; otherwise a last line without its end is not judged
@@ -35,14 +34,14 @@ size_t find_record_start(std::string_view window, size_t from, FileForm form, bo
 
 /// One piece of the stream.
 struct RawRecord {
-  std::string_view text;   ///< without the line end after it; valid until the next call of the splitter
-  uint64_t offset = 0;     ///< of its first byte in the stream
-  bool too_long = false;   ///< longer than the limit: `text` is its beginning, the rest was dropped
+  std::string_view text;  ///< without the line end after it; valid until the next call of the splitter
+  uint64_t offset = 0;    ///< of its first byte in the stream
+  bool too_long = false;  ///< longer than the limit: `text` is its beginning, the rest was dropped
 };
 
 /// Cuts a stream of bytes into records, whatever the sizes of its chunks.
-/// Lives on: one thread. feed() as long as next() answers nothing, finish() at the end of the stream, next() until nothing
-/// is left. Holds at most the limit and one chunk.
+/// Lives on: one thread. feed() as long as next() answers nothing, finish() at the end of the stream, next() until
+/// nothing is left. Holds at most the limit and one chunk.
 class RecordSplitter {
  public:
   struct Options {
@@ -56,8 +55,8 @@ class RecordSplitter {
   void feed(std::string_view chunk);
   void finish() { finished_ = true; }
 
-  /// The next record whose end is known; what is empty or blank is skipped. Text before the first header comes as a record
-  /// too: a banner, or the end of a record that began in an older file.
+  /// The next record whose end is known; what is empty or blank is skipped. Text before the first header comes as a
+  /// record too: a banner, or the end of a record that began in an older file.
   std::optional<RawRecord> next();
 
  private:

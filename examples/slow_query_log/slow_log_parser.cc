@@ -52,7 +52,9 @@ bool read_count(std::string_view text, uint64_t& count) {
   uint64_t value = 0;
   for (const char c : text) {
     if (!is_digit(c)) return false;
-    if (__builtin_mul_overflow(value, 10u, &value) || __builtin_add_overflow(value, static_cast<uint64_t>(c - '0'), &value)) return false;
+    if (__builtin_mul_overflow(value, 10u, &value) ||
+        __builtin_add_overflow(value, static_cast<uint64_t>(c - '0'), &value))
+      return false;
   }
   count = value;
   return true;
@@ -105,8 +107,8 @@ struct HeaderTime {
 
 bool read_clock(Cursor& cursor, int hour_digits_min, int64_t& micros) {
   int hour = 0, minute = 0, second = 0;
-  if (!cursor.number(hour_digits_min, 2, hour) || !cursor.take(':') || !cursor.number(2, 2, minute) || !cursor.take(':') ||
-      !cursor.number(2, 2, second) || hour > 23 || minute > 59 || second > 60)
+  if (!cursor.number(hour_digits_min, 2, hour) || !cursor.take(':') || !cursor.number(2, 2, minute) ||
+      !cursor.take(':') || !cursor.number(2, 2, second) || hour > 23 || minute > 59 || second > 60)
     return false;
   micros = ((hour * 60 + minute) * 60 + second) * kMicros;
   return true;
@@ -119,12 +121,14 @@ bool read_zone(Cursor& cursor, HeaderTime& time, int64_t& shift_us) {
   if (cursor.take('Z')) return cursor.at_end();
   const bool east = cursor.take('+');
   int hours = 0, minutes = 0;
-  if ((!east && !cursor.take('-')) || !cursor.number(2, 2, hours) || !cursor.take(':') || !cursor.number(2, 2, minutes)) return false;
+  if ((!east && !cursor.take('-')) || !cursor.number(2, 2, hours) || !cursor.take(':') || !cursor.number(2, 2, minutes))
+    return false;
   shift_us = (hours * 60 + minutes) * 60 * kMicros * (east ? 1 : -1);
   return cursor.at_end();
 }
 
-/// `2022-04-13T04:00:02.179540Z`, `...+08:00`, or `220413  4:00:02` of MariaDB and old MySQL. Unknown when it is none of them.
+/// `2022-04-13T04:00:02.179540Z`, `...+08:00`, or `220413  4:00:02` of MariaDB and old MySQL. Unknown when it is none
+/// of them.
 HeaderTime read_time(std::string_view text) {
   Cursor cursor(text);
   HeaderTime time;
@@ -132,8 +136,8 @@ HeaderTime read_time(std::string_view text) {
   int64_t clock = 0, shift = 0;
   const bool iso = text.size() > 4 && text[4] == '-';
   if (iso) {
-    if (!cursor.number(4, 4, year) || !cursor.take('-') || !cursor.number(2, 2, month) || !cursor.take('-') || !cursor.number(2, 2, day) ||
-        !(cursor.take('T') || cursor.take(' ')) || !read_clock(cursor, 2, clock))
+    if (!cursor.number(4, 4, year) || !cursor.take('-') || !cursor.number(2, 2, month) || !cursor.take('-') ||
+        !cursor.number(2, 2, day) || !(cursor.take('T') || cursor.take(' ')) || !read_clock(cursor, 2, clock))
       return {};
     if (cursor.take('.')) {
       int fraction = 0, digit = 0, digits = 0;
@@ -192,7 +196,8 @@ class Lines {
     if (joined_) {
       if (const void* bar = std::memchr(p_, '|', static_cast<size_t>(end_ - p_))) stop = static_cast<const char*>(bar);
     }
-    if (const void* newline = std::memchr(p_, '\n', static_cast<size_t>(stop - p_))) stop = static_cast<const char*>(newline);
+    if (const void* newline = std::memchr(p_, '\n', static_cast<size_t>(stop - p_)))
+      stop = static_cast<const char*>(newline);
     std::string_view line(p_, static_cast<size_t>(stop - p_));
     return line;
   }
@@ -298,7 +303,8 @@ class Header {
         if (name == "Schema" && !value.empty()) query_.schema = value;
         break;
       case 9:
-        if (name == "Lock_time") return read_seconds(value, query_.lock_time_us) ? nullptr : "Lock_time is not a number of seconds";
+        if (name == "Lock_time")
+          return read_seconds(value, query_.lock_time_us) ? nullptr : "Lock_time is not a number of seconds";
         if (name == "Rows_sent") return read_count(value, query_.rows_sent) ? nullptr : "Rows_sent is not a count";
         if (name == "Thread_id") read_count(value, query_.connection_id);
         break;
@@ -307,8 +313,10 @@ class Header {
         has_query_time_ = true;
         return read_seconds(value, query_.query_time_us) ? nullptr : "Query_time is not a number of seconds";
       case 13:
-        if (name == "Rows_examined") return read_count(value, query_.rows_examined) ? nullptr : "Rows_examined is not a count";
-        if (name == "Rows_affected") return read_count(value, query_.rows_affected) ? nullptr : "Rows_affected is not a count";
+        if (name == "Rows_examined")
+          return read_count(value, query_.rows_examined) ? nullptr : "Rows_examined is not a count";
+        if (name == "Rows_affected")
+          return read_count(value, query_.rows_affected) ? nullptr : "Rows_affected is not a count";
         break;
       default: break;
     }
@@ -351,8 +359,9 @@ class Header {
 
 /// Lines that a server writes at its start: its version, its ports, the names of columns that it no longer uses.
 bool is_banner_line(std::string_view line) {
-  return (line.ends_with("started with:") && line.find(", Version: ") != std::string_view::npos) || line.starts_with("Tcp port: ") ||
-         line.starts_with("TCP Port: ") || (line.starts_with("Time ") && line.ends_with("Argument")) ||
+  return (line.ends_with("started with:") && line.find(", Version: ") != std::string_view::npos) ||
+         line.starts_with("Tcp port: ") || line.starts_with("TCP Port: ") ||
+         (line.starts_with("Time ") && line.ends_with("Argument")) ||
          (line.starts_with("Time\t") && line.ends_with("Argument"));
 }
 

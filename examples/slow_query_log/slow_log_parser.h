@@ -9,15 +9,15 @@
 
 namespace slow_query_log {
 
-/// What one record says. Texts are views into the record, or into the parser where the record was wrapped in JSON; they are
-/// bytes as the server wrote them, UTF-8 or not.
+/// What one record says. Texts are views into the record, or into the parser where the record was wrapped in JSON; they
+/// are bytes as the server wrote them, UTF-8 or not.
 struct SlowQuery {
   /// Microseconds since 1970; kNoTime when the record has no time. The header's time when it names its zone, else
   /// `SET timestamp`, else the header's local time read as UTC.
   int64_t time_us = kNoTime;
-  std::string_view user;    ///< the account's name, in brackets in the header; the name given at login when that is empty
-  std::string_view host;    ///< the host's name; its address when that is empty
-  std::string_view schema;  ///< of the header, or of a `use` line
+  std::string_view user;  ///< the account's name, in brackets in the header; the name given at login when that is empty
+  std::string_view host;  ///< the host's name; its address when that is empty
+  std::string_view schema;     ///< of the header, or of a `use` line
   uint64_t connection_id = 0;  ///< `Id` of MySQL, `Thread_id` of MariaDB
   int64_t query_time_us = 0;
   int64_t lock_time_us = 0;
@@ -33,8 +33,8 @@ struct SlowQuery {
   static constexpr int64_t kNoTime = INT64_MIN;
 };
 
-/// Lives on: one thread. Owns a buffer for unwrapped records; reads each record once, allocates nothing for records that
-/// are not JSON, throws nothing.
+/// Lives on: one thread. Owns a buffer for unwrapped records; reads each record once, allocates nothing for records
+/// that are not JSON, throws nothing.
 class SlowLogParser {
  public:
   enum class Outcome {
@@ -43,7 +43,8 @@ class SlowLogParser {
     broken,   ///< reason() says why
   };
 
-  /// @param record  a block of lines, a record whose lines are joined by bars, or a JSON object whose `message` is one of them
+  /// @param record  a block of lines, a record whose lines are joined by bars, or a JSON object whose `message` is one
+  /// of them
   /// @param query   overwritten in every case; valid until the next call or the end of `record`
   Outcome parse(std::string_view record, SlowQuery& query);
 

@@ -35,7 +35,10 @@ Place parse_place(const std::string& option, const std::string& text, const std:
   std::string forms;
   for (const std::string& kind : kinds) {
     if (!forms.empty()) forms += kind == kinds.back() ? " or " : ", ";
-    forms += kind == "console" ? "console" : kind == "kafka" ? "kafka:TOPIC" : option == "input" ? "file:PATH" : "file:DIR";
+    forms += kind == "console"   ? "console"
+             : kind == "kafka"   ? "kafka:TOPIC"
+             : option == "input" ? "file:PATH"
+                                 : "file:DIR";
   }
   throw weir::UsageError("--" + option + " is '" + text + "': it must be " + forms);
 }
@@ -48,7 +51,8 @@ class Options {
     args.allow_only({"input", "output", "brokers", "bad-records", "bounded"});
     input = parse_place("input", args.require("input"), {"file", "kafka"});
     output = parse_place("output", args.require("output"), {"console", "file", "kafka"});
-    if (args.has("bad-records")) bad_records = parse_place("bad-records", args.require("bad-records"), {"file", "kafka"});
+    if (args.has("bad-records"))
+      bad_records = parse_place("bad-records", args.require("bad-records"), {"file", "kafka"});
     brokers = args.get_or("brokers", "");
     bounded = args.get_or<bool>("bounded", false);
     const bool kafka = input.kind == "kafka" || output.kind == "kafka" || bad_records.kind == "kafka";
@@ -114,11 +118,17 @@ WEIR_JOB(slow_query_log) {
     changes.sink_to(FileSink<Change>(options.output.name, json_format()));
   } else {
     // All changes of a fingerprint in one partition, so that the last one read is the result.
-    changes.sink_to(topic<Change>(options, options.output).key([](const Change& change, std::string& key) { key = change.fingerprint.view(); }));
+    changes.sink_to(topic<Change>(options, options.output).key([](const Change& change, std::string& key) {
+      key = change.fingerprint.view();
+    }));
   }
 
   if (options.bad_records.kind.empty()) return;
-  auto broken = records.bad_records().union_with(queries.side_output(kBroken)).map(set_aside).name("Set aside").uid("bad-records");
+  auto broken = records.bad_records()
+                    .union_with(queries.side_output(kBroken))
+                    .map(set_aside)
+                    .name("Set aside")
+                    .uid("bad-records");
   if (options.bad_records.kind == "file") {
     broken.sink_to(FileSink<SetAside>(options.bad_records.name, json_format()));
   } else {

@@ -1,5 +1,6 @@
 // The same computation as the job's, in one thread and without Weir: what a result is compared with.
-//   slow_query_log_fold --compare LOG RESULTS   exit 0 when the last line of each fingerprint in RESULTS (a file, or a directory of part
+//   slow_query_log_fold --compare LOG RESULTS   exit 0 when the last line of each fingerprint in RESULTS (a file, or a
+//   directory of part
 //                                               files) is what a plain fold over LOG gives
 //   slow_query_log_fold --joined LOG            the records of LOG, one a line, their lines joined by bars
 //   slow_query_log_fold --top N RESULTS         the N fingerprints with the most time, as a table
@@ -60,14 +61,16 @@ Fold fold_log(const std::string& path) {
   SlowQuery query;
   for_each_record(path, [&](std::string_view record) {
     if (parser.parse(record, query) != SlowLogParser::Outcome::query) return;
-    fold[std::string(fingerprinter.normalise(query.statement, query.line_end))].add(query.query_time_us, query.rows_examined);
+    fold[std::string(fingerprinter.normalise(query.statement, query.line_end))].add(query.query_time_us,
+                                                                                    query.rows_examined);
   });
   return fold;
 }
 
 // ---- results of the job ----
 
-/// The number behind `"name":` as text. A quote inside the fingerprint is escaped, so its text cannot be taken for a name.
+/// The number behind `"name":` as text. A quote inside the fingerprint is escaped, so its text cannot be taken for a
+/// name.
 std::string_view number_after(std::string_view line, const std::string& name) {
   const std::string key = "\"" + name + "\":";
   const std::size_t at = line.find(key);
@@ -77,7 +80,8 @@ std::string_view number_after(std::string_view line, const std::string& name) {
 }
 
 bool read_count(std::string_view text, std::uint64_t& count) {
-  return !text.empty() && std::from_chars(text.data(), text.data() + text.size(), count).ptr == text.data() + text.size();
+  return !text.empty() &&
+         std::from_chars(text.data(), text.data() + text.size(), count).ptr == text.data() + text.size();
 }
 
 /// Seconds with six decimals.
@@ -93,23 +97,30 @@ bool read_micros(std::string_view text, std::int64_t& micros) {
 void take_result(std::string_view line, Fold& results) {
   std::string fingerprint;
   Totals totals;
-  if (unwrap_string(line, "fingerprint", fingerprint) != nullptr || !read_count(number_after(line, "count"), totals.count) ||
-      !read_micros(number_after(line, "total_time"), totals.total_us) || !read_micros(number_after(line, "max_time"), totals.max_us) ||
+  if (unwrap_string(line, "fingerprint", fingerprint) != nullptr ||
+      !read_count(number_after(line, "count"), totals.count) ||
+      !read_micros(number_after(line, "total_time"), totals.total_us) ||
+      !read_micros(number_after(line, "max_time"), totals.max_us) ||
       !read_count(number_after(line, "rows_examined"), totals.rows_examined))
     fail("this is no line of a result: " + std::string(line));
   results[fingerprint] = totals;
 }
 
 /// Number behind the last dash: part-1-12 comes after part-1-3.
-long part_number(const fs::path& path) { return std::atol(path.stem().string().substr(path.stem().string().rfind('-') + 1).c_str()); }
+long part_number(const fs::path& path) {
+  return std::atol(path.stem().string().substr(path.stem().string().rfind('-') + 1).c_str());
+}
 
 Fold read_results(const std::string& path) {
   std::vector<fs::path> files;
   if (fs::is_directory(path)) {
     for (const auto& entry : fs::directory_iterator(path)) {
-      if (entry.is_regular_file() && entry.path().filename().string().starts_with("part-")) files.push_back(entry.path());
+      if (entry.is_regular_file() && entry.path().filename().string().starts_with("part-"))
+        files.push_back(entry.path());
     }
-    std::sort(files.begin(), files.end(), [](const fs::path& one, const fs::path& other) { return std::pair(part_number(one), one) < std::pair(part_number(other), other); });
+    std::sort(files.begin(), files.end(), [](const fs::path& one, const fs::path& other) {
+      return std::pair(part_number(one), one) < std::pair(part_number(other), other);
+    });
   } else {
     files.emplace_back(path);
   }
@@ -133,9 +144,13 @@ void print(const std::string& fingerprint, const Totals& totals) {
     if (c == '"' || c == '\\') escaped += '\\';
     escaped += c;
   }
-  std::printf("{\"fingerprint\":\"%s\",\"count\":%llu,\"total_time\":%lld.%06lld,\"max_time\":%lld.%06lld,\"rows_examined\":%llu}\n", escaped.c_str(),
-              static_cast<unsigned long long>(totals.count), static_cast<long long>(totals.total_us / 1'000'000), static_cast<long long>(totals.total_us % 1'000'000),
-              static_cast<long long>(totals.max_us / 1'000'000), static_cast<long long>(totals.max_us % 1'000'000), static_cast<unsigned long long>(totals.rows_examined));
+  std::printf(
+      "{\"fingerprint\":\"%s\",\"count\":%llu,\"total_time\":%lld.%06lld,\"max_time\":%lld.%06lld,\"rows_examined\":%"
+      "llu}\n",
+      escaped.c_str(), static_cast<unsigned long long>(totals.count),
+      static_cast<long long>(totals.total_us / 1'000'000), static_cast<long long>(totals.total_us % 1'000'000),
+      static_cast<long long>(totals.max_us / 1'000'000), static_cast<long long>(totals.max_us % 1'000'000),
+      static_cast<unsigned long long>(totals.rows_examined));
 }
 
 int compare(const std::string& log, const std::string& path) {
@@ -185,12 +200,14 @@ int joined(const std::string& log) {
 int top(long count, const std::string& path) {
   const Fold results = read_results(path);
   std::vector<std::pair<std::string, Totals>> rows(results.begin(), results.end());
-  std::sort(rows.begin(), rows.end(), [](const auto& one, const auto& other) { return one.second.total_us > other.second.total_us; });
+  std::sort(rows.begin(), rows.end(),
+            [](const auto& one, const auto& other) { return one.second.total_us > other.second.total_us; });
   std::printf("%10s %12s %12s %14s  %s\n", "count", "total s", "max s", "rows examined", "fingerprint");
   for (std::size_t i = 0; i < rows.size() && i < static_cast<std::size_t>(count); ++i) {
     const Totals& totals = rows[i].second;
-    std::printf("%10llu %12.6f %12.6f %14llu  %.100s\n", static_cast<unsigned long long>(totals.count), static_cast<double>(totals.total_us) / 1e6,
-                static_cast<double>(totals.max_us) / 1e6, static_cast<unsigned long long>(totals.rows_examined), rows[i].first.c_str());
+    std::printf("%10llu %12.6f %12.6f %14llu  %.100s\n", static_cast<unsigned long long>(totals.count),
+                static_cast<double>(totals.total_us) / 1e6, static_cast<double>(totals.max_us) / 1e6,
+                static_cast<unsigned long long>(totals.rows_examined), rows[i].first.c_str());
   }
   return 0;
 }

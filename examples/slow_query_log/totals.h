@@ -6,7 +6,8 @@
 
 namespace slow_query_log {
 
-/// Sums that do not overflow: at the end of their range they stay there. Whole microseconds, so that the order of additions does not show.
+/// Sums that do not overflow: at the end of their range they stay there. Whole microseconds, so that the order of
+/// additions does not show.
 struct Totals {
   std::uint64_t count = 0;
   std::int64_t total_us = 0;

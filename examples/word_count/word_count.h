@@ -34,7 +34,9 @@ inline auto count_words(const weir::DataStream<std::string>& lines) {
   return lines.flat_map(&split_words)
       .name("words")
       .key_by(&WordCount::word)
-      .reduce([](const WordCount& a, const WordCount& b) { return WordCount{a.word, a.count + b.count}; })
+      .reduce([](const WordCount& a, const WordCount& b) {
+        return WordCount{a.word, a.count + b.count};
+      })
       .name("counts")
       .uid("counts");
 }

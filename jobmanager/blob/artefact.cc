@@ -24,7 +24,8 @@ Result<JobArtefact> inspect_bundle(const std::string& path, const std::string& s
   TRY_VOID(unpack_bundle(path, directory, BundleLimits()));
   auto inspect = [&]() -> Result<JobArtefact> {
     TRY(auto manifest, read_manifest(directory));
-    TRY(auto entries, read_library(directory + "/" + manifest.library, fmt::format("{} of the bundle {}", manifest.library, shown)));
+    TRY(auto entries,
+        read_library(directory + "/" + manifest.library, fmt::format("{} of the bundle {}", manifest.library, shown)));
     JobArtefact artefact{true, manifest.library, manifest.entry_job, std::move(entries)};
     if (!artefact.default_entry.empty()) TRY_VOID(choose_entry(artefact, artefact.default_entry));
     return artefact;
@@ -54,21 +55,24 @@ Result<void> check_artefact_name(std::string_view name) {
   return refused(fmt::format("'{}' is not taken: a job comes as {}", printable(name, 200), kWhatIsTaken));
 }
 
-Result<JobArtefact> inspect_artefact(const std::string& path, const std::string& name, const std::string& unpack_directory,
-                                     const LibraryReader& read_library) {
+Result<JobArtefact> inspect_artefact(const std::string& path, const std::string& name,
+                                     const std::string& unpack_directory, const LibraryReader& read_library) {
   std::error_code problem;
   const auto bytes = std::filesystem::file_size(path, problem);
-  if (problem) return Error::external(ErrorCode::io, fmt::format("cannot read the upload {}: {}", path, problem.message()));
+  if (problem)
+    return Error::external(ErrorCode::io, fmt::format("cannot read the upload {}: {}", path, problem.message()));
   const std::string shown = printable(name, 200);
   if (bytes == 0) return refused(fmt::format("'{}' is empty: the upload has 0 bytes", shown));
-  if (name.ends_with(".sql")) return refused(fmt::format("'{}' is a SQL script, and this version of Weir runs job libraries only", shown));
+  if (name.ends_with(".sql"))
+    return refused(fmt::format("'{}' is a SQL script, and this version of Weir runs job libraries only", shown));
   TRY(const bool bundle, is_bundle(path));
   if (bundle) {
     auto artefact = inspect_bundle(path, shown, unpack_directory, read_library);
     if (!artefact.ok()) return artefact.error().within(fmt::format("the bundle '{}' is refused", shown));
     return artefact;
   }
-  if (name.ends_with(".tar.gz")) return refused(fmt::format("'{}' is not compressed with gzip; a job comes as {}", shown, kWhatIsTaken));
+  if (name.ends_with(".tar.gz"))
+    return refused(fmt::format("'{}' is not compressed with gzip; a job comes as {}", shown, kWhatIsTaken));
   TRY(auto entries, read_library(path, "'" + shown + "'"));
   return JobArtefact{false, "", "", std::move(entries)};
 }
@@ -81,8 +85,11 @@ Result<std::string> choose_entry(const JobArtefact& artefact, const std::string&
     if (entry.name == name) return name;
     known += (known.empty() ? "" : ", ") + entry.name;
   }
-  if (name.empty()) return Error::user(ErrorCode::not_found, fmt::format("the library holds several jobs; say which with --class: {}", known));
-  return Error::user(ErrorCode::not_found, fmt::format("there is no job '{}' in the library; it holds: {}", printable(name, 200), known));
+  if (name.empty())
+    return Error::user(ErrorCode::not_found,
+                       fmt::format("the library holds several jobs; say which with --class: {}", known));
+  return Error::user(ErrorCode::not_found,
+                     fmt::format("there is no job '{}' in the library; it holds: {}", printable(name, 200), known));
 }
 
 }  // namespace weir::jobmanager

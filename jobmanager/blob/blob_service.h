@@ -12,7 +12,8 @@ namespace weir::jobmanager {
 class BlobService final : public BlobGateway {
  public:
   /// @param reads_max   blob.fetch.num-concurrent
-  BlobService(asio::any_io_executor executor, BlobStore& store, int reads_max) : store_(store), turns_(std::move(executor), reads_max) {}
+  BlobService(asio::any_io_executor executor, BlobStore& store, int reads_max)
+      : store_(store), turns_(std::move(executor), reads_max) {}
   Async<proto::BlobReadReply> read_blob(proto::BlobReadRequest request, SteadyTime deadline) override;
 
  private:

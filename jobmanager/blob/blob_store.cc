@@ -25,11 +25,13 @@ constexpr std::uint64_t kJarFileBytesMax = 4096;
 /// "3a0c...-...": a random id in the usual form, as Flink puts it before a jar's name.
 std::string uuid() {
   const std::string hex = ExecutionId::random().to_hex();
-  return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4), hex.substr(20));
+  return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4),
+                     hex.substr(20));
 }
 
 Error unknown_jar(const std::string& id) {
-  return Error::user(ErrorCode::not_found, fmt::format("Unable to find the jar {}; upload it first", printable(id, 200)));
+  return Error::user(ErrorCode::not_found,
+                     fmt::format("Unable to find the jar {}; upload it first", printable(id, 200)));
 }
 
 void remove_tree(const std::string& path) {
@@ -44,17 +46,21 @@ bool is_file_of(const std::string& path, std::uint64_t bytes) {
 
 }  // namespace
 
-BlobStore::BlobStore(BlockingPool& pool, FileSystem& files, Clock& clock, BlobStoreOptions options, LibraryReader read_library)
+BlobStore::BlobStore(BlockingPool& pool, FileSystem& files, Clock& clock, BlobStoreOptions options,
+                     LibraryReader read_library)
     : pool_(pool), files_(files), clock_(clock), options_(std::move(options)), read_library_(std::move(read_library)) {}
 
 std::string BlobStore::blob_path(const BlobKey& key) const { return options_.directory + "/blobs/" + key.to_hex(); }
 std::string BlobStore::jar_path(const std::string& id) const { return options_.directory + "/jars/" + id; }
-std::string BlobStore::unpacked_path(const BlobKey& key) const { return options_.directory + "/unpacked/" + key.to_hex(); }
+std::string BlobStore::unpacked_path(const BlobKey& key) const {
+  return options_.directory + "/unpacked/" + key.to_hex();
+}
 std::string BlobStore::unpacking_path() const { return options_.directory + "/unpacked/" + uuid(); }
 
 Result<void> BlobStore::open() {
   remove_tree(options_.directory + "/unpacked");
-  for (const char* name : {"/blobs", "/jars", "/unpacked"}) TRY_VOID(files_.make_directories(options_.directory + name));
+  for (const char* name : {"/blobs", "/jars", "/unpacked"})
+    TRY_VOID(files_.make_directories(options_.directory + name));
   for (const char* name : {"/blobs", "/jars"}) TRY_VOID(remove_unfinished(files_, options_.directory + name));
   TRY(auto names, files_.list(options_.directory + "/jars"));
   for (const auto& id : names) {
@@ -104,10 +110,11 @@ Async<std::string> BlobStore::add(std::string path, std::string client_name) {
   co_return id;
 }
 
-/// The content of an upload whose jar could not be recorded, for example because the disk is full: unless another upload of the
-/// same content may count on it, it goes.
+/// The content of an upload whose jar could not be recorded, for example because the disk is full: unless another
+/// upload of the same content may count on it, it goes.
 Async<void> BlobStore::forget_fresh(BlobKey fresh) {
-  const bool is_used = std::any_of(jars_.begin(), jars_.end(), [&](const auto& jar) { return jar.second.key == fresh; });
+  const bool is_used =
+      std::any_of(jars_.begin(), jars_.end(), [&](const auto& jar) { return jar.second.key == fresh; });
   if (adding_ > 0 || is_used) co_return;
   auto work = [this, fresh] {
     const auto removed = files_.remove(blob_path(fresh));
@@ -132,8 +139,9 @@ Result<Jar> BlobStore::store(const std::string& path, const std::string& client_
   TRY_VOID(check_artefact_name(name));
   TRY(const BlobContent content, blob_key_of_file(files_, path));
   if (content.bytes > options_.upload_bytes_max) {
-    return Error::user(ErrorCode::resource_exhausted, fmt::format("'{}' has {} bytes; at most {} are taken (rest.server.max-content-length)",
-                                                                  name, content.bytes, options_.upload_bytes_max));
+    return Error::user(ErrorCode::resource_exhausted,
+                       fmt::format("'{}' has {} bytes; at most {} are taken (rest.server.max-content-length)", name,
+                                   content.bytes, options_.upload_bytes_max));
   }
   const std::string unpacking = unpacking_path();
   TRY(auto artefact, inspect_artefact(path, name, unpacking, read_library_));
@@ -141,7 +149,8 @@ Result<Jar> BlobStore::store(const std::string& path, const std::string& client_
   TRY(const bool is_new, copy_blob(path, content));
   if (is_new) fresh = content.key;
   Jar jar{uuid() + "_" + name, name, content.key, content.bytes, now, std::move(artefact)};
-  const std::string line = fmt::format("{} {} {}\n", content.key.to_hex(), content.bytes, now.time_since_epoch().count());
+  const std::string line =
+      fmt::format("{} {} {}\n", content.key.to_hex(), content.bytes, now.time_since_epoch().count());
   TRY_VOID(write_durably(files_, jar_path(jar.id), line));
   return jar;
 }
@@ -161,7 +170,8 @@ Result<bool> BlobStore::copy_blob(const std::string& path, const BlobContent& co
     TRY_VOID(target.append(piece));
     offset += count;
   }
-  if (hasher.finish() != content.key) return Error::external(ErrorCode::corrupt, fmt::format("{} changed while it was stored", path));
+  if (hasher.finish() != content.key)
+    return Error::external(ErrorCode::corrupt, fmt::format("{} changed while it was stored", path));
   TRY_VOID(target.publish());
   return true;
 }
@@ -173,7 +183,8 @@ Result<void> BlobStore::keep_unpacked(const std::string& unpacking, const BlobKe
   if (!problem) return {};
   remove_tree(unpacking);
   if (std::filesystem::is_directory(unpacked_path(key))) return {};
-  return Error::external(ErrorCode::io, fmt::format("cannot keep the unpacked bundle {}: {}", unpacked_path(key), problem.message()));
+  return Error::external(ErrorCode::io,
+                         fmt::format("cannot keep the unpacked bundle {}: {}", unpacked_path(key), problem.message()));
 }
 
 Async<Result<void>> BlobStore::remove(std::string jar_id) {
@@ -196,7 +207,8 @@ Async<void> BlobStore::remove_unused(std::set<std::string> keys_in_use) {
       const std::string path = options_.directory + "/blobs/" + name;
       std::error_code problem;
       const auto written = std::filesystem::last_write_time(path, problem);
-      const bool is_young = problem || std::filesystem::file_time_type::clock::now() - written < std::chrono::minutes(1);
+      const bool is_young =
+          problem || std::filesystem::file_time_type::clock::now() - written < std::chrono::minutes(1);
       if (keys_in_use.contains(name) || is_unfinished(name) || is_young) continue;
       auto removed = files_.remove(path);
       if (!removed.ok()) LOG_WARN("cannot remove an unused artefact: {}", removed.error().message);
@@ -240,9 +252,11 @@ Async<BlobPiece> BlobStore::read(BlobKey key, std::uint64_t offset, std::uint32_
     auto content = co_await run_blocking(pool_, std::move(verify));
     if (!content.ok()) co_return std::move(content).error();
     if (content->key != key) {
-      LOG_ERROR("the stored artefact {} is damaged: its content has the SHA-256 {}", blob_path(key), content->key.to_hex());
-      co_return Error::external(ErrorCode::corrupt,
-                                fmt::format("the artefact {} is damaged in the JobManager's store: upload the job again", key.to_hex()));
+      LOG_ERROR("the stored artefact {} is damaged: its content has the SHA-256 {}", blob_path(key),
+                content->key.to_hex());
+      co_return Error::external(
+          ErrorCode::corrupt,
+          fmt::format("the artefact {} is damaged in the JobManager's store: upload the job again", key.to_hex()));
     }
     verified_.insert(key);
   }
@@ -258,7 +272,8 @@ Result<BlobPiece> BlobStore::read_piece(const BlobKey& key, std::uint64_t offset
   BlobPiece piece;
   TRY(piece.blob_bytes, file->size());
   if (offset > piece.blob_bytes) {
-    return Error::user(ErrorCode::invalid_argument, fmt::format("the artefact {} has {} bytes, asked for: from {}", key.to_hex(), piece.blob_bytes, offset));
+    return Error::user(ErrorCode::invalid_argument, fmt::format("the artefact {} has {} bytes, asked for: from {}",
+                                                                key.to_hex(), piece.blob_bytes, offset));
   }
   piece.content.resize(std::min<std::uint64_t>(bytes, piece.blob_bytes - offset));
   TRY(const std::size_t count, file->read_at(offset, piece.content));

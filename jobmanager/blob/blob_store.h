@@ -18,7 +18,7 @@
 namespace weir::jobmanager {
 
 struct BlobStoreOptions {
-  std::string directory;              ///< exists; nobody else writes below it
+  std::string directory;  ///< exists; nobody else writes below it
   std::uint64_t upload_bytes_max = 104'857'600;
 };
 
@@ -38,9 +38,9 @@ struct BlobPiece {
   std::uint64_t blob_bytes = 0;
 };
 
-/// Files below the directory: `blobs/<sha-256>`, `jars/<jar id>` (a line with key, size and time), `unpacked/<sha-256>/`.
-/// What was stored is found again by the next JobManager over the same directory.
-/// Lives on: the control thread; file work is done on the pool. Owned by the daemon.
+/// Files below the directory: `blobs/<sha-256>`, `jars/<jar id>` (a line with key, size and time),
+/// `unpacked/<sha-256>/`. What was stored is found again by the next JobManager over the same directory. Lives on: the
+/// control thread; file work is done on the pool. Owned by the daemon.
 class BlobStore {
  public:
   static constexpr std::size_t kPieceBytesMax = 1u << 20;

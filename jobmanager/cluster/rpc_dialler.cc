@@ -39,7 +39,8 @@ class RpcLink final : public TaskManagerLink {
       if (!closed_) events_.lost(reason.message);
     };
     events.dial_failed = [this](const Error& reason, std::uint64_t failures) {
-      if (!closed_ && failures % kDialsPerLogLine == 1) LOG_WARN("cannot reach TaskManager {}, trying on: {}", id_, reason.message);
+      if (!closed_ && failures % kDialsPerLogLine == 1)
+        LOG_WARN("cannot reach TaskManager {}, trying on: {}", id_, reason.message);
     };
     return events;
   }

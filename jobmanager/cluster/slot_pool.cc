@@ -7,7 +7,8 @@
 namespace weir::jobmanager {
 
 const SlotPool::Entry* SlotPool::find(const TaskManagerId& task_manager) const {
-  auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.task_manager == task_manager; });
+  auto found = std::find_if(entries_.begin(), entries_.end(),
+                            [&](const Entry& entry) { return entry.task_manager == task_manager; });
   return found == entries_.end() ? nullptr : &*found;
 }
 

@@ -36,7 +36,8 @@ struct LinkEvents {
 };
 
 /// A connection that is dialled again whenever it ends.
-/// Lives on: the control thread. Shared by the registry and by calls under way; `close` is awaited once, by the registry.
+/// Lives on: the control thread. Shared by the registry and by calls under way; `close` is awaited once, by the
+/// registry.
 class TaskManagerLink {
  public:
   virtual ~TaskManagerLink() = default;

@@ -11,8 +11,8 @@
 
 namespace weir::jobmanager {
 
-TaskManagerRegistry::TaskManagerRegistry(asio::any_io_executor executor, Clock& clock, TaskManagerDialler& dialler, SlotPool& slots,
-                                         RegistryOptions options)
+TaskManagerRegistry::TaskManagerRegistry(asio::any_io_executor executor, Clock& clock, TaskManagerDialler& dialler,
+                                         SlotPool& slots, RegistryOptions options)
     : clock_(clock),
       dialler_(dialler),
       slots_(slots),
@@ -38,25 +38,29 @@ Async<void> TaskManagerRegistry::close(SteadyTime deadline) {
   co_await closing_.close();
 }
 
-Result<std::vector<JobId>> TaskManagerRegistry::add(TaskManagerDescription description, const std::vector<JobId>& workers) {
+Result<std::vector<JobId>> TaskManagerRegistry::add(TaskManagerDescription description,
+                                                    const std::vector<JobId>& workers) {
   if (description.host.empty() || description.rpc_port == 0 || description.slots == 0 || description.id.is_none()) {
-    return Error::user(ErrorCode::invalid_argument,
-                       fmt::format("TaskManager '{}' registers with host '{}', rpc port {} and {} slots: each is needed", description.id,
-                                   description.host, description.rpc_port, description.slots));
+    return Error::user(
+        ErrorCode::invalid_argument,
+        fmt::format("TaskManager '{}' registers with host '{}', rpc port {} and {} slots: each is needed",
+                    description.id, description.host, description.rpc_port, description.slots));
   }
   RegisteredTaskManager* entry = find_incarnation(description.id, description.incarnation);
-  if (entry != nullptr && (entry->description.host != description.host || entry->description.rpc_port != description.rpc_port ||
-                           entry->description.slots != description.slots)) {
+  if (entry != nullptr &&
+      (entry->description.host != description.host || entry->description.rpc_port != description.rpc_port ||
+       entry->description.slots != description.slots)) {
     lose(description.id, fmt::format("TaskManager with id {} registered again with another address.", description.id));
     entry = nullptr;
   }
   if (entry == nullptr) {
-    if (find(description.id) != nullptr) lose(description.id, fmt::format("TaskManager with id {} was restarted.", description.id));
+    if (find(description.id) != nullptr)
+      lose(description.id, fmt::format("TaskManager with id {} was restarted.", description.id));
     entry = entries_.emplace_back(std::make_unique<RegisteredTaskManager>()).get();
     entry->description = std::move(description);
     entry->registered_at = clock_.now();
-    LOG_INFO("TaskManager {} registered: {}:{}, {} slots", entry->description.id, entry->description.host, entry->description.rpc_port,
-             entry->description.slots);
+    LOG_INFO("TaskManager {} registered: {}:{}, {} slots", entry->description.id, entry->description.host,
+             entry->description.rpc_port, entry->description.slots);
     dial(*entry);
   }
   entry->last_heartbeat = clock_.now();
@@ -89,7 +93,8 @@ void TaskManagerRegistry::on_connected(const TaskManagerId& id, const Incarnatio
   listener_->on_slots_available();
 }
 
-bool TaskManagerRegistry::heartbeat(const TaskManagerId& id, const Incarnation& incarnation, std::uint64_t resident_bytes) {
+bool TaskManagerRegistry::heartbeat(const TaskManagerId& id, const Incarnation& incarnation,
+                                    std::uint64_t resident_bytes) {
   RegisteredTaskManager* entry = find_incarnation(id, incarnation);
   if (entry == nullptr) return false;
   entry->last_heartbeat = clock_.now();
@@ -99,7 +104,8 @@ bool TaskManagerRegistry::heartbeat(const TaskManagerId& id, const Incarnation& 
 }
 
 void TaskManagerRegistry::lose(const TaskManagerId& id, const std::string& reason) {
-  auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry->description.id == id; });
+  auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry->description.id == id; });
   ENSURE(found != entries_.end(), "TaskManager {} is not registered", id);
   closing_.start("close link", close_link(std::move((*found)->link)));
   entries_.erase(found);
@@ -108,8 +114,8 @@ void TaskManagerRegistry::lose(const TaskManagerId& id, const std::string& reaso
 }
 
 Async<void> TaskManagerRegistry::watch_heartbeats() {
-  const auto pause = std::clamp<std::chrono::milliseconds>(options_.heartbeat_timeout / 10, std::chrono::milliseconds(10),
-                                                           std::chrono::milliseconds(1'000));
+  const auto pause = std::clamp<std::chrono::milliseconds>(
+      options_.heartbeat_timeout / 10, std::chrono::milliseconds(10), std::chrono::milliseconds(1'000));
   for (;;) {
     co_await clock_.sleep_for(pause);
     const SteadyTime now = clock_.now();
@@ -117,10 +123,12 @@ Async<void> TaskManagerRegistry::watch_heartbeats() {
     for (const auto& entry : entries_) {
       const auto& described = entry->description;
       if (now - entry->last_heartbeat > options_.heartbeat_timeout) {
-        gone.emplace_back(described.id, fmt::format("The heartbeat of TaskManager with id {} timed out.", described.id));
+        gone.emplace_back(described.id,
+                          fmt::format("The heartbeat of TaskManager with id {} timed out.", described.id));
       } else if (!entry->is_connected && now - entry->registered_at > options_.heartbeat_timeout) {
-        gone.emplace_back(described.id, fmt::format("TaskManager with id {} can't be reached at {}:{}, which it gave as its address.",
-                                                    described.id, described.host, described.rpc_port));
+        gone.emplace_back(described.id,
+                          fmt::format("TaskManager with id {} can't be reached at {}:{}, which it gave as its address.",
+                                      described.id, described.host, described.rpc_port));
       }
     }
     for (const auto& [id, reason] : gone) {
@@ -136,7 +144,8 @@ void TaskManagerRegistry::end_job(const JobId& job) {
 
 void TaskManagerRegistry::end_job_on(const JobId& job, const TaskManagerId& id) {
   const RegisteredTaskManager* entry = find(id);
-  if (entry != nullptr) gate_.start(fmt::format("end job {} on {}", job, id), end_and_release(job, id, entry->description.incarnation));
+  if (entry != nullptr)
+    gate_.start(fmt::format("end job {} on {}", job, id), end_and_release(job, id, entry->description.incarnation));
 }
 
 Async<void> TaskManagerRegistry::end_and_release(JobId job, TaskManagerId id, Incarnation incarnation) {

@@ -46,8 +46,8 @@ struct RegisteredTaskManager {
 
 /// Knows TaskManagers from their registration to their loss, keeps a link to each, and their slots in the pool.
 /// Lives on: the control thread. Owned by the daemon. start() -> ... -> co_await close().
-/// A TaskManager is lost when its link says so, when no heartbeat came for heartbeat.timeout, when it can't be reached for that long, or
-/// when another incarnation of it registers.
+/// A TaskManager is lost when its link says so, when no heartbeat came for heartbeat.timeout, when it can't be reached
+/// for that long, or when another incarnation of it registers.
 class TaskManagerRegistry {
  public:
   TaskManagerRegistry(asio::any_io_executor executor, Clock& clock, TaskManagerDialler& dialler, SlotPool& slots,

@@ -15,13 +15,15 @@ namespace {
 constexpr std::chrono::seconds kExpiryPause{10};
 
 Error unknown_job(const JobId& id) {
-  return Error::user(ErrorCode::not_found, fmt::format("Job {} not found: it is not running and not among the ended jobs still remembered", id));
+  return Error::user(
+      ErrorCode::not_found,
+      fmt::format("Job {} not found: it is not running and not among the ended jobs still remembered", id));
 }
 
 }  // namespace
 
-Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, TaskManagerRegistry& task_managers, SlotPool& slots,
-                       DispatcherOptions options)
+Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, TaskManagerRegistry& task_managers,
+                       SlotPool& slots, DispatcherOptions options)
     : executor_(executor),
       clock_(clock),
       task_managers_(task_managers),
@@ -53,11 +55,13 @@ Async<void> Dispatcher::close() {
 
 Result<void> Dispatcher::submit(JobSubmission submission) {
   const JobId id = submission.id;
-  if (closing_) return Error::external(ErrorCode::unavailable, "the JobManager is shutting down and takes no more jobs");
+  if (closing_)
+    return Error::external(ErrorCode::unavailable, "the JobManager is shutting down and takes no more jobs");
   if (knows(id)) return Error::user(ErrorCode::already_exists, fmt::format("Job {} has already been submitted", id));
-  LOG_INFO("job {} ('{}') is submitted: {} vertices, {} tasks", id, submission.graph.job_name, submission.graph.vertices.size(),
-           submission.graph.task_count());
-  auto job = std::make_unique<Job>(std::move(submission), options_.job, task_managers_, slots_, clock_, executor_, *this);
+  LOG_INFO("job {} ('{}') is submitted: {} vertices, {} tasks", id, submission.graph.job_name,
+           submission.graph.vertices.size(), submission.graph.task_count());
+  auto job =
+      std::make_unique<Job>(std::move(submission), options_.job, task_managers_, slots_, clock_, executor_, *this);
   Job& started = *jobs_.emplace_back(std::move(job));
   started.start();
   return {};
@@ -74,9 +78,10 @@ Result<void> Dispatcher::cancel(const JobId& id) {
     return unknown_job(id);
   }
   if (status == JobStatus::finished || status == JobStatus::failed) {
-    return Error::user(ErrorCode::failed_precondition,
-                       fmt::format("Job cancellation failed because the job has already reached another terminal state ({}): {}.",
-                                   name_of(status), id));
+    return Error::user(
+        ErrorCode::failed_precondition,
+        fmt::format("Job cancellation failed because the job has already reached another terminal state ({}): {}.",
+                    name_of(status), id));
   }
   return {};
 }

@@ -34,7 +34,8 @@ class Dispatcher final : public TaskManagerListener, public JobOwner {
   ~Dispatcher() override;
 
   void start();
-  /// Drops all jobs: TaskManagers are told to end their workers; nobody waits for that here (the registry's close does).
+  /// Drops all jobs: TaskManagers are told to end their workers; nobody waits for that here (the registry's close
+  /// does).
   Async<void> close();
 
   /// Takes a job; it waits for slots from then on. Errors: already_exists.

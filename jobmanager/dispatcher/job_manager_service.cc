@@ -21,8 +21,8 @@ Result<TaskManagerDescription> decode(const proto::RegisterRequest& request) {
   TRY(description.incarnation, Incarnation::from_bytes(request.incarnation()));
   if (request.rpc_port() > kPortMax || request.data_port() > kPortMax || request.slots() > kSlotsMax) {
     return Error::user(ErrorCode::invalid_argument,
-                       fmt::format("TaskManager {} registers with rpc port {}, data port {} and {} slots: too large", description.id,
-                                   request.rpc_port(), request.data_port(), request.slots()));
+                       fmt::format("TaskManager {} registers with rpc port {}, data port {} and {} slots: too large",
+                                   description.id, request.rpc_port(), request.data_port(), request.slots()));
   }
   description.host = request.host();
   description.rpc_port = static_cast<std::uint16_t>(request.rpc_port());

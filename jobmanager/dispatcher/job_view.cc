@@ -56,7 +56,8 @@ rest::SubtaskDetails subtask_of(const Attempt& attempt, std::uint32_t index) {
   subtask.subtask = static_cast<int>(index);
   subtask.attempt = static_cast<int>(attempt.number);
   subtask.status = static_cast<rest::TaskStatus>(attempt.status);
-  for (std::size_t status = 0; status < kTaskStatuses; ++status) subtask.entered[status] = millis_or_zero(attempt.entered[status]);
+  for (std::size_t status = 0; status < kTaskStatuses; ++status)
+    subtask.entered[status] = millis_or_zero(attempt.entered[status]);
   if (attempt.place) {
     subtask.host = attempt.place->host;
     subtask.data_port = attempt.place->data_port;
@@ -87,7 +88,9 @@ rest::Timestamp end_of(const Job& job) {
   return job.is_over() ? millis_or_zero(job.entered()[static_cast<std::size_t>(job.status())]) : rest::kNever;
 }
 
-rest::Timestamp start_of(const Job& job) { return millis_or_zero(job.entered()[static_cast<std::size_t>(JobStatus::initializing)]); }
+rest::Timestamp start_of(const Job& job) {
+  return millis_or_zero(job.entered()[static_cast<std::size_t>(JobStatus::initializing)]);
+}
 
 }  // namespace
 
@@ -99,7 +102,8 @@ rest::JobDetails details_of(const Job& job) {
   details.status = static_cast<rest::JobStatus>(job.status());
   details.start = start_of(job);
   details.end = end_of(job);
-  for (std::size_t status = 0; status < kJobStatuses; ++status) details.entered[status] = millis_or_zero(job.entered()[status]);
+  for (std::size_t status = 0; status < kJobStatuses; ++status)
+    details.entered[status] = millis_or_zero(job.entered()[status]);
   details.plan_json = plan::plan_json(submission.graph, submission.plan, submission.id.to_hex());
   for (std::uint32_t v = 0; v < submission.graph.vertices.size(); ++v) {
     const auto& vertex = submission.graph.vertices[v];
@@ -131,7 +135,8 @@ rest::JobSummary summary_of(const Job& job) {
   summary.end = end_of(job);
   summary.last_modification = millis(job.last_change());
   const TaskCounts counts = job.tasks().counts();
-  for (std::size_t status = 0; status < kTaskStatuses; ++status) summary.tasks[status] = static_cast<int>(counts[status]);
+  for (std::size_t status = 0; status < kTaskStatuses; ++status)
+    summary.tasks[status] = static_cast<int>(counts[status]);
   return summary;
 }
 

@@ -44,8 +44,9 @@ rest::TaskManagerDetails details_of(const RegisteredTaskManager& entry, const Sl
 
 }  // namespace
 
-RestBackend::RestBackend(asio::any_io_executor control, Clock& clock, Dispatcher& dispatcher, TaskManagerRegistry& task_managers,
-                         SlotPool& slots, BlobStore& blobs, Submission& submission, std::function<void()> shut_down)
+RestBackend::RestBackend(asio::any_io_executor control, Clock& clock, Dispatcher& dispatcher,
+                         TaskManagerRegistry& task_managers, SlotPool& slots, BlobStore& blobs, Submission& submission,
+                         std::function<void()> shut_down)
     : control_(control),
       clock_(clock),
       dispatcher_(dispatcher),
@@ -93,7 +94,8 @@ std::vector<rest::TaskManagerDetails> RestBackend::task_managers_now() const {
 Result<std::shared_ptr<TaskManagerLink>> RestBackend::link_to(const std::string& id) const {
   auto parsed = TaskManagerId::from_string(id);
   auto link = parsed.ok() ? registry_.link(*parsed) : nullptr;
-  if (link == nullptr) return Error::user(ErrorCode::not_found, fmt::format("TaskManager {} not found", printable(id, 255)));
+  if (link == nullptr)
+    return Error::user(ErrorCode::not_found, fmt::format("TaskManager {} not found", printable(id, 255)));
   return link;
 }
 
@@ -115,13 +117,16 @@ Async<void> RestBackend::answer_list_logs(std::string id, rest::Answer<std::vect
   answer(std::move(files));
 }
 
-void RestBackend::read_log(std::string task_manager_id, rest::LogChoice choice, std::uint64_t offset, rest::Answer<rest::LogPiece> answer) {
-  asio::post(control_, [this, id = std::move(task_manager_id), choice = std::move(choice), offset, answer = std::move(answer)]() mutable {
+void RestBackend::read_log(std::string task_manager_id, rest::LogChoice choice, std::uint64_t offset,
+                           rest::Answer<rest::LogPiece> answer) {
+  asio::post(control_, [this, id = std::move(task_manager_id), choice = std::move(choice), offset,
+                        answer = std::move(answer)]() mutable {
     gate_.start("read log", answer_read_log(std::move(id), std::move(choice), offset, std::move(answer)));
   });
 }
 
-Async<void> RestBackend::answer_read_log(std::string id, rest::LogChoice choice, std::uint64_t offset, rest::Answer<rest::LogPiece> answer) {
+Async<void> RestBackend::answer_read_log(std::string id, rest::LogChoice choice, std::uint64_t offset,
+                                         rest::Answer<rest::LogPiece> answer) {
   auto link = link_to(id);
   if (!link.ok()) co_return answer(link.error());
   proto::ReadLogRequest request;
@@ -130,9 +135,7 @@ Async<void> RestBackend::answer_read_log(std::string id, rest::LogChoice choice,
   switch (choice.kind) {
     case rest::LogChoice::Kind::log: request.set_kind(proto::LOG); break;
     case rest::LogChoice::Kind::standard_output: request.set_kind(proto::STDOUT); break;
-    case rest::LogChoice::Kind::named:
-      request.set_kind(proto::NAMED);
-      request.set_name(choice.name);
+    case rest::LogChoice::Kind::named: request.set_kind(proto::NAMED); request.set_name(choice.name);
   }
   const SteadyTime deadline = clock_.now() + kLogCallTimeout;
   auto reply = co_await (*link)->gateway().read_log(std::move(request), deadline);
@@ -182,7 +185,8 @@ void RestBackend::add(http::SpooledFile file, std::string client_name, rest::Ans
   });
 }
 
-Async<void> RestBackend::answer_add(std::shared_ptr<http::SpooledFile> file, std::string client_name, rest::Answer<std::string> answer) {
+Async<void> RestBackend::answer_add(std::shared_ptr<http::SpooledFile> file, std::string client_name,
+                                    rest::Answer<std::string> answer) {
   auto added = co_await blobs_.add(file->path(), std::move(client_name));
   co_await blobs_.discard(file->keep());
   answer(std::move(added));

@@ -18,12 +18,13 @@
 namespace weir::jobmanager {
 
 /// Posts each question to the control thread, copies the answer out.
-/// Called on REST threads; everything else of it lives on the control thread. Owned by the daemon; outlives the HTTP server.
+/// Called on REST threads; everything else of it lives on the control thread. Owned by the daemon; outlives the HTTP
+/// server.
 class RestBackend final : public rest::ClusterBackend, public rest::JobBackend, public rest::JarBackend {
  public:
   /// @param shut_down   ends the daemon in order; called on the control thread
-  RestBackend(asio::any_io_executor control, Clock& clock, Dispatcher& dispatcher, TaskManagerRegistry& task_managers, SlotPool& slots,
-              BlobStore& blobs, Submission& submission, std::function<void()> shut_down);
+  RestBackend(asio::any_io_executor control, Clock& clock, Dispatcher& dispatcher, TaskManagerRegistry& task_managers,
+              SlotPool& slots, BlobStore& blobs, Submission& submission, std::function<void()> shut_down);
 
   /// Drops questions that are being worked at. After the HTTP server has stopped.
   Async<void> close();
@@ -32,7 +33,8 @@ class RestBackend final : public rest::ClusterBackend, public rest::JobBackend, 
   void overview(rest::Answer<rest::ClusterOverview> answer) override;
   void task_managers(rest::Answer<std::vector<rest::TaskManagerDetails>> answer) override;
   void list_logs(std::string task_manager_id, rest::Answer<std::vector<rest::LogFile>> answer) override;
-  void read_log(std::string task_manager_id, rest::LogChoice choice, std::uint64_t offset, rest::Answer<rest::LogPiece> answer) override;
+  void read_log(std::string task_manager_id, rest::LogChoice choice, std::uint64_t offset,
+                rest::Answer<rest::LogPiece> answer) override;
   void shut_down(rest::Answer<void> answer) override;
 
   // JobBackend
@@ -52,8 +54,10 @@ class RestBackend final : public rest::ClusterBackend, public rest::JobBackend, 
   std::vector<rest::TaskManagerDetails> task_managers_now() const;
   std::vector<rest::JarEntry> jars_now() const;
   Async<void> answer_list_logs(std::string id, rest::Answer<std::vector<rest::LogFile>> answer);
-  Async<void> answer_read_log(std::string id, rest::LogChoice choice, std::uint64_t offset, rest::Answer<rest::LogPiece> answer);
-  Async<void> answer_add(std::shared_ptr<http::SpooledFile> file, std::string client_name, rest::Answer<std::string> answer);
+  Async<void> answer_read_log(std::string id, rest::LogChoice choice, std::uint64_t offset,
+                              rest::Answer<rest::LogPiece> answer);
+  Async<void> answer_add(std::shared_ptr<http::SpooledFile> file, std::string client_name,
+                         rest::Answer<std::string> answer);
   Async<void> answer_remove(std::string jar_id, rest::Answer<void> answer);
   Async<void> sweep_artefacts();
   Async<void> answer_plan(rest::RunRequest request, rest::Answer<std::string> answer);

@@ -25,8 +25,8 @@ std::map<std::string, std::string> values_of(const config::Configuration& config
 
 static_assert(static_cast<int>(config::RuntimeMode::automatic) == static_cast<int>(plan::RuntimeMode::automatic));
 
-/// Options that mean something to user code, in the one form in which it finds them: what AUTOMATIC came to, and each global parameter
-/// under a key of its own.
+/// Options that mean something to user code, in the one form in which it finds them: what AUTOMATIC came to, and each
+/// global parameter under a key of its own.
 void settle(config::Configuration& configuration, bool is_batch, const config::Map& parameters) {
   configuration.set(config::kRuntimeMode.key, is_batch ? "BATCH" : "STREAMING", "resolved");
   for (const auto& [name, value] : parameters) {
@@ -38,7 +38,8 @@ void settle(config::Configuration& configuration, bool is_batch, const config::M
 std::string shown(const std::map<std::string, std::string>& settings) {
   std::string text;
   for (const auto& [key, value] : settings) {
-    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", key, config::is_secret_key(key) ? config::kRedacted : std::string_view(value));
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", key,
+                        config::is_secret_key(key) ? config::kRedacted : std::string_view(value));
   }
   return text;
 }
@@ -69,7 +70,8 @@ Submission::Submission(BlobStore& blobs, Dispatcher& dispatcher, BlockingPool& p
 
 Result<config::Loaded> Submission::layered(const rest::RunRequest& request) const {
   std::map<std::string, std::string> submitted = request.configuration;
-  if (request.parallelism > 0) submitted[std::string(config::kParallelismDefault.key)] = std::to_string(request.parallelism);
+  if (request.parallelism > 0)
+    submitted[std::string(config::kParallelismDefault.key)] = std::to_string(request.parallelism);
   return config::job_configuration(options_.job_defaults, submitted);
 }
 
@@ -114,9 +116,12 @@ Async<JobSubmission> Submission::plan(rest::RunRequest request) {
   for (const auto& [key, value] : parameters.value_or(config::Map())) {
     submission.global_parameters[key] = config::is_secret_key(key) ? std::string(config::kRedacted) : value;
   }
-  if (!request.configuration.empty()) LOG_INFO("job {} is submitted with {}", submission.id, shown(request.configuration));
-  for (const auto& warning : layers.warnings) LOG_WARN("job {} ('{}'): {}", submission.id, submission.graph.job_name, warning);
-  for (const auto& warning : submission.plan.warnings) LOG_WARN("job {} ('{}'): {}", submission.id, submission.graph.job_name, warning);
+  if (!request.configuration.empty())
+    LOG_INFO("job {} is submitted with {}", submission.id, shown(request.configuration));
+  for (const auto& warning : layers.warnings)
+    LOG_WARN("job {} ('{}'): {}", submission.id, submission.graph.job_name, warning);
+  for (const auto& warning : submission.plan.warnings)
+    LOG_WARN("job {} ('{}'): {}", submission.id, submission.graph.job_name, warning);
   co_return submission;
 }
 

@@ -20,15 +20,16 @@
 namespace weir::jobmanager {
 
 struct SubmissionOptions {
-  config::Configuration job_defaults;  ///< job keys of the JobManager's own configuration
-  std::string planner;                 ///< path of `weir`
-  std::string home;                    ///< WEIR_HOME
+  config::Configuration job_defaults;                      ///< job keys of the JobManager's own configuration
+  std::string planner;                                     ///< path of `weir`
+  std::string home;                                        ///< WEIR_HOME
   std::map<std::string, std::string> planner_environment;  ///< containerized.master.env.*
   PlannerLimits limits;
 };
 
 /// Plans and starts jobs.
-/// Lives on: the control thread; planners run on a pool of their own, so that they don't keep files waiting. Owned by the daemon.
+/// Lives on: the control thread; planners run on a pool of their own, so that they don't keep files waiting. Owned by
+/// the daemon.
 class Submission {
  public:
   Submission(BlobStore& blobs, Dispatcher& dispatcher, BlockingPool& planners, SubmissionOptions options);

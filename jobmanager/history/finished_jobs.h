@@ -15,9 +15,9 @@
 namespace weir::jobmanager {
 
 struct FinishedJobLimits {
-  std::chrono::seconds kept_for{3'600};                              ///< jobstore.expiration-time
-  std::size_t jobs_max = std::numeric_limits<std::size_t>::max();    ///< jobstore.max-capacity
-  std::uint64_t bytes_max = 50u << 20;                               ///< jobstore.cache-size
+  std::chrono::seconds kept_for{3'600};                            ///< jobstore.expiration-time
+  std::size_t jobs_max = std::numeric_limits<std::size_t>::max();  ///< jobstore.max-capacity
+  std::uint64_t bytes_max = 50u << 20;                             ///< jobstore.cache-size
 };
 
 /// Remembers the newest finished jobs, within limits of age, number and memory.

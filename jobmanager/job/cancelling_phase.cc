@@ -18,13 +18,16 @@ class CancellingPhase final : public EndingPhase {
  private:
   // It was to end and has ended: how is of no more interest than a line in the log.
   void on_failure(TaskIndex task, Failure failure) override {
-    LOG_INFO("task {} failed while it was cancelled: {}: {}", context_.book().tasks.task_name(task), failure.exception, failure.message);
+    LOG_INFO("task {} failed while it was cancelled: {}: {}", context_.book().tasks.task_name(task), failure.exception,
+             failure.message);
     context_.book().tasks.enter(task, TaskStatus::canceled, context_.now());
   }
 };
 
 }  // namespace
 
-std::unique_ptr<Phase> make_cancelling_phase(PhaseContext& context) { return std::make_unique<CancellingPhase>(context); }
+std::unique_ptr<Phase> make_cancelling_phase(PhaseContext& context) {
+  return std::make_unique<CancellingPhase>(context);
+}
 
 }  // namespace weir::jobmanager

@@ -29,7 +29,8 @@ class DeployingPhase final : public LivePhase {
   }
 
  private:
-  /// A TaskManager has none of the tasks that it was sent: one of them fails the job, and nobody would answer for the others.
+  /// A TaskManager has none of the tasks that it was sent: one of them fails the job, and nobody would answer for the
+  /// others.
   bool refuse(const TaskManagerId& task_manager, const Error& error) {
     ExecutionGraph& tasks = context_.book().tasks;
     std::vector<TaskIndex> refused = tasks.on(task_manager);

@@ -14,14 +14,16 @@ void EndingPhase::begin() {
     tasks.enter(task, is_sent ? TaskStatus::canceling : TaskStatus::canceled, context_.now());
   }
   if (tasks.all_over()) return leave_if_over();
-  if (context_.book().timeouts.cancellation.count() > 0) context_.wake_after(context_.book().timeouts.cancellation + kGrace);
+  if (context_.book().timeouts.cancellation.count() > 0)
+    context_.wake_after(context_.book().timeouts.cancellation + kGrace);
   context_.send(PhaseContext::Order::cancel);
 }
 
 void EndingPhase::on_report(TaskIndex task, const TaskReport& report) {
   switch (report.status) {
     case TaskStatus::failed:
-      on_failure(task, report.failure.value_or(Failure{"task failed", "its TaskManager gave no reason", "", context_.now()}));
+      on_failure(task,
+                 report.failure.value_or(Failure{"task failed", "its TaskManager gave no reason", "", context_.now()}));
       break;
     case TaskStatus::finished:
     case TaskStatus::canceled: context_.book().tasks.enter(task, report.status, context_.now()); break;

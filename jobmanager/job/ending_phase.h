@@ -5,8 +5,8 @@
 
 namespace weir::jobmanager {
 
-/// Cancels every task. Promise: ends, whatever TaskManagers do: what has not stopped in task.cancellation.timeout and a grace is counted as
-/// cancelled, and the end of the job kills its workers.
+/// Cancels every task. Promise: ends, whatever TaskManagers do: what has not stopped in task.cancellation.timeout and a
+/// grace is counted as cancelled, and the end of the job kills its workers.
 class EndingPhase : public Phase {
  public:
   /// A TaskManager kills its worker at the time-out; its report should come first.

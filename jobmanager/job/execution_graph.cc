@@ -45,7 +45,8 @@ std::optional<TaskIndex> ExecutionGraph::find(const ExecutionId& execution) cons
 
 std::string ExecutionGraph::task_name(TaskIndex task) const {
   const auto& vertex = graph_.vertices[task.vertex];
-  return fmt::format("{} ({}/{}) - execution #{}", vertex.name, task.subtask + 1, vertex.parallelism, attempt(task).number);
+  return fmt::format("{} ({}/{}) - execution #{}", vertex.name, task.subtask + 1, vertex.parallelism,
+                     attempt(task).number);
 }
 
 LocatedFailure ExecutionGraph::locate(TaskIndex task, Failure failure) const {

@@ -20,7 +20,7 @@ namespace weir::jobmanager {
 
 /// A task's place in the graph.
 struct TaskIndex {
-  std::uint32_t vertex = 0;   ///< index in JobGraph::vertices
+  std::uint32_t vertex = 0;  ///< index in JobGraph::vertices
   std::uint32_t subtask = 0;
   friend auto operator<=>(const TaskIndex&, const TaskIndex&) = default;
 };
@@ -33,7 +33,7 @@ struct TaskCounters {
   std::uint64_t bytes_out = 0;
   std::uint64_t blocks_in = 0;
   std::uint64_t blocks_out = 0;
-  std::uint64_t input_queued = 0;   ///< blocks that wait in the incoming channels, of input_window at most
+  std::uint64_t input_queued = 0;  ///< blocks that wait in the incoming channels, of input_window at most
   std::uint64_t input_window = 0;
   std::uint64_t output_queued = 0;  ///< blocks in the outgoing channels, of output_window at most
   std::uint64_t output_window = 0;
@@ -53,8 +53,8 @@ struct Attempt {
   std::uint32_t slot = 0;
   std::optional<TaskManagerPlace> place;  ///< from its placement on
   TaskCounters counters;
-  std::optional<WallTime> counted_at;          ///< when `counters` came; nothing until the first report
-  TaskCounters earlier_counters;               ///< the report before that one
+  std::optional<WallTime> counted_at;  ///< when `counters` came; nothing until the first report
+  TaskCounters earlier_counters;       ///< the report before that one
   std::optional<WallTime> earlier_counted_at;
   std::optional<Failure> failure;
 };

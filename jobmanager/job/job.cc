@@ -20,8 +20,8 @@ std::string random_secret() { return ExecutionId::random().to_bytes() + Executio
 
 }  // namespace
 
-Job::Job(JobSubmission submission, JobOptions options, TaskManagerRegistry& task_managers, SlotPool& slots, Clock& clock,
-         asio::any_io_executor executor, JobOwner& owner)
+Job::Job(JobSubmission submission, JobOptions options, TaskManagerRegistry& task_managers, SlotPool& slots,
+         Clock& clock, asio::any_io_executor executor, JobOwner& owner)
     : submission_(std::move(submission)),
       options_(std::move(options)),
       secret_(random_secret()),
@@ -29,7 +29,8 @@ Job::Job(JobSubmission submission, JobOptions options, TaskManagerRegistry& task
       slots_(slots),
       clock_(clock),
       owner_(owner),
-      book_{ExecutionGraph(submission_.graph, clock.wall_now()), FailureHistory(options_.exceptions_max), options_.timeouts},
+      book_{ExecutionGraph(submission_.graph, clock.wall_now()), FailureHistory(options_.exceptions_max),
+            options_.timeouts},
       last_change_(clock.wall_now()),
       gate_(std::move(executor), fmt::format("job {}", submission_.id)) {
   entered_[static_cast<std::size_t>(JobStatus::initializing)] = last_change_;
@@ -57,7 +58,8 @@ void Job::on_reports(const std::vector<TaskReport>& reports) {
   watch_for_idle_slots(reports);
 }
 
-/// Where the last task of this job has just finished, its slots are given back after a while, unless the job ends before.
+/// Where the last task of this job has just finished, its slots are given back after a while, unless the job ends
+/// before.
 void Job::watch_for_idle_slots(const std::vector<TaskReport>& reports) {
   if (is_over()) return;
   std::set<TaskManagerId> candidates;
@@ -73,14 +75,17 @@ void Job::watch_for_idle_slots(const std::vector<TaskReport>& reports) {
 
 bool Job::is_idle_on(const TaskManagerId& id) const {
   const auto tasks = book_.tasks.on(id);
-  return std::all_of(tasks.begin(), tasks.end(), [&](TaskIndex task) { return book_.tasks.attempt(task).status == TaskStatus::finished; });
+  return std::all_of(tasks.begin(), tasks.end(),
+                     [&](TaskIndex task) { return book_.tasks.attempt(task).status == TaskStatus::finished; });
 }
 
 Async<void> Job::return_idle_slots(TaskManagerId id) {
   co_await clock_.sleep_for(options_.timeouts.slot_idle);
   if (status_ != JobStatus::running || !is_idle_on(id) || !slots_.holds(submission_.id, id)) co_return;
-  LOG_INFO("job {} ('{}') gives back its slots on TaskManager {}: all of its tasks there finished {} ms ago (slot.idle.timeout)",
-           submission_.id, submission_.graph.job_name, id, options_.timeouts.slot_idle.count());
+  LOG_INFO(
+      "job {} ('{}') gives back its slots on TaskManager {}: all of its tasks there finished {} ms ago "
+      "(slot.idle.timeout)",
+      submission_.id, submission_.graph.job_name, id, options_.timeouts.slot_idle.count());
   task_managers_.end_job_on(submission_.id, id);
 }
 
@@ -128,11 +133,12 @@ void Job::follow_phases() {
 void Job::enter_status(JobStatus status) {
   if (status == status_) return;
   ENSURE(may_follow(status_, status), "job {} goes from {} to {}", submission_.id, name_of(status_), name_of(status));
-  LOG_INFO("job {} ('{}') goes from {} to {}", submission_.id, submission_.graph.job_name, name_of(status_), name_of(status));
+  LOG_INFO("job {} ('{}') goes from {} to {}", submission_.id, submission_.graph.job_name, name_of(status_),
+           name_of(status));
   if (status == JobStatus::failing && book_.failures.newest() != nullptr) {
     const auto& cause = *book_.failures.newest();
-    LOG_WARN("job {} ('{}') fails: {}{}{}", submission_.id, submission_.graph.job_name, cause.task_name, cause.task_name.empty() ? "" : ": ",
-             cause.failure.to_text());
+    LOG_WARN("job {} ('{}') fails: {}{}{}", submission_.id, submission_.graph.job_name, cause.task_name,
+             cause.task_name.empty() ? "" : ": ", cause.failure.to_text());
   }
   status_ = status;
   last_change_ = now();
@@ -170,16 +176,19 @@ void Job::send_deployments() {
     const Attempt& attempt = book_.tasks.attempt(task);
     placed[task.vertex].push_back({attempt.execution, attempt.number, *attempt.place, attempt.slot});
   }
-  DeploymentTerms terms{submission_.id, submission_.artefact, submission_.configuration, secret_, options_.blob_address};
+  DeploymentTerms terms{submission_.id, submission_.artefact, submission_.configuration, secret_,
+                        options_.blob_address};
   for (auto& deployment : make_deployments(submission_.graph, placed, terms)) {
     std::shared_ptr<proto::DeployRequest> request = std::move(deployment.request);
-    gate_.start(fmt::format("deploy on {}", deployment.task_manager), deploy_on(deployment.task_manager, std::move(request)));
+    gate_.start(fmt::format("deploy on {}", deployment.task_manager),
+                deploy_on(deployment.task_manager, std::move(request)));
   }
 }
 
 Async<void> Job::deploy_on(TaskManagerId id, std::shared_ptr<proto::DeployRequest> request) {
   std::shared_ptr<TaskManagerLink> link = task_managers_.link(id);
-  Result<void> outcome = Error::external(ErrorCode::unavailable, fmt::format("TaskManager with id {} is no longer registered", id));
+  Result<void> outcome =
+      Error::external(ErrorCode::unavailable, fmt::format("TaskManager with id {} is no longer registered", id));
   if (link != nullptr) {
     const SteadyTime deadline = clock_.now() + options_.timeouts.deploy;
     proto::DeployRequest message = std::move(*request);
@@ -211,7 +220,8 @@ Async<void> Job::cancel_on(TaskManagerId id, std::vector<ExecutionId> executions
     const SteadyTime deadline = clock_.now() + options_.timeouts.call;
     auto reply = co_await link->gateway().cancel_tasks(std::move(request), deadline);
     if (reply.ok()) co_return;
-    LOG_DEBUG("job {}: TaskManager {} does not take the order to cancel, trying on: {}", submission_.id, id, reply.error().message);
+    LOG_DEBUG("job {}: TaskManager {} does not take the order to cancel, trying on: {}", submission_.id, id,
+              reply.error().message);
     co_await clock_.sleep_for(kCancelRetryDelay);
   }
 }

@@ -27,9 +27,9 @@ struct JobSubmission {
   plan::Plan plan;
   plan::JobGraph graph;
   Artefact artefact;
-  std::map<std::string, std::string> configuration;        ///< job keys, after layering
-  std::map<std::string, std::string> global_parameters;    ///< pipeline.global-job-parameters, secrets redacted
-  int parallelism = 1;                               ///< default of its operators
+  std::map<std::string, std::string> configuration;      ///< job keys, after layering
+  std::map<std::string, std::string> global_parameters;  ///< pipeline.global-job-parameters, secrets redacted
+  int parallelism = 1;                                   ///< default of its operators
 };
 
 struct JobOptions {
@@ -48,8 +48,8 @@ class JobOwner {
 
 /// Forwards what it hears to its current phase and does what the phase asks for.
 /// Lives on: the control thread. Owned by the dispatcher. start() -> ... -> is_over() -> co_await close() -> destroyed.
-/// Promise: every job that was started and is not closed before comes to an end, whatever its TaskManagers do, once something fails it or
-/// cancels it.
+/// Promise: every job that was started and is not closed before comes to an end, whatever its TaskManagers do, once
+/// something fails it or cancels it.
 class Job final : private PhaseContext {
  public:
   Job(JobSubmission submission, JobOptions options, TaskManagerRegistry& task_managers, SlotPool& slots, Clock& clock,

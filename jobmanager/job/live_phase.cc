@@ -8,11 +8,12 @@ void LivePhase::on_report(TaskIndex task, const TaskReport& report) {
   ExecutionGraph& tasks = context_.book().tasks;
   switch (report.status) {
     case TaskStatus::failed:
-      return fail(task, report.failure.value_or(Failure{"task failed", "its TaskManager gave no reason", "", context_.now()}));
+      return fail(
+          task, report.failure.value_or(Failure{"task failed", "its TaskManager gave no reason", "", context_.now()}));
     case TaskStatus::canceled:
-      return fail(task, {"task cancelled", "its TaskManager cancelled it and nobody had asked for that", "", context_.now()});
-    default:
-      tasks.enter(task, report.status, context_.now());
+      return fail(task,
+                  {"task cancelled", "its TaskManager cancelled it and nobody had asked for that", "", context_.now()});
+    default: tasks.enter(task, report.status, context_.now());
   }
   if (tasks.all_finished()) context_.enter(make_finished_phase(JobStatus::finished));
 }

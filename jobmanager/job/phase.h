@@ -61,7 +61,8 @@ class PhaseContext {
   virtual void enter(std::unique_ptr<Phase> next) = 0;
 };
 
-/// Lives on: the control thread. Owned by the job, made by the phase before. Synchronous: decides, and asks its context to act.
+/// Lives on: the control thread. Owned by the job, made by the phase before. Synchronous: decides, and asks its context
+/// to act.
 class Phase {
  public:
   virtual ~Phase() = default;

@@ -72,7 +72,8 @@ bool may_follow(TaskStatus from, TaskStatus to) {
     case initializing: return from == deploying;
     case running: return from == deploying || from == initializing;
     case canceling:
-    case finished: return from == deploying || from == initializing || from == running || (to == finished && from == canceling);
+    case finished:
+      return from == deploying || from == initializing || from == running || (to == finished && from == canceling);
     case canceled:
     case failed: return true;
     case created:

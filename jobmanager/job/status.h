@@ -10,7 +10,17 @@ namespace weir::jobmanager {
 
 /// What people are told of a job. Inside, a job has a phase, which decides it.
 enum class JobStatus : std::uint8_t {
-  initializing, created, running, failing, failed, cancelling, canceled, finished, restarting, suspended, reconciling,
+  initializing,
+  created,
+  running,
+  failing,
+  failed,
+  cancelling,
+  canceled,
+  finished,
+  restarting,
+  suspended,
+  reconciling,
 };
 inline constexpr std::size_t kJobStatuses = 11;
 
@@ -22,7 +32,16 @@ bool is_over(JobStatus status);
 bool may_follow(JobStatus from, JobStatus to);
 
 enum class TaskStatus : std::uint8_t {
-  created, scheduled, deploying, initializing, running, finished, canceling, canceled, failed, reconciling,
+  created,
+  scheduled,
+  deploying,
+  initializing,
+  running,
+  finished,
+  canceling,
+  canceled,
+  failed,
+  reconciling,
 };
 inline constexpr std::size_t kTaskStatuses = 10;
 
@@ -30,7 +49,8 @@ inline constexpr std::size_t kTaskStatuses = 10;
 std::string_view name_of(TaskStatus status);
 /// FINISHED, CANCELED or FAILED.
 bool is_over(TaskStatus status);
-/// Whether a task may go from one to the other. Steps on the way may be left out, as when reports overtake each other; steps back may not.
+/// Whether a task may go from one to the other. Steps on the way may be left out, as when reports overtake each other;
+/// steps back may not.
 bool may_follow(TaskStatus from, TaskStatus to);
 
 using TaskCounts = std::array<std::size_t, kTaskStatuses>;  ///< tasks by status

@@ -31,11 +31,13 @@ class WaitingPhase final : public Phase {
   }
 
   void on_timer() override {
-    Failure failure{"slots missing",
-                    fmt::format("Could not acquire the minimum required resources: {} after {} s (slot.request.timeout); start more "
-                                "TaskManagers, raise taskmanager.numberOfTaskSlots or lower the parallelism",
-                                missing_, context_.book().timeouts.slot_request.count() / 1000),
-                    "", context_.now()};
+    Failure failure{
+        "slots missing",
+        fmt::format(
+            "Could not acquire the minimum required resources: {} after {} s (slot.request.timeout); start more "
+            "TaskManagers, raise taskmanager.numberOfTaskSlots or lower the parallelism",
+            missing_, context_.book().timeouts.slot_request.count() / 1000),
+        "", context_.now()};
     context_.book().failures.add_root({std::move(failure), "", "", ""});
     context_.enter(make_failing_phase(context_));
   }

@@ -134,7 +134,8 @@ Result<Child> Child::start(const Spec& spec) {
   if (!null_fd || ::pipe2(report, O_CLOEXEC) != 0) return system_error("cannot start a child process", errno);
   UniqueFd report_read(report[0]), report_write(report[1]);
   const std::vector<std::string> environment = with_sanitizer_options(spec.environment);
-  Prepared prepared{pointers(spec.arguments), pointers(environment), &spec, null_fd.get(), report_write.get(), ::getpid()};
+  Prepared prepared{
+      pointers(spec.arguments), pointers(environment), &spec, null_fd.get(), report_write.get(), ::getpid()};
 
   // Signals stay blocked until the child has default handlers: ours must not run in it.
   sigset_t all, before;
@@ -152,7 +153,8 @@ Result<Child> Child::start(const Spec& spec) {
   if (!child.pidfd_) return system_error("cannot watch a child process", pidfd_error);
   report_write.reset(-1);
   int error = 0;
-  if (::read(report_read.get(), &error, sizeof error) == sizeof error) return system_error("cannot run " + spec.arguments[0], error);
+  if (::read(report_read.get(), &error, sizeof error) == sizeof error)
+    return system_error("cannot run " + spec.arguments[0], error);
   return child;
 }
 
@@ -170,7 +172,8 @@ Child::~Child() {
 
 void Child::kill_session() {
   if (is_waited_for_) return;  // The number may be another process's by now.
-  // A process that forks faster than it is killed is outrun by killing the group in one call; the bound keeps us from running for ever.
+  // A process that forks faster than it is killed is outrun by killing the group in one call; the bound keeps us from
+  // running for ever.
   for (int round = 0; round < 100; ++round) {
     ::kill(-pid_, SIGKILL);
     ::kill(pid_, SIGKILL);

@@ -40,7 +40,9 @@ struct Stream {
   bool keeps_tail = false;  ///< the last bytes_max bytes; otherwise the first, and one more
 };
 
-Error cannot(std::string_view what) { return Error::external(ErrorCode::io, fmt::format("cannot run the planner: {}: {}", what, ::strerror(errno))); }
+Error cannot(std::string_view what) {
+  return Error::external(ErrorCode::io, fmt::format("cannot run the planner: {}: {}", what, ::strerror(errno)));
+}
 
 Result<Stream> open_stream(std::size_t bytes_max, bool keeps_tail) {
   int ends[2];
@@ -57,7 +59,8 @@ void drain(Stream& stream) {
     const ssize_t count = ::read(stream.read.get(), buffer.data(), buffer.size());
     if (count > 0) {
       stream.bytes.append(buffer.data(), static_cast<std::size_t>(count));
-      if (stream.keeps_tail && stream.bytes.size() > stream.bytes_max) stream.bytes.erase(0, stream.bytes.size() - stream.bytes_max);
+      if (stream.keeps_tail && stream.bytes.size() > stream.bytes_max)
+        stream.bytes.erase(0, stream.bytes.size() - stream.bytes_max);
       if (!stream.keeps_tail && stream.bytes.size() > stream.bytes_max) return stream.read.reset(-1);
       continue;
     }
@@ -72,7 +75,8 @@ Result<UniqueFd> configuration_file(const std::map<std::string, std::string>& co
   message.mutable_values()->insert(configuration.begin(), configuration.end());
   const std::string bytes = message.SerializeAsString();
   UniqueFd file(::memfd_create("job configuration", MFD_CLOEXEC));
-  if (!file || ::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) || ::lseek(file.get(), 0, SEEK_SET) != 0) {
+  if (!file || ::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
+      ::lseek(file.get(), 0, SEEK_SET) != 0) {
     return cannot("no memory file");
   }
   return file;
@@ -105,7 +109,8 @@ std::string last_words(const Stream& error, const Stream& output) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
   if (text.empty()) return "; it wrote nothing";
   std::size_t begin = text.size();
-  for (int lines = 0; lines < 5 && begin != std::string_view::npos && begin > 0; ++lines) begin = text.rfind('\n', begin - 1);
+  for (int lines = 0; lines < 5 && begin != std::string_view::npos && begin > 0; ++lines)
+    begin = text.rfind('\n', begin - 1);
   if (begin != std::string_view::npos && begin < text.size()) text.remove_prefix(begin + (text[begin] == '\n' ? 1 : 0));
   std::string lines;
   while (!text.empty()) {
@@ -125,10 +130,12 @@ struct Ending {
 
 std::string ending_text(const Ending& ending, const PlannerLimits& limits) {
   const double seconds = static_cast<double>(limits.timeout.count()) / 1000;
-  if (ending.timed_out) return fmt::format("the job's build function did not end within {:g} s (weir.planner.timeout)", seconds);
+  if (ending.timed_out)
+    return fmt::format("the job's build function did not end within {:g} s (weir.planner.timeout)", seconds);
   if (WIFSIGNALED(ending.status)) {
     const int signal = WTERMSIG(ending.status);
-    if (signal == SIGXCPU) return fmt::format("the job's build function used more than {:g} s of CPU time (weir.planner.timeout)", seconds);
+    if (signal == SIGXCPU)
+      return fmt::format("the job's build function used more than {:g} s of CPU time (weir.planner.timeout)", seconds);
     if (signal == SIGKILL) return "the planner was killed by signal 9 (SIGKILL): out of memory, or by somebody";
     return fmt::format("the job's build function crashed with {}", signal_text(signal));
   }
@@ -145,11 +152,13 @@ Ending attend(Child& child, std::array<Stream*, 3> streams, const PlannerLimits&
   auto until = deadline;
   for (;;) {
     std::array<pollfd, 5> waits{};
-    for (std::size_t i = 0; i < streams.size(); ++i) waits[i] = {streams[i]->read ? streams[i]->read.get() : -1, POLLIN, 0};
+    for (std::size_t i = 0; i < streams.size(); ++i)
+      waits[i] = {streams[i]->read ? streams[i]->read.get() : -1, POLLIN, 0};
     waits[3] = {has_ended ? -1 : child.pidfd(), POLLIN, 0};
     waits[4] = {has_ended || ending.stopped ? -1 : stop, POLLIN, 0};
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
-    const bool all_closed = std::none_of(streams.begin(), streams.end(), [](const Stream* stream) { return stream->read.valid(); });
+    const bool all_closed =
+        std::none_of(streams.begin(), streams.end(), [](const Stream* stream) { return stream->read.valid(); });
     if (has_ended && (all_closed || left.count() <= 0)) break;
     if (!has_ended && left.count() <= 0) {
       ending.timed_out = true;
@@ -192,7 +201,8 @@ Result<plan::Plan> run_planner(const PlannerCommand& command, const PlannerLimit
   for (Stream* stream : {&frame, &output, &error}) stream->write.reset(-1);
 
   const Ending ending = attend(child, {&frame, &output, &error}, limits, command.stop_descriptor);
-  if (ending.stopped) return Error::external(ErrorCode::unavailable, "the JobManager is ending, and the planner with it");
+  if (ending.stopped)
+    return Error::external(ErrorCode::unavailable, "the JobManager is ending, and the planner with it");
   auto failed = [&](const std::string& sentence) {
     return Error::user(ErrorCode::invalid_argument, sentence + last_words(error, output));
   };

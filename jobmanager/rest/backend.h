@@ -1,4 +1,5 @@
-// What the REST API asks of the rest of the JobManager. Three narrow doors; the JobManager's control thread stands behind them.
+// What the REST API asks of the rest of the JobManager. Three narrow doors; the JobManager's control thread stands
+// behind them.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +14,10 @@
 
 namespace weir::jobmanager::rest {
 
-/// Takes the outcome of a question: called exactly once, on any thread, from within the question or later. It must not block.
-/// An Error becomes an HTTP status by its code: invalid_argument 400, not_found 404, failed_precondition and already_exists 409,
-/// unavailable 503, deadline_exceeded 408, resource_exhausted 413, others 500; its message is what people read.
+/// Takes the outcome of a question: called exactly once, on any thread, from within the question or later. It must not
+/// block. An Error becomes an HTTP status by its code: invalid_argument 400, not_found 404, failed_precondition and
+/// already_exists 409, unavailable 503, deadline_exceeded 408, resource_exhausted 413, others 500; its message is what
+/// people read.
 template <class T>
 using Answer = std::function<void(Result<T>)>;
 
@@ -28,7 +30,8 @@ class ClusterBackend {
   /// Errors: not_found for a TaskManager that is not registered; what its gateway says.
   virtual void list_logs(std::string task_manager_id, Answer<std::vector<LogFile>> answer) = 0;
   /// A piece of a file, at most 1 MiB. Errors: as list_logs; not_found for the file.
-  virtual void read_log(std::string task_manager_id, LogChoice choice, std::uint64_t offset, Answer<LogPiece> answer) = 0;
+  virtual void read_log(std::string task_manager_id, LogChoice choice, std::uint64_t offset,
+                        Answer<LogPiece> answer) = 0;
   /// Ends the JobManager in order; answers before.
   virtual void shut_down(Answer<void> answer) = 0;
 };
@@ -59,7 +62,8 @@ class JarBackend {
   /// Errors: not_found. Jobs that run from it go on.
   virtual void remove(std::string jar_id, Answer<void> answer) = 0;
   /// The plan object as JSON, of the job graph that run() would make.
-  /// Errors: not_found for the jar; invalid_argument for an unknown entry (lists the known ones), a failing planner, a bad option.
+  /// Errors: not_found for the jar; invalid_argument for an unknown entry (lists the known ones), a failing planner, a
+  /// bad option.
   virtual void plan(RunRequest request, Answer<std::string> answer) = 0;
   /// Answers when the job is accepted. Errors: as plan(); already_exists for a job id that is taken.
   virtual void run(RunRequest request, Answer<JobId> answer) = 0;

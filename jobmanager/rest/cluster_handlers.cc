@@ -32,7 +32,8 @@ void get_config(Call call, http::Responder responder) {
 void get_overview(Call call, http::Responder responder) {
   const RestSettings& settings = call.services.settings;
   call.services.cluster.overview(reply_json<ClusterOverview>(
-      std::move(responder), [&settings](const ClusterOverview& overview) { return overview_view(overview, settings); }));
+      std::move(responder),
+      [&settings](const ClusterOverview& overview) { return overview_view(overview, settings); }));
 }
 
 void delete_cluster(Call call, http::Responder responder) {
@@ -42,7 +43,8 @@ void delete_cluster(Call call, http::Responder responder) {
 void get_datasets(Call, http::Responder responder) { responder.answer(json_response(200, R"({"dataSets":[]})")); }
 
 void get_task_managers(Call call, http::Responder responder) {
-  call.services.cluster.task_managers(reply_json<std::vector<TaskManagerDetails>>(std::move(responder), task_managers_view));
+  call.services.cluster.task_managers(
+      reply_json<std::vector<TaskManagerDetails>>(std::move(responder), task_managers_view));
 }
 
 void get_task_manager(Call call, http::Responder responder) {

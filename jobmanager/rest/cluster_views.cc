@@ -70,10 +70,10 @@ json::object process_metrics(const TaskManagerDetails& task_manager) {
   object["heapUsed"] = task_manager.resident_bytes;
   object["heapCommitted"] = task_manager.resident_bytes;
   object["heapMax"] = task_manager.memory.process_bytes;
-  for (const char* name : {"nonHeapUsed", "nonHeapCommitted", "nonHeapMax", "directCount", "directUsed", "directMax", "mappedCount",
-                           "mappedUsed", "mappedMax", "memorySegmentsAvailable", "memorySegmentsTotal",
-                           "nettyShuffleMemorySegmentsAvailable", "nettyShuffleMemorySegmentsUsed",
-                           "nettyShuffleMemorySegmentsTotal"}) {
+  for (const char* name :
+       {"nonHeapUsed", "nonHeapCommitted", "nonHeapMax", "directCount", "directUsed", "directMax", "mappedCount",
+        "mappedUsed", "mappedMax", "memorySegmentsAvailable", "memorySegmentsTotal",
+        "nettyShuffleMemorySegmentsAvailable", "nettyShuffleMemorySegmentsUsed", "nettyShuffleMemorySegmentsTotal"}) {
     object[name] = 0;
   }
   object["nettyShuffleMemoryAvailable"] = task_manager.memory.network_bytes;

@@ -32,7 +32,9 @@ void upload_jar(Call call, http::Responder responder) {
   std::vector<http::FormPart>& parts = call.request.parts;
   auto is_file = [](const http::FormPart& part) { return part.file.has_value(); };
   auto files = std::count_if(parts.begin(), parts.end(), is_file);
-  if (files != 1) return responder.answer(http::error_response(400, {fmt::format("Exactly 1 file must be sent, received {}.", files)}));
+  if (files != 1)
+    return responder.answer(
+        http::error_response(400, {fmt::format("Exactly 1 file must be sent, received {}.", files)}));
   http::FormPart part = std::move(*std::find_if(parts.begin(), parts.end(), is_file));
   if (!has_known_ending(http::safe_file_name(part.file_name))) {
     return responder.answer(http::error_response(

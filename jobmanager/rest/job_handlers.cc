@@ -18,13 +18,13 @@ constexpr int kExceptionsShown = 20;
 
 /// A view of the job that needs no clock.
 void show_job(const Call& call, http::Responder responder, std::string (*view)(const JobDetails&)) {
-  with_job(call, std::move(responder), [view](const JobDetails& job, Timestamp) { return json_response(200, view(job)); });
+  with_job(call, std::move(responder),
+           [view](const JobDetails& job, Timestamp) { return json_response(200, view(job)); });
 }
 
 void show_vertex(const Call& call, http::Responder responder, std::string (*view)(const VertexDetails&, Timestamp)) {
-  with_vertex(call, std::move(responder), [view](const VertexDetails& vertex, Timestamp now) {
-    return json_response(200, view(vertex, now));
-  });
+  with_vertex(call, std::move(responder),
+              [view](const VertexDetails& vertex, Timestamp now) { return json_response(200, view(vertex, now)); });
 }
 
 }  // namespace
@@ -40,12 +40,14 @@ void get_jobs_overview(Call call, http::Responder responder) {
 }
 
 void get_job(Call call, http::Responder responder) {
-  with_job(call, std::move(responder), [](const JobDetails& job, Timestamp now) { return json_response(200, job_view(job, now)); });
+  with_job(call, std::move(responder),
+           [](const JobDetails& job, Timestamp now) { return json_response(200, job_view(job, now)); });
 }
 
 void patch_job(Call call, http::Responder responder) {
   std::string mode(call.target.query.find("mode").value_or("cancel"));
-  std::transform(mode.begin(), mode.end(), mode.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  std::transform(mode.begin(), mode.end(), mode.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
   if (mode == "stop") {
     return responder.answer(http::error_response(
         308, {"The termination mode \"stop\" is not supported any more: use POST /jobs/:jobid/stop, or mode=cancel."}));
@@ -66,7 +68,8 @@ void cancel_job(Call call, http::Responder responder) {
 }
 
 void get_job_plan(Call call, http::Responder responder) {
-  with_job(call, std::move(responder), [](const JobDetails& job, Timestamp) { return json_response(200, job_plan_view(job.plan_json)); });
+  with_job(call, std::move(responder),
+           [](const JobDetails& job, Timestamp) { return json_response(200, job_plan_view(job.plan_json)); });
 }
 
 void get_job_config(Call call, http::Responder responder) { show_job(call, std::move(responder), job_config_view); }
@@ -82,7 +85,9 @@ void get_job_exceptions(Call call, http::Responder responder) {
 
 void get_job_status(Call call, http::Responder responder) { show_job(call, std::move(responder), job_status_view); }
 void get_job_result(Call call, http::Responder responder) { show_job(call, std::move(responder), job_result_view); }
-void get_job_accumulators(Call call, http::Responder responder) { show_job(call, std::move(responder), job_accumulators_view); }
+void get_job_accumulators(Call call, http::Responder responder) {
+  show_job(call, std::move(responder), job_accumulators_view);
+}
 
 void get_vertex(Call call, http::Responder responder) { show_vertex(call, std::move(responder), vertex_view); }
 
@@ -92,7 +97,9 @@ void get_vertex_accumulators(Call call, http::Responder responder) {
   });
 }
 
-void get_vertex_times(Call call, http::Responder responder) { show_vertex(call, std::move(responder), vertex_times_view); }
+void get_vertex_times(Call call, http::Responder responder) {
+  show_vertex(call, std::move(responder), vertex_times_view);
+}
 
 void get_vertex_task_managers(Call call, http::Responder responder) {
   show_vertex(call, std::move(responder), vertex_task_managers_view);

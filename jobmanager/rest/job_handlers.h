@@ -8,7 +8,8 @@ namespace weir::jobmanager::rest {
 void get_jobs(Call call, http::Responder responder);
 void get_jobs_overview(Call call, http::Responder responder);
 void get_job(Call call, http::Responder responder);
-/// ?mode=cancel, the default, begins to cancel; stop is answered with 308, as Flink does since stopping needs a savepoint.
+/// ?mode=cancel, the default, begins to cancel; stop is answered with 308, as Flink does since stopping needs a
+/// savepoint.
 void patch_job(Call call, http::Responder responder);
 void cancel_job(Call call, http::Responder responder);
 void get_job_plan(Call call, http::Responder responder);

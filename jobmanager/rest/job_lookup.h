@@ -16,7 +16,8 @@ using SubtaskView = std::function<http::Response(const SubtaskDetails& subtask, 
 
 http::Response not_found(std::string message);
 
-/// Looks the job up and answers with what `view` makes of it. 404 for one that is not known, 400 for an id that is none.
+/// Looks the job up and answers with what `view` makes of it. 404 for one that is not known, 400 for an id that is
+/// none.
 void with_job(const Call& call, http::Responder responder, JobView view);
 void with_vertex(const Call& call, http::Responder responder, VertexView view);
 void with_subtask(const Call& call, http::Responder responder, SubtaskView view);

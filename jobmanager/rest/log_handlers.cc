@@ -32,8 +32,9 @@ struct RemoteLog {
   std::string task_manager_id;
   LogChoice choice;
   std::uint64_t offset = 0;
-  std::uint64_t end = 0;  // the size when the client asked: what is written meanwhile is not sent, or a busy log would never end
-  std::string first;      // fetched before the answer began
+  std::uint64_t end =
+      0;  // the size when the client asked: what is written meanwhile is not sent, or a busy log would never end
+  std::string first;  // fetched before the answer began
 
   void next(http::StreamBody::Taker take) {
     if (!first.empty()) return take(std::exchange(first, {}));
@@ -58,7 +59,8 @@ http::Response stream(std::shared_ptr<RemoteLog> log) {
 }
 
 void send_remote_log(Call call, http::Responder responder, LogChoice choice) {
-  auto log = std::make_shared<RemoteLog>(RemoteLog{call.services.cluster, call.parameter("taskmanagerid"), std::move(choice), 0, 0, ""});
+  auto log = std::make_shared<RemoteLog>(
+      RemoteLog{call.services.cluster, call.parameter("taskmanagerid"), std::move(choice), 0, 0, ""});
   auto shared = std::make_shared<http::Responder>(std::move(responder));
   call.services.cluster.read_log(log->task_manager_id, log->choice, 0, [shared, log](Result<LogPiece> piece) {
     if (!piece.ok()) return shared->answer(error_response_of(piece.error()));
@@ -115,7 +117,8 @@ void get_task_manager_stdout(Call call, http::Responder responder) {
 }
 
 void get_task_manager_logs(Call call, http::Responder responder) {
-  call.services.cluster.list_logs(call.parameter("taskmanagerid"), reply_json<std::vector<LogFile>>(std::move(responder), logs_view));
+  call.services.cluster.list_logs(call.parameter("taskmanagerid"),
+                                  reply_json<std::vector<LogFile>>(std::move(responder), logs_view));
 }
 
 void get_task_manager_log_file(Call call, http::Responder responder) {

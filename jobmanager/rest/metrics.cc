@@ -43,8 +43,12 @@ std::string cleaned(std::string name) {
 void add_task(Metrics& metrics, const SubtaskDetails& subtask, const std::string& prefix) {
   const TaskCounters& count = subtask.counters;
   const TaskRates& rate = subtask.rates;
-  const auto add = [&](std::string_view id, std::string value) { metrics.push_back({prefix + std::string(id), std::move(value)}); };
-  const auto milliseconds = [](double per_second) { return text_of(static_cast<std::int64_t>(std::llround(per_second))); };
+  const auto add = [&](std::string_view id, std::string value) {
+    metrics.push_back({prefix + std::string(id), std::move(value)});
+  };
+  const auto milliseconds = [](double per_second) {
+    return text_of(static_cast<std::int64_t>(std::llround(per_second)));
+  };
   add("numRecordsIn", text_of(count.records_in));
   add("numRecordsInPerSecond", text_of(rate.records_in));
   add("numRecordsOut", text_of(count.records_out));
@@ -81,7 +85,8 @@ void add_task(Metrics& metrics, const SubtaskDetails& subtask, const std::string
 }
 
 const Metric* find(const Metrics& metrics, std::string_view id) {
-  const auto found = std::find_if(metrics.begin(), metrics.end(), [&](const Metric& metric) { return metric.id == id; });
+  const auto found =
+      std::find_if(metrics.begin(), metrics.end(), [&](const Metric& metric) { return metric.id == id; });
   return found == metrics.end() ? nullptr : &*found;
 }
 
@@ -174,9 +179,11 @@ Metrics metrics_of(const JobDetails& job, Timestamp now) {
   metrics.push_back({"downtime", text_of(is_over(job.status) ? std::int64_t{-1} : std::int64_t{0})});
   metrics.push_back({"numRestarts", "0"});  // a failed job is FAILED: nothing starts it again
   metrics.push_back({"fullRestarts", "0"});
-  for (const JobStatus status : {JobStatus::created, JobStatus::initializing, JobStatus::running, JobStatus::restarting, JobStatus::failing, JobStatus::cancelling}) {
+  for (const JobStatus status : {JobStatus::created, JobStatus::initializing, JobStatus::running, JobStatus::restarting,
+                                 JobStatus::failing, JobStatus::cancelling}) {
     std::string name(name_of(status));
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
     metrics.push_back({name + "State", job.status == status ? "1" : "0"});
     metrics.push_back({name + "Time", text_of(job.status == status ? time_in(job, status, now) : std::int64_t{0})});
     metrics.push_back({name + "TimeTotal", text_of(time_in(job, status, now))});
@@ -228,7 +235,8 @@ Result<std::optional<std::vector<int>>> ranges_of(const http::Query& query, std:
     auto read = std::from_chars(item.data(), end, first);
     last = first;
     if (read.ec == std::errc() && read.ptr < end && *read.ptr == '-') read = std::from_chars(read.ptr + 1, end, last);
-    if (read.ec != std::errc() || read.ptr != end || first < 0 || last < first || last >= kRangeMax) return bad_query_parameter(name, item);
+    if (read.ec != std::errc() || read.ptr != end || first < 0 || last < first || last >= kRangeMax)
+      return bad_query_parameter(name, item);
     for (int number = first; number <= last; ++number) numbers.push_back(number);
   }
   return std::optional<std::vector<int>>(std::move(numbers));
@@ -244,8 +252,10 @@ Result<MetricSelection> selection_of(const http::Query& query) {
   }
   for (const std::string& item : *wanted) {
     std::string how = item;
-    std::transform(how.begin(), how.end(), how.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-    if (std::find(std::begin(kAggregations), std::end(kAggregations), how) == std::end(kAggregations)) return bad_query_parameter("agg", item);
+    std::transform(how.begin(), how.end(), how.begin(),
+                   [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+    if (std::find(std::begin(kAggregations), std::end(kAggregations), how) == std::end(kAggregations))
+      return bad_query_parameter("agg", item);
     if (std::find(selection.aggregations.begin(), selection.aggregations.end(), how) == selection.aggregations.end())
       selection.aggregations.push_back(std::move(how));
   }
@@ -258,7 +268,8 @@ std::string metrics_view(const Metrics& metrics, const MetricSelection& selectio
   for (const std::string& name : *selection.names) {
     const Metric* const metric = find(metrics, name);
     if (metric == nullptr) continue;
-    answer += fmt::format("{}{{\"id\":{},\"value\":{}}}", answer.size() > 1 ? "," : "", quoted(metric->id), quoted(metric->value));
+    answer += fmt::format("{}{{\"id\":{},\"value\":{}}}", answer.size() > 1 ? "," : "", quoted(metric->id),
+                          quoted(metric->value));
   }
   return answer + "]";
 }
@@ -274,7 +285,8 @@ std::string aggregated_view(const std::vector<Metrics>& owners, const MetricSele
     }
     if (values.empty()) continue;
     answer += fmt::format("{}{{\"id\":{}", answer.size() > 1 ? "," : "", quoted(name));
-    for (const std::string& how : selection.aggregations) answer += fmt::format(",\"{}\":{}", how, json_number(aggregate(how, values)));
+    for (const std::string& how : selection.aggregations)
+      answer += fmt::format(",\"{}\":{}", how, json_number(aggregate(how, values)));
     answer += '}';
   }
   return answer + "]";

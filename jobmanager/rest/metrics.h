@@ -51,7 +51,8 @@ Result<std::optional<std::vector<int>>> ranges_of(const http::Query& query, std:
 
 /// [{"id":"numRecordsIn","value":"12"}, ...]: those that were asked for and exist, or all names without a value.
 std::string metrics_view(const Metrics& metrics, const MetricSelection& selection);
-/// [{"id":"numRecordsIn","min":1.0,...}, ...] over the owners that have the metric; text that is no number counts for nothing.
+/// [{"id":"numRecordsIn","min":1.0,...}, ...] over the owners that have the metric; text that is no number counts for
+/// nothing.
 std::string aggregated_view(const std::vector<Metrics>& owners, const MetricSelection& selection);
 
 }  // namespace weir::jobmanager::rest

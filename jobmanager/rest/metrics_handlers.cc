@@ -25,7 +25,9 @@ using TaskManagers = std::vector<TaskManagerDetails>;
 std::size_t entries_of(const char* directory) {
   std::error_code ignored;
   std::filesystem::directory_iterator entries(directory, ignored);
-  return ignored ? 0 : static_cast<std::size_t>(std::distance(std::filesystem::begin(entries), std::filesystem::end(entries)));
+  return ignored
+             ? 0
+             : static_cast<std::size_t>(std::distance(std::filesystem::begin(entries), std::filesystem::end(entries)));
 }
 
 ProcessUse process_use() {
@@ -35,7 +37,9 @@ ProcessUse process_use() {
   if (file >> pages >> pages) use.resident_bytes = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   rusage usage{};
   if (::getrusage(RUSAGE_SELF, &usage) == 0) {
-    const auto ns = [](const timeval& time) { return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_usec) * 1'000; };
+    const auto ns = [](const timeval& time) {
+      return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_usec) * 1'000;
+    };
     use.cpu_ns = ns(usage.ru_utime) + ns(usage.ru_stime);
   }
   use.threads = static_cast<int>(entries_of("/proc/self/task"));
@@ -66,9 +70,11 @@ struct JobCollection {
 
 /// Asks for the details of one job after the other, and answers after the last.
 void ask_next(const std::shared_ptr<JobCollection>& all, const RestServices& services) {
-  if (all->asked == all->jobs.size()) return all->responder.answer(json_response(200, aggregated_view(all->owners, all->selection)));
+  if (all->asked == all->jobs.size())
+    return all->responder.answer(json_response(200, aggregated_view(all->owners, all->selection)));
   services.jobs.job(all->jobs[all->asked++].id, [all, &services](Result<JobDetails> job) {
-    if (job.ok()) all->owners.push_back(metrics_of(*job, services.now()));  // one that has gone meanwhile counts for nothing
+    if (job.ok())
+      all->owners.push_back(metrics_of(*job, services.now()));  // one that has gone meanwhile counts for nothing
     ask_next(all, services);
   });
 }
@@ -78,16 +84,18 @@ void ask_next(const std::shared_ptr<JobCollection>& all, const RestServices& ser
 void get_job_manager_metrics(Call call, http::Responder responder) {
   auto selection = selected(call, responder);
   if (!selection) return;
-  call.services.cluster.overview(reply_json<ClusterOverview>(std::move(responder), [selection = std::move(*selection)](const ClusterOverview& overview) {
-    return metrics_view(metrics_of(overview, process_use()), selection);
-  }));
+  call.services.cluster.overview(reply_json<ClusterOverview>(
+      std::move(responder), [selection = std::move(*selection)](const ClusterOverview& overview) {
+        return metrics_view(metrics_of(overview, process_use()), selection);
+      }));
 }
 
 void get_task_manager_metrics(Call call, http::Responder responder) {
   auto selection = selected(call, responder);
   if (!selection) return;
   auto view = [id = call.parameter("taskmanagerid"), selection = std::move(*selection)](const TaskManagers& all) {
-    const auto found = std::find_if(all.begin(), all.end(), [&](const TaskManagerDetails& one) { return one.id == id; });
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const TaskManagerDetails& one) { return one.id == id; });
     if (found != all.end()) return json_response(200, metrics_view(metrics_of(*found), selection));
     return not_found(fmt::format("No TaskManager is registered under {}.", id));
   };
@@ -97,7 +105,8 @@ void get_task_manager_metrics(Call call, http::Responder responder) {
 void get_all_task_manager_metrics(Call call, http::Responder responder) {
   auto selection = selected(call, responder);
   if (!selection) return;
-  auto view = [wanted = list_of(call.target.query, "taskmanagers"), selection = std::move(*selection)](const TaskManagers& all) {
+  auto view = [wanted = list_of(call.target.query, "taskmanagers"),
+               selection = std::move(*selection)](const TaskManagers& all) {
     std::vector<Metrics> owners;
     for (const TaskManagerDetails& one : all)
       if (is_wanted(wanted, one.id)) owners.push_back(metrics_of(one));
@@ -122,10 +131,13 @@ void get_all_job_metrics(Call call, http::Responder responder) {
     if (!JobId::from_hex(id).ok()) return responder.answer(error_response_of(bad_query_parameter("jobs", id)));
   auto shared = std::make_shared<http::Responder>(std::move(responder));
   const RestServices& services = call.services;
-  services.jobs.jobs([shared, wanted, selection = std::move(*selection), &services](Result<std::vector<JobSummary>> jobs) mutable {
+  services.jobs.jobs(
+      [shared, wanted, selection = std::move(*selection), &services](Result<std::vector<JobSummary>> jobs) mutable {
     if (!jobs.ok()) return shared->answer(error_response_of(jobs.error()));
     std::erase_if(*jobs, [&](const JobSummary& job) { return !is_wanted(wanted, job.id.to_hex()); });
-    ask_next(std::make_shared<JobCollection>(JobCollection{std::move(*shared), std::move(selection), std::move(*jobs), 0, {}}), services);
+    ask_next(std::make_shared<JobCollection>(
+                 JobCollection{std::move(*shared), std::move(selection), std::move(*jobs), 0, {}}),
+             services);
   });
 }
 
@@ -147,10 +159,12 @@ void get_vertex_subtask_metrics(Call call, http::Responder responder) {
   if (!selection) return;
   Result<std::optional<std::vector<int>>> wanted = ranges_of(call.target.query, "subtasks");
   if (!wanted.ok()) return responder.answer(error_response_of(wanted.error()));
-  with_vertex(call, std::move(responder), [wanted = std::move(*wanted), selection = std::move(*selection)](const VertexDetails& vertex, Timestamp) {
+  with_vertex(call, std::move(responder),
+              [wanted = std::move(*wanted), selection = std::move(*selection)](const VertexDetails& vertex, Timestamp) {
     std::vector<Metrics> owners;
     for (const SubtaskDetails& subtask : vertex.subtasks)
-      if (!wanted || std::find(wanted->begin(), wanted->end(), subtask.subtask) != wanted->end()) owners.push_back(metrics_of(subtask));
+      if (!wanted || std::find(wanted->begin(), wanted->end(), subtask.subtask) != wanted->end())
+        owners.push_back(metrics_of(subtask));
     return json_response(200, aggregated_view(owners, selection));
   });
 }
@@ -158,7 +172,8 @@ void get_vertex_subtask_metrics(Call call, http::Responder responder) {
 void get_subtask_metrics(Call call, http::Responder responder) {
   auto selection = selected(call, responder);
   if (!selection) return;
-  with_subtask(call, std::move(responder), [selection = std::move(*selection)](const SubtaskDetails& subtask, Timestamp) {
+  with_subtask(call, std::move(responder),
+               [selection = std::move(*selection)](const SubtaskDetails& subtask, Timestamp) {
     return json_response(200, metrics_view(metrics_of(subtask), selection));
   });
 }

@@ -20,13 +20,15 @@ constexpr std::size_t kShownBytes = 200;
 std::string host_of(std::string_view authority) {
   const std::size_t bracket = authority.rfind(']');
   const std::size_t colon = authority.rfind(':');
-  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) authority = authority.substr(0, colon);
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket))
+    authority = authority.substr(0, colon);
   return lower(config::trimmed(authority));
 }
 
 bool is_own_host(std::string_view authority, const OriginPolicy& policy) {
   const std::string host = host_of(authority);
-  return config::is_loopback(host) || std::ranges::any_of(policy.own_hosts, [&](const std::string& own) { return lower(own) == host; });
+  return config::is_loopback(host) ||
+         std::ranges::any_of(policy.own_hosts, [&](const std::string& own) { return lower(own) == host; });
 }
 
 /// A proxy in front may speak TLS to the browser, so that the scheme may differ; the Host does not.
@@ -37,9 +39,10 @@ bool is_own_origin(std::string_view origin, std::string_view host) {
 }
 
 std::string foreign_origin(std::string_view origin) {
-  return fmt::format("This request was made by a page of another site ({}), which may not change anything here; if it is to, set "
-                     "web.access-control-allow-origin to its address.",
-                     printable(origin, kShownBytes));
+  return fmt::format(
+      "This request was made by a page of another site ({}), which may not change anything here; if it is to, set "
+      "web.access-control-allow-origin to its address.",
+      printable(origin, kShownBytes));
 }
 
 }  // namespace
@@ -48,8 +51,9 @@ std::string refusal_of_origin(const http::Request& request, bool acts, const Ori
   if (policy.allowed_origin == "*") return {};
   const std::string_view host = request.header("Host").value_or("");
   if (policy.is_loopback && !host.empty() && !is_own_host(host, policy)) {
-    return fmt::format("{} is not a name of this machine, and only this machine may ask here; if it is one, set rest.address to it.",
-                       printable(host, kShownBytes));
+    return fmt::format(
+        "{} is not a name of this machine, and only this machine may ask here; if it is one, set rest.address to it.",
+        printable(host, kShownBytes));
   }
   if (!acts) return {};
   if (const auto origin = request.header("Origin")) {
@@ -57,7 +61,9 @@ std::string refusal_of_origin(const http::Request& request, bool acts, const Ori
     return is_allowed || is_own_origin(*origin, host) ? std::string() : foreign_origin(*origin);
   }
   const std::string site = lower(request.header("Sec-Fetch-Site").value_or(""));
-  return site == "cross-site" || site == "same-site" ? foreign_origin(request.header("Referer").value_or("it does not say which")) : "";
+  return site == "cross-site" || site == "same-site"
+             ? foreign_origin(request.header("Referer").value_or("it does not say which"))
+             : "";
 }
 
 }  // namespace weir::jobmanager::rest

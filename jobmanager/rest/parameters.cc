@@ -11,9 +11,10 @@ namespace {
 constexpr std::size_t kShownBytesMax = 300;
 
 Error bad_parameter(std::string_view kind, std::string_view name, std::string_view value) {
-  return Error::user(ErrorCode::invalid_argument,
-                     fmt::format("Bad request, could not parse parameters: Cannot resolve {} parameter ({}) from value \"{}\".",
-                                 kind, name, shown(value)));
+  return Error::user(
+      ErrorCode::invalid_argument,
+      fmt::format("Bad request, could not parse parameters: Cannot resolve {} parameter ({}) from value \"{}\".", kind,
+                  name, shown(value)));
 }
 
 std::optional<int> number_in(std::string_view text, int least) {

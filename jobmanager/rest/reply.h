@@ -14,7 +14,8 @@ namespace weir::jobmanager::rest {
 /// A JSON body with a status.
 http::Response json_response(unsigned status, std::string body);
 
-/// The answer to a failed request. The status follows the Error's code (see Answer); 500 has "Internal server error." in front.
+/// The answer to a failed request. The status follows the Error's code (see Answer); 500 has "Internal server error."
+/// in front.
 http::Response error_response_of(const Error& error);
 
 /// An Answer that gives `responder` what `view` makes of the value, or the Error as a status.
@@ -30,7 +31,8 @@ Answer<T> reply(http::Responder responder, std::function<http::Response(const T&
 /// The same with 200 and the JSON text that `view` makes.
 template <class T>
 Answer<T> reply_json(http::Responder responder, std::function<std::string(const T&)> view) {
-  return reply<T>(std::move(responder), [view = std::move(view)](const T& value) { return json_response(200, view(value)); });
+  return reply<T>(std::move(responder),
+                  [view = std::move(view)](const T& value) { return json_response(200, view(value)); });
 }
 
 /// An Answer without a value: `{}` with a status.

@@ -14,10 +14,12 @@ namespace {
 using Outcome = http::Router::Match::Outcome;
 
 /// Flink's words: an unknown page for a browser's GET, an unknown address for everything else.
-http::Response no_such_route(const http::Request& request, const http::Target& target, const http::Router::Match& match) {
+http::Response no_such_route(const http::Request& request, const http::Target& target,
+                             const http::Router::Match& match) {
   bool looks = request.method == "GET" || request.method == "HEAD";
-  http::Response response = http::error_response(
-      404, {looks ? fmt::format("Unable to load requested file {}.", shown(target.path)) : fmt::format("Not found: {}", shown(request.target))});
+  http::Response response =
+      http::error_response(404, {looks ? fmt::format("Unable to load requested file {}.", shown(target.path))
+                                       : fmt::format("Not found: {}", shown(request.target))});
   if (!match.allowed.empty()) {
     response.headers.push_back(http::Header{"Allow", fmt::format("{}", fmt::join(match.allowed, ", "))});
   }

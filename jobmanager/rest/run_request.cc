@@ -36,7 +36,8 @@ const json::value* field(const json::object& body, std::string_view name) {
 }
 
 /// A text from the body, else from the query; empty when neither has it.
-Result<std::string> text_of(const json::object& body, std::string_view name, const http::Query& query, std::string_view query_name) {
+Result<std::string> text_of(const json::object& body, std::string_view name, const http::Query& query,
+                            std::string_view query_name) {
   if (const json::value* value = field(body, name)) {
     if (!value->is_string()) return mismatch(fmt::format("\"{}\" is not a text", name));
     return std::string(value->get_string());
@@ -86,7 +87,8 @@ Result<std::map<std::string, std::string>> configuration_of(const json::object& 
   if (value == nullptr) return configuration;
   if (!value->is_object()) return mismatch("\"flinkConfiguration\" is not an object of texts");
   for (const auto& [key, setting] : value->get_object()) {
-    if (!setting.is_string()) return mismatch(fmt::format("\"flinkConfiguration\" has no text at \"{}\"", std::string(key)));
+    if (!setting.is_string())
+      return mismatch(fmt::format("\"flinkConfiguration\" has no text at \"{}\"", std::string(key)));
     configuration[std::string(key)] = std::string(setting.get_string());
   }
   return configuration;
@@ -110,8 +112,10 @@ Result<RunRequest> read_run_request(std::string_view jar_id, std::string_view bo
   }
   TRY(std::string savepoint, text_of(body, "savepointPath", query, "savepointPath"));
   if (!savepoint.empty()) {
-    return Error::user(ErrorCode::invalid_argument,
-                       fmt::format("This version cannot start a job from a savepoint ({}); start it without savepointPath.", savepoint));
+    return Error::user(
+        ErrorCode::invalid_argument,
+        fmt::format("This version cannot start a job from a savepoint ({}); start it without savepointPath.",
+                    savepoint));
   }
   return request;
 }

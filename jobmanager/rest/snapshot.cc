@@ -3,8 +3,8 @@
 namespace weir::jobmanager::rest {
 
 std::string_view name_of(JobStatus status) {
-  constexpr std::array<std::string_view, kJobStatuses> kNames = {"INITIALIZING", "CREATED",  "RUNNING",    "FAILING",
-                                                                 "FAILED",       "CANCELLING", "CANCELED", "FINISHED",
+  constexpr std::array<std::string_view, kJobStatuses> kNames = {"INITIALIZING", "CREATED",    "RUNNING",    "FAILING",
+                                                                 "FAILED",       "CANCELLING", "CANCELED",   "FINISHED",
                                                                  "RESTARTING",   "SUSPENDED",  "RECONCILING"};
   return kNames[static_cast<std::size_t>(status)];
 }
@@ -14,8 +14,9 @@ bool is_over(JobStatus status) {
 }
 
 std::string_view name_of(TaskStatus status) {
-  constexpr std::array<std::string_view, kTaskStatuses> kNames = {"CREATED",  "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING",
-                                                                  "FINISHED", "CANCELING", "CANCELED",  "FAILED",       "RECONCILING"};
+  constexpr std::array<std::string_view, kTaskStatuses> kNames = {"CREATED", "SCHEDULED",  "DEPLOYING", "INITIALIZING",
+                                                                  "RUNNING", "FINISHED",   "CANCELING", "CANCELED",
+                                                                  "FAILED",  "RECONCILING"};
   return kNames[static_cast<std::size_t>(status)];
 }
 

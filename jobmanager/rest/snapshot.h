@@ -19,7 +19,17 @@ inline constexpr Timestamp kNever = -1;
 
 /// States of a job as Flink names them.
 enum class JobStatus {
-  initializing, created, running, failing, failed, cancelling, canceled, finished, restarting, suspended, reconciling
+  initializing,
+  created,
+  running,
+  failing,
+  failed,
+  cancelling,
+  canceled,
+  finished,
+  restarting,
+  suspended,
+  reconciling
 };
 inline constexpr std::size_t kJobStatuses = 11;
 std::string_view name_of(JobStatus status);  ///< "RUNNING"
@@ -28,7 +38,16 @@ bool is_over(JobStatus status);
 
 /// States of a task as Flink names them.
 enum class TaskStatus {
-  created, scheduled, deploying, initializing, running, finished, canceling, canceled, failed, reconciling
+  created,
+  scheduled,
+  deploying,
+  initializing,
+  running,
+  finished,
+  canceling,
+  canceled,
+  failed,
+  reconciling
 };
 inline constexpr std::size_t kTaskStatuses = 10;
 std::string_view name_of(TaskStatus status);
@@ -56,14 +75,14 @@ struct TaskCounters {
   std::uint64_t bytes_out = 0;
   std::uint64_t blocks_in = 0;
   std::uint64_t blocks_out = 0;
-  std::uint64_t input_queued = 0;   ///< blocks that wait in the incoming channels, of input_window at most
+  std::uint64_t input_queued = 0;  ///< blocks that wait in the incoming channels, of input_window at most
   std::uint64_t input_window = 0;
   std::uint64_t output_queued = 0;  ///< blocks in the outgoing channels, of output_window at most
   std::uint64_t output_window = 0;
   std::uint64_t busy_ms = 0;
   std::uint64_t idle_ms = 0;
   std::uint64_t backpressured_ms = 0;
-  bool complete = true;  ///< the numbers have been heard of, or nothing more will be
+  bool complete = true;                       ///< the numbers have been heard of, or nothing more will be
   std::map<std::string, std::uint64_t> user;  ///< by "<operator>.<name>"
   std::map<std::string, double> gauges;       ///< by "<operator>.<name>"; of one task, sums say nothing
 };
@@ -87,11 +106,11 @@ struct SubtaskDetails {
   int attempt = 0;
   TaskStatus status = TaskStatus::created;
   TaskTimestamps entered{};
-  std::string host;             ///< empty while the task has no slot
+  std::string host;  ///< empty while the task has no slot
   int data_port = 0;
   std::string task_manager_id;  ///< empty while the task has no slot
   TaskCounters counters;
-  TaskRates rates;              ///< all 0 unless it runs and has reported twice
+  TaskRates rates;  ///< all 0 unless it runs and has reported twice
 };
 
 struct VertexDetails {
@@ -107,8 +126,8 @@ struct ExceptionEntry {
   std::string exception;    ///< type name, or what happened: "worker killed by signal 11 (SIGSEGV)"
   std::string stack_trace;  ///< begins with exception and message, then places
   Timestamp timestamp = 0;
-  std::string task_name;    ///< "Map (1/2) - execution #0"; empty where no task is to blame
-  std::string endpoint;     ///< "host:dataport"; empty with it
+  std::string task_name;  ///< "Map (1/2) - execution #0"; empty where no task is to blame
+  std::string endpoint;   ///< "host:dataport"; empty with it
   std::string task_manager_id;
   std::vector<ExceptionEntry> concurrent;
 };
@@ -132,12 +151,12 @@ struct JobDetails {
   Timestamp start = 0;  ///< of the submission
   Timestamp end = kNever;
   JobTimestamps entered{};
-  std::string plan_json;                ///< an object, from plan::plan_json
-  std::vector<VertexDetails> vertices;  ///< upstream before downstream
+  std::string plan_json;                   ///< an object, from plan::plan_json
+  std::vector<VertexDetails> vertices;     ///< upstream before downstream
   std::vector<ExceptionEntry> exceptions;  ///< the newest first; front() is the root cause of a failed job
-  std::string restart_strategy;         ///< in words, for /jobs/:id/config
-  int parallelism = 1;                  ///< default of the job
-  bool is_batch = false;                ///< execution.runtime-mode, as it was resolved
+  std::string restart_strategy;            ///< in words, for /jobs/:id/config
+  int parallelism = 1;                     ///< default of the job
+  bool is_batch = false;                   ///< execution.runtime-mode, as it was resolved
   std::map<std::string, std::string> user_configuration;  ///< pipeline.global-job-parameters; secrets redacted
 };
 
@@ -160,7 +179,7 @@ struct TaskManagerDetails {
   std::uint64_t physical_memory_bytes = 0;
   std::uint64_t resident_bytes = 0;  ///< of the daemon and its workers, from its last heartbeat
   MemoryAmounts memory;
-  std::vector<JobId> allocated;      ///< one per slot in use
+  std::vector<JobId> allocated;  ///< one per slot in use
 };
 
 struct LogFile {
@@ -177,8 +196,8 @@ struct LogChoice {
 };
 
 struct LogPiece {
-  std::string content;            ///< empty at the end of the file
-  std::uint64_t file_bytes = 0;   ///< the size at this moment
+  std::string content;           ///< empty at the end of the file
+  std::uint64_t file_bytes = 0;  ///< the size at this moment
 };
 
 /// An uploaded artefact.
@@ -200,7 +219,7 @@ struct RunRequest {
   std::vector<std::string> arguments;
   int parallelism = 0;  ///< 0: not given
   std::map<std::string, std::string> configuration;
-  JobId job_id;         ///< none: the JobManager chooses
+  JobId job_id;  ///< none: the JobManager chooses
 };
 
 }  // namespace weir::jobmanager::rest

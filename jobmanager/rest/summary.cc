@@ -68,7 +68,8 @@ std::int64_t status_duration(const SubtaskDetails& subtask, TaskStatus status, T
   if (entered <= 0) return kNever;
   Timestamp left = now;
   for (std::size_t other = 0; other < kTaskStatuses; ++other) {
-    bool later = static_cast<TaskStatus>(other) != status && subtask.entered[other] >= entered && other > static_cast<std::size_t>(status);
+    bool later = static_cast<TaskStatus>(other) != status && subtask.entered[other] >= entered &&
+                 other > static_cast<std::size_t>(status);
     if (later && subtask.entered[other] > 0) left = std::min(left, subtask.entered[other]);
   }
   return std::max<std::int64_t>(0, left - entered);

@@ -13,15 +13,15 @@ namespace weir::jobmanager::rest {
 using StatusCounts = std::array<int, kTaskStatuses>;
 StatusCounts count_statuses(const std::vector<SubtaskDetails>& subtasks);
 
-/// A vertex's status from those of its tasks, by Flink's rule: one failed, cancelling, canceled, initializing or running task decides, in
-/// this order; all must have finished for it to be finished; everything earlier is "created".
+/// A vertex's status from those of its tasks, by Flink's rule: one failed, cancelling, canceled, initializing or
+/// running task decides, in this order; all must have finished for it to be finished; everything earlier is "created".
 TaskStatus vertex_status(const StatusCounts& counts);
 
 /// Begin, end and length of a task's or a vertex's work.
 struct Span {
-  Timestamp start = kNever;       ///< of its deployment
+  Timestamp start = kNever;  ///< of its deployment
   Timestamp end = kNever;
-  std::int64_t duration = kNever; ///< until now while it lasts
+  std::int64_t duration = kNever;  ///< until now while it lasts
 };
 Span span_of(const SubtaskDetails& subtask, Timestamp now);
 /// From the first task's start to the last one's end, once all have ended.

@@ -32,7 +32,8 @@ json::object subtask_object(const SubtaskDetails& subtask, Timestamp now) {
   Span span = span_of(subtask, now);
   add_span(object, span);
   object["metrics"] = io_metrics(subtask.counters);
-  object["taskmanager-id"] = subtask.task_manager_id.empty() ? json::string(kUnassigned) : text(subtask.task_manager_id);
+  object["taskmanager-id"] =
+      subtask.task_manager_id.empty() ? json::string(kUnassigned) : text(subtask.task_manager_id);
   json::object durations;
   for (TaskStatus status : {TaskStatus::created, TaskStatus::scheduled, TaskStatus::deploying, TaskStatus::initializing,
                             TaskStatus::running}) {

@@ -80,7 +80,8 @@ json::object aggregated(const std::vector<SubtaskDetails>& subtasks, Timestamp n
   json::object metrics;
   for (const auto& [name, number] : kAggregatedMetrics) {
     std::vector<std::int64_t> values;
-    for (const SubtaskDetails& subtask : subtasks) values.push_back(static_cast<std::int64_t>(subtask.counters.*number));
+    for (const SubtaskDetails& subtask : subtasks)
+      values.push_back(static_cast<std::int64_t>(subtask.counters.*number));
     metrics[name] = spread_view(spread_of(std::move(values)));
   }
   json::object durations;

@@ -20,7 +20,8 @@ void fill(const plan::JobVertex& vertex, std::uint32_t subtask, const PlacedTask
 /// Makes descriptors; holds what they all need.
 class DescriptorMaker {
  public:
-  DescriptorMaker(const plan::JobGraph& graph, const std::vector<std::vector<PlacedTask>>& tasks) : graph_(graph), tasks_(tasks) {}
+  DescriptorMaker(const plan::JobGraph& graph, const std::vector<std::vector<PlacedTask>>& tasks)
+      : graph_(graph), tasks_(tasks) {}
 
   void make(std::uint32_t vertex, std::uint32_t subtask, proto::TaskDescriptor& out) const {
     const PlacedTask& task = tasks_[vertex][subtask];
@@ -34,13 +35,15 @@ class DescriptorMaker {
         auto& input = *out.add_inputs();
         input.set_edge(edge.id);
         const SubtaskRange range = producers_of(edge.partitioner, subtask, producers, consumers);
-        for (std::uint32_t peer = range.first; peer < range.last; ++peer) add_peer(source, peer, *input.add_producers());
+        for (std::uint32_t peer = range.first; peer < range.last; ++peer)
+          add_peer(source, peer, *input.add_producers());
       }
       if (source == vertex) {
         auto& output = *out.add_outputs();
         output.set_edge(edge.id);
         const SubtaskRange range = consumers_of(edge.partitioner, subtask, producers, consumers);
-        for (std::uint32_t peer = range.first; peer < range.last; ++peer) add_peer(target, peer, *output.add_consumers());
+        for (std::uint32_t peer = range.first; peer < range.last; ++peer)
+          add_peer(target, peer, *output.add_consumers());
       }
     }
   }

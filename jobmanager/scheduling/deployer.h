@@ -27,7 +27,7 @@ struct PlacedTask {
 
 /// How the code of a job is found and what it is started with.
 struct Artefact {
-  std::string blob_key;   ///< hex SHA-256
+  std::string blob_key;  ///< hex SHA-256
   std::uint64_t bytes = 0;
   std::string file_name;  ///< for people
   std::string entry;
@@ -53,8 +53,8 @@ struct Deployment {
   std::unique_ptr<proto::DeployRequest> request;
 };
 
-/// One message per TaskManager, each with the descriptors of its tasks: slot, and per exchange the peers in subtask order.
-/// Lives on: any thread (pure).
+/// One message per TaskManager, each with the descriptors of its tasks: slot, and per exchange the peers in subtask
+/// order. Lives on: any thread (pure).
 /// @param tasks   by vertex of `graph` and subtask
 std::vector<Deployment> make_deployments(const plan::JobGraph& graph, const std::vector<std::vector<PlacedTask>>& tasks,
                                          const DeploymentTerms& terms);

@@ -9,7 +9,8 @@ namespace {
 using plan::Partitioner;
 
 bool is_pointwise(Partitioner partitioner, std::uint32_t producers, std::uint32_t consumers) {
-  ENSURE(partitioner != Partitioner::forward || producers == consumers, "forward from {} to {} tasks", producers, consumers);
+  ENSURE(partitioner != Partitioner::forward || producers == consumers, "forward from {} to {} tasks", producers,
+         consumers);
   return partitioner == Partitioner::forward || partitioner == Partitioner::rescale;
 }
 
@@ -26,7 +27,8 @@ SubtaskRange ceiling_share(std::uint64_t index, std::uint64_t parts, std::uint64
 
 }  // namespace
 
-SubtaskRange consumers_of(Partitioner partitioner, std::uint32_t producer, std::uint32_t producers, std::uint32_t consumers) {
+SubtaskRange consumers_of(Partitioner partitioner, std::uint32_t producer, std::uint32_t producers,
+                          std::uint32_t consumers) {
   ENSURE(producer < producers, "producer {} of {}", producer, producers);
   if (!is_pointwise(partitioner, producers, consumers)) return {0, consumers};
   if (producers <= consumers) return ceiling_share(producer, producers, consumers);
@@ -36,7 +38,8 @@ SubtaskRange consumers_of(Partitioner partitioner, std::uint32_t producer, std::
   return {consumer, consumer + 1};
 }
 
-SubtaskRange producers_of(Partitioner partitioner, std::uint32_t consumer, std::uint32_t producers, std::uint32_t consumers) {
+SubtaskRange producers_of(Partitioner partitioner, std::uint32_t consumer, std::uint32_t producers,
+                          std::uint32_t consumers) {
   ENSURE(consumer < consumers, "consumer {} of {}", consumer, consumers);
   if (!is_pointwise(partitioner, producers, consumers)) return {0, producers};
   if (producers > consumers) return floor_share(consumer, consumers, producers);

@@ -17,9 +17,11 @@ struct SubtaskRange {
 /// The consumers that one producer sends to: with forward and rescale the near ones, else all.
 /// ENSUREs equal parallelism for forward and the index within the producers.
 /// Source: Flink, EdgeManagerBuildUtil.connectPointwise.
-SubtaskRange consumers_of(plan::Partitioner partitioner, std::uint32_t producer, std::uint32_t producers, std::uint32_t consumers);
+SubtaskRange consumers_of(plan::Partitioner partitioner, std::uint32_t producer, std::uint32_t producers,
+                          std::uint32_t consumers);
 
 /// The producers that send to one consumer: the inverse of consumers_of.
-SubtaskRange producers_of(plan::Partitioner partitioner, std::uint32_t consumer, std::uint32_t producers, std::uint32_t consumers);
+SubtaskRange producers_of(plan::Partitioner partitioner, std::uint32_t consumer, std::uint32_t producers,
+                          std::uint32_t consumers);
 
 }  // namespace weir::jobmanager

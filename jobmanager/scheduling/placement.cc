@@ -23,11 +23,13 @@ FreeSlots* choose(std::vector<FreeSlots>& offers, SlotChoice choice) {
 Error too_few(const std::vector<GroupDemand>& demands, std::size_t needed, std::size_t free, std::size_t total) {
   std::string groups;
   if (demands.size() > 1) {
-    for (const auto& demand : demands) groups += fmt::format("{}'{}' {}", groups.empty() ? "" : ", ", demand.group, demand.slots);
+    for (const auto& demand : demands)
+      groups += fmt::format("{}'{}' {}", groups.empty() ? "" : ", ", demand.group, demand.slots);
     groups = " (" + groups + ")";
   }
-  return Error::external(ErrorCode::resource_exhausted,
-                         fmt::format("the job needs {} slots{}, and {} of {} registered slots are free", needed, groups, free, total));
+  return Error::external(
+      ErrorCode::resource_exhausted,
+      fmt::format("the job needs {} slots{}, and {} of {} registered slots are free", needed, groups, free, total));
 }
 
 }  // namespace
@@ -43,7 +45,8 @@ std::vector<GroupDemand> slot_demands(const plan::JobGraph& graph) {
   return demands;
 }
 
-Result<std::vector<GroupPlacement>> place(const std::vector<GroupDemand>& demands, std::vector<FreeSlots> offers, SlotChoice choice) {
+Result<std::vector<GroupPlacement>> place(const std::vector<GroupDemand>& demands, std::vector<FreeSlots> offers,
+                                          SlotChoice choice) {
   std::size_t needed = 0, free = 0, total = 0;
   for (const auto& demand : demands) needed += demand.slots;
   for (const auto& offer : offers) {

@@ -39,6 +39,7 @@ std::vector<GroupDemand> slot_demands(const plan::JobGraph& graph);
 /// @param offers   what is free; its order breaks ties
 /// @return         one entry per demand, in order
 /// Errors: resource_exhausted: "needs 4 slots (...) and 1 of 2 is free".
-Result<std::vector<GroupPlacement>> place(const std::vector<GroupDemand>& demands, std::vector<FreeSlots> offers, SlotChoice choice);
+Result<std::vector<GroupPlacement>> place(const std::vector<GroupDemand>& demands, std::vector<FreeSlots> offers,
+                                          SlotChoice choice);
 
 }  // namespace weir::jobmanager

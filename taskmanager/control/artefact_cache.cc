@@ -37,8 +37,8 @@ Result<void> check(const ArtefactWanted& wanted, const ArtefactLimits& limits) {
     return Error::external(ErrorCode::invalid_argument, "an artefact's key must be in lower case: " + wanted.key);
   }
   if (wanted.bytes == 0 || wanted.bytes > limits.artefact_bytes_max) {
-    return Error::external(ErrorCode::invalid_argument, fmt::format("an artefact of {} bytes: it must have 1 to {}", wanted.bytes,
-                                                                    limits.artefact_bytes_max));
+    return Error::external(ErrorCode::invalid_argument, fmt::format("an artefact of {} bytes: it must have 1 to {}",
+                                                                    wanted.bytes, limits.artefact_bytes_max));
   }
   return {};
 }
@@ -104,17 +104,21 @@ Result<std::string> publish_file(const std::string& directory, const std::string
   TRY(const BlobContent content, blob_key_of_file(files, part));
   if (content.key.to_hex() != key) {
     remove_files(directory, key);
-    return Error::external(ErrorCode::corrupt, fmt::format("the artefact that came is not the one that was asked for: SHA-256 {}, "
-                                                           "expected {}", content.key.to_hex(), key));
+    return Error::external(ErrorCode::corrupt,
+                           fmt::format("the artefact that came is not the one that was asked for: SHA-256 {}, "
+                                       "expected {}",
+                                       content.key.to_hex(), key));
   }
   Result<void> named = name_whole(directory, part, whole);
-  Result<std::string> library = named.ok() ? unpack_whole(whole, directory + "/" + key + ".d") : Result<std::string>(std::move(named).error());
+  Result<std::string> library =
+      named.ok() ? unpack_whole(whole, directory + "/" + key + ".d") : Result<std::string>(std::move(named).error());
   if (!library.ok()) remove_files(directory, key);
   return library;
 }
 
 bool worth_another_try(ErrorCode code) {
-  return code == ErrorCode::unavailable || code == ErrorCode::deadline_exceeded || code == ErrorCode::resource_exhausted;
+  return code == ErrorCode::unavailable || code == ErrorCode::deadline_exceeded ||
+         code == ErrorCode::resource_exhausted;
 }
 
 }  // namespace
@@ -224,14 +228,16 @@ Async<Result<void>> ArtefactCache::fetch_verified(const ArtefactWanted& wanted) 
   co_return result;
 }
 
-Async<Result<void>> ArtefactCache::download(BlobSource& source, const ArtefactWanted& wanted, int file, std::uint64_t offset) {
+Async<Result<void>> ArtefactCache::download(BlobSource& source, const ArtefactWanted& wanted, int file,
+                                            std::uint64_t offset) {
   const std::string part = directory_ + "/" + wanted.key + ".part";
   while (offset < wanted.bytes) {
     CO_TRY(const BlobPiece piece, co_await read_patiently(source, wanted, offset));
     if (piece.blob_bytes != wanted.bytes || piece.content.empty() || piece.content.size() > wanted.bytes - offset) {
-      co_return Error::external(ErrorCode::corrupt,
-                                fmt::format("the blob server at {} has an artefact of {} bytes under that key, expected {}",
-                                            wanted.blob_address, piece.blob_bytes, wanted.bytes));
+      co_return Error::external(
+          ErrorCode::corrupt,
+          fmt::format("the blob server at {} has an artefact of {} bytes under that key, expected {}",
+                      wanted.blob_address, piece.blob_bytes, wanted.bytes));
     }
     // A part that could not be written is no use for a later fetch, and takes the room that is missing.
     auto write = [&] {
@@ -286,7 +292,8 @@ void ArtefactCache::evict() {
     auto oldest = entries_.end();
     for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
       const Entry& candidate = *entry->second;
-      if (!candidate.done.is_set() || !candidate.library.ok() || candidate.leases > 0 || candidate.waiting > 0) continue;
+      if (!candidate.done.is_set() || !candidate.library.ok() || candidate.leases > 0 || candidate.waiting > 0)
+        continue;
       if (oldest == entries_.end() || candidate.last_use < oldest->second->last_use) oldest = entry;
     }
     if (oldest == entries_.end()) return;

@@ -53,18 +53,19 @@ class ArtefactLease {
   std::string library_;
 };
 
-/// Lives on: the control thread; files are written on the pool. Owned by the daemon; `close` is awaited before destruction.
-/// Promise: what a lease shows is whole (fsync, then renamed) and has the hash that its key says. A fetch that broke is continued by the next.
+/// Lives on: the control thread; files are written on the pool. Owned by the daemon; `close` is awaited before
+/// destruction. Promise: what a lease shows is whole (fsync, then renamed) and has the hash that its key says. A fetch
+/// that broke is continued by the next.
 class ArtefactCache {
  public:
   /// @param directory  exists and is this process's own
-  ArtefactCache(asio::any_io_executor executor, BlockingPool& pool, Clock& clock, BlobServers& servers, std::string directory,
-                const ArtefactLimits& limits);
+  ArtefactCache(asio::any_io_executor executor, BlockingPool& pool, Clock& clock, BlobServers& servers,
+                std::string directory, const ArtefactLimits& limits);
   ~ArtefactCache();
 
   /// The artefact, fetched when it is not here. However many ask for one key, it is fetched once.
-  /// Errors: invalid_argument (no such key form, too large), those of the blob server, corrupt (wrong hash, bad bundle), io,
-  /// deadline_exceeded for the caller (the fetch goes on for others).
+  /// Errors: invalid_argument (no such key form, too large), those of the blob server, corrupt (wrong hash, bad
+  /// bundle), io, deadline_exceeded for the caller (the fetch goes on for others).
   Async<ArtefactLease> lease(ArtefactWanted wanted, SteadyTime deadline);
   Async<void> close() { co_await gate_.close(); }
 

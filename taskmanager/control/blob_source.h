@@ -22,7 +22,8 @@ class BlobSource {
   virtual ~BlobSource() = default;
   /// Bytes from `offset`, at most `bytes_max` and 1 MiB.
   /// Errors: unavailable and deadline_exceeded are worth another try; not_found and invalid_argument are not.
-  virtual Async<BlobPiece> read(const std::string& key, std::uint64_t offset, std::uint32_t bytes_max, SteadyTime deadline) = 0;
+  virtual Async<BlobPiece> read(const std::string& key, std::uint64_t offset, std::uint32_t bytes_max,
+                                SteadyTime deadline) = 0;
   virtual Async<void> close() = 0;
 };
 

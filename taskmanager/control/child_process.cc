@@ -64,12 +64,14 @@ void become_child(const Prepared& prepared) {
 }
 
 void place_descriptors(const Prepared& prepared) {
-  const std::array<int, 3> standard{prepared.spec.standard_input, prepared.spec.standard_output, prepared.spec.standard_error};
+  const std::array<int, 3> standard{prepared.spec.standard_input, prepared.spec.standard_output,
+                                    prepared.spec.standard_error};
   for (int number = 0; number < 3; ++number) {
     const int from = standard[static_cast<std::size_t>(number)];
     if (::dup2(from < 0 ? prepared.null_device : from, number) < 0) fail_in_child(prepared);
   }
-  // Whatever a library opened without O_CLOEXEC does not leak; old kernels lack the call, and then the flags have to do.
+  // Whatever a library opened without O_CLOEXEC does not leak; old kernels lack the call, and then the flags have to
+  // do.
   ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   for (const int descriptor : prepared.spec.inherited) {
     if (::fcntl(descriptor, F_SETFD, 0) != 0) fail_in_child(prepared);
@@ -98,7 +100,8 @@ int exec_outcome(int report) {
 Result<ChildProcess> ChildProcess::start(asio::any_io_executor executor, const ChildSpec& spec) {
   const UniqueFd null_device(::open("/dev/null", O_RDWR | O_CLOEXEC));
   std::array<int, 2> pipe_ends{-1, -1};
-  if (!null_device.valid() || ::pipe2(pipe_ends.data(), O_CLOEXEC) != 0) return system_error("start " + spec.executable, errno);
+  if (!null_device.valid() || ::pipe2(pipe_ends.data(), O_CLOEXEC) != 0)
+    return system_error("start " + spec.executable, errno);
   const UniqueFd report_in(pipe_ends[0]);
   UniqueFd report_out(pipe_ends[1]);
   const Prepared prepared{.spec = spec, .null_device = null_device.get(), .report = report_out.get()};
@@ -138,7 +141,8 @@ Async<ExitStatus> ChildProcess::wait() {
     co_return watched.error().within("a child process was ended because its end could not be waited for");
   }
   boost::system::error_code error;
-  co_await watched->async_wait(asio::posix::stream_descriptor::wait_read, asio::redirect_error(asio::use_awaitable, error));
+  co_await watched->async_wait(asio::posix::stream_descriptor::wait_read,
+                               asio::redirect_error(asio::use_awaitable, error));
   if (error) co_return Error::internal("the wait for a child process ended early: " + error.message());
   co_return reap();
 }

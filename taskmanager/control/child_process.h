@@ -20,7 +20,8 @@ struct ChildSpec {
   int standard_input = -1;               ///< -1: /dev/null
   int standard_output = -1;
   int standard_error = -1;
-  std::vector<int> inherited;  ///< descriptors above 2 that are open in the child, under the same numbers; all others are closed
+  std::vector<int>
+      inherited;  ///< descriptors above 2 that are open in the child, under the same numbers; all others are closed
 };
 
 /// How a child ended.
@@ -31,9 +32,9 @@ struct ExitStatus {
 };
 
 /// Lives on: the control thread. Owned by whoever started it.
-/// Promise: the child is in a process group of its own and is killed when the thread that started it ends (PR_SET_PDEATHSIG
-/// follows the thread, so children are started from the control thread and from no pool). What has not ended when this is
-/// destroyed is killed, with its group, and waited for.
+/// Promise: the child is in a process group of its own and is killed when the thread that started it ends
+/// (PR_SET_PDEATHSIG follows the thread, so children are started from the control thread and from no pool). What has
+/// not ended when this is destroyed is killed, with its group, and waited for.
 class ChildProcess {
  public:
   /// Blocks for the milliseconds of fork and exec.
@@ -50,7 +51,9 @@ class ChildProcess {
   void kill();
 
   pid_t pid() const noexcept { return pid_; }
-  bool has_ended() const noexcept { return reaped_; }  ///< as far as wait() knows; its pid may be another's from then on
+  bool has_ended() const noexcept {
+    return reaped_;
+  }  ///< as far as wait() knows; its pid may be another's from then on
 
  private:
   ChildProcess(asio::any_io_executor executor, pid_t pid, UniqueFd pidfd);

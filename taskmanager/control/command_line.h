@@ -24,7 +24,8 @@ struct PrintCommand {
 
 using Command = std::variant<StartCommand, PrintCommand>;
 
-/// Reads the words after the program's name. Lives on: any thread (pure). Bad words are a PrintCommand with exit code 1.
+/// Reads the words after the program's name. Lives on: any thread (pure). Bad words are a PrintCommand with exit
+/// code 1.
 Command parse_command_line(const std::vector<std::string>& words);
 
 }  // namespace weir::taskmanager

@@ -24,7 +24,8 @@ Result<std::vector<std::uint32_t>> slots_of(const proto::DeployRequest& request)
     slots.push_back(task.slot());
   }
   if (slots.empty()) return Error::external(ErrorCode::invalid_argument, "a deployment without tasks");
-  if (request.secret().size() != kSecretBytes) return Error::external(ErrorCode::invalid_argument, "a deployment whose secret has not 32 bytes");
+  if (request.secret().size() != kSecretBytes)
+    return Error::external(ErrorCode::invalid_argument, "a deployment whose secret has not 32 bytes");
   return slots;
 }
 

@@ -13,7 +13,7 @@ namespace weir::taskmanager {
 /// Where this process's logs are.
 struct LogPlace {
   std::string directory;
-  std::string log_name;     ///< file names in it
+  std::string log_name;  ///< file names in it
   std::string output_name;
 };
 

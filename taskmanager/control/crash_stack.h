@@ -9,9 +9,10 @@
 
 namespace weir::taskmanager {
 
-/// Reading a user's debug information takes memory and time, and a damaged library may crash the reader: so it happens in a child,
-/// `<executable> --symbolise-crash`, with limits. When it fails or takes too long the frames have module and offset only.
-/// Lives on: the control thread.
+/// Reading a user's debug information takes memory and time, and a damaged library may crash the reader: so it happens
+/// in a child,
+/// `<executable> --symbolise-crash`, with limits. When it fails or takes too long the frames have module and offset
+/// only. Lives on: the control thread.
 /// @param executable  the TaskManager's own program
 /// @return  lines as render_stack makes them; empty when the report has no frames
 Async<std::string> crash_stack(asio::any_io_executor executor, Clock& clock, const std::string& executable,

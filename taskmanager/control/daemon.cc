@@ -32,7 +32,8 @@ struct FreeAddresses {
 
 std::string numeric(const sockaddr* address, socklen_t size) {
   std::array<char, NI_MAXHOST> text{};
-  return ::getnameinfo(address, size, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) == 0 ? text.data() : std::string();
+  return ::getnameinfo(address, size, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) == 0 ? text.data()
+                                                                                                 : std::string();
 }
 
 // The local address of the route to a host; empty when there is none. Sends nothing.
@@ -60,7 +61,8 @@ std::string host_name() {
 }
 
 // Where others reach a listener that nobody gave a name.
-std::string own_host(const config::Listener& listener, const ListenSocket& socket, const config::Endpoint& job_manager) {
+std::string own_host(const config::Listener& listener, const ListenSocket& socket,
+                     const config::Endpoint& job_manager) {
   if (listener.advertised_host) return *listener.advertised_host;
   const bool is_any = socket.address == "0.0.0.0" || socket.address == "::";
   if (!is_any) return socket.address;
@@ -113,16 +115,17 @@ Result<void> Daemon::start() {
   TRY_VOID(write_ports(rpc.port, data.port));
   make_session();
   TRY_VOID(make_jobs());
-  rpc_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(), methods_, options_.rpc_limits, rpc::ServerEvents{});
+  rpc_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(), methods_, options_.rpc_limits,
+                                              rpc::ServerEvents{});
   acceptor_ = std::make_unique<DataAcceptor>(control_.executor(), clock_, *workers_, slots_, DataAcceptorLimits());
   rpc_server_->start(std::move(rpc));
   acceptor_->start(std::move(data));
   workers_->start();
   session_->start();
   gate_.start("signals", wait_for_signals());
-  LOG_INFO("TaskManager {} is ready: RPC {}:{}, data port {}, {} slots, {:.0f} MiB of memory ({}), {:.0f} MiB per slot", id_, host_,
-           told_rpc_port_, told_data_port_, options_.slots, options_.memory.process.in_mib(), options_.memory.reason,
-           options_.memory.slot.in_mib());
+  LOG_INFO("TaskManager {} is ready: RPC {}:{}, data port {}, {} slots, {:.0f} MiB of memory ({}), {:.0f} MiB per slot",
+           id_, host_, told_rpc_port_, told_data_port_, options_.slots, options_.memory.process.in_mib(),
+           options_.memory.reason, options_.memory.slot.in_mib());
   return {};
 }
 
@@ -137,7 +140,10 @@ Result<void> Daemon::make_name(const ListenSocket& rpc) {
 }
 
 rpc::Identity Daemon::identity() const {
-  return {.role = rpc::Role::task_manager, .cluster = options_.cluster, .incarnation = incarnation_, .name = id_.to_string()};
+  return {.role = rpc::Role::task_manager,
+          .cluster = options_.cluster,
+          .incarnation = incarnation_,
+          .name = id_.to_string()};
 }
 
 void Daemon::make_session() {
@@ -146,7 +152,8 @@ void Daemon::make_session() {
                            .limits = options_.rpc_limits,
                            .call_timeout = options_.call_timeout,
                            .registration_timeout = options_.registration_timeout};
-  session_ = std::make_unique<JobManagerSession>(control_.executor(), clock_, std::move(settings), methods_, epoch_, session_events());
+  session_ = std::make_unique<JobManagerSession>(control_.executor(), clock_, std::move(settings), methods_, epoch_,
+                                                 session_events());
 }
 
 Result<void> Daemon::make_jobs() {
@@ -157,33 +164,34 @@ Result<void> Daemon::make_jobs() {
   const std::string artefacts = directory_.path() + "/artefacts";
   TRY_VOID(LocalFileSystem().make_directories(artefacts));
   artefacts_.emplace(control_.executor(), pool_, clock_, *blob_servers_, artefacts, limits);
-  context_.emplace(JobWorkerContext{
-      .executor = control_.executor(),
-      .log_pool = log_pool_,
-      .clock = clock_,
-      .artefacts = *artefacts_,
-      .output = output_,
-      .listener = *session_,
-      .process = {.executable = options_.facts.executable,
-                  .environment = options_.worker_environment,
-                  .output_prefix = options_.facts.log_directory + "/" + options_.facts.log_stem,
-                  .output_bytes_max = options_.worker_output_bytes_max},
-      .rpc_limits = options_.rpc_limits,
-      .task_manager_id = id_.to_string(),
-      .temporary_directory = directory_.path(),
-      .slots = options_.slots,
-      .slot_memory = options_.memory.slot,
-      .slot_network = options_.memory.slot_network,
-      .record_bytes_max = options_.record_bytes_max,
-      .spin_us = options_.spin_us,
-      .start_timeout = options_.worker_start_timeout,
-      .cancellation_timeout = options_.cancellation_timeout,
-      .cancellation_interval = options_.cancellation_interval,
-      .counters_interval = options_.heartbeat_interval});
+  context_.emplace(
+      JobWorkerContext{.executor = control_.executor(),
+                       .log_pool = log_pool_,
+                       .clock = clock_,
+                       .artefacts = *artefacts_,
+                       .output = output_,
+                       .listener = *session_,
+                       .process = {.executable = options_.facts.executable,
+                                   .environment = options_.worker_environment,
+                                   .output_prefix = options_.facts.log_directory + "/" + options_.facts.log_stem,
+                                   .output_bytes_max = options_.worker_output_bytes_max},
+                       .rpc_limits = options_.rpc_limits,
+                       .task_manager_id = id_.to_string(),
+                       .temporary_directory = directory_.path(),
+                       .slots = options_.slots,
+                       .slot_memory = options_.memory.slot,
+                       .slot_network = options_.memory.slot_network,
+                       .record_bytes_max = options_.record_bytes_max,
+                       .spin_us = options_.spin_us,
+                       .start_timeout = options_.worker_start_timeout,
+                       .cancellation_timeout = options_.cancellation_timeout,
+                       .cancellation_interval = options_.cancellation_interval,
+                       .counters_interval = options_.heartbeat_interval});
   workers_.emplace(*context_);
   const std::string& stem = options_.facts.log_stem;
-  service_.emplace(slots_, *workers_, log_pool_,
-                   LogPlace{.directory = options_.facts.log_directory, .log_name = stem + ".log", .output_name = stem + ".out"});
+  service_.emplace(
+      slots_, *workers_, log_pool_,
+      LogPlace{.directory = options_.facts.log_directory, .log_name = stem + ".log", .output_name = stem + ".out"});
   serve_task_manager(methods_, *service_);
   return {};
 }
@@ -193,14 +201,15 @@ SessionEvents Daemon::session_events() {
           .measure = [this](proto::HeartbeatRequest& request) { measure(request); },
           .end_jobs =
               [this](const std::vector<JobId>& jobs) {
-                for (const JobId& job : jobs) service_->end(job);
-              },
+    for (const JobId& job : jobs) service_->end(job);
+          },
           .gave_up =
               [this](const Error& reason) {
-                LOG_ERROR("no JobManager took this TaskManager within taskmanager.registration.timeout, it ends: {}", reason.message);
-                exit_code_ = kCannotGoOn;
-                stop();
-              }};
+    LOG_ERROR("no JobManager took this TaskManager within taskmanager.registration.timeout, it ends: {}",
+              reason.message);
+    exit_code_ = kCannotGoOn;
+    stop();
+          }};
 }
 
 void Daemon::describe(proto::RegisterRequest& request) const {
@@ -226,7 +235,8 @@ void Daemon::measure(proto::HeartbeatRequest& request) const {
   std::size_t bytes = 0;
   for (auto& counters : workers_->counters()) {
     bytes += counters.ByteSizeLong();
-    if (bytes > kHeartbeatBytesMax) break;  // what is left out is seen later or not; a heartbeat that does not fit would lose us
+    if (bytes > kHeartbeatBytesMax)
+      break;  // what is left out is seen later or not; a heartbeat that does not fit would lose us
     *request.add_counters() = std::move(counters);
   }
   request.set_resident_bytes(own_resident_bytes() + workers_->resident_bytes());

@@ -46,8 +46,8 @@ class Daemon {
   /// Binds the listeners, makes the working directory, writes the ports file.
   /// Errors: a sentence that names the option or the path at fault; nothing is left behind.
   Result<void> start();
-  /// Until stop(), a signal (SIGTERM, SIGINT) or the end of the registration's time: then ends workers and connections. A second
-  /// signal ends the process at once. @return  an exit code
+  /// Until stop(), a signal (SIGTERM, SIGINT) or the end of the registration's time: then ends workers and connections.
+  /// A second signal ends the process at once. @return  an exit code
   asio::awaitable<int> serve();
   void stop() { stop_.set(); }
 
@@ -80,7 +80,7 @@ class Daemon {
   const DaemonOptions options_;
   const Incarnation incarnation_ = Incarnation::random();
   TaskManagerId id_;
-  std::string host_;            // advertised
+  std::string host_;  // advertised
   std::uint16_t told_rpc_port_ = 0;
   std::uint16_t told_data_port_ = 0;
   // What everything stands on

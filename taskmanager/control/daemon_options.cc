@@ -54,8 +54,8 @@ Result<void> read_workers(const config::Configuration& configuration, DaemonOpti
 
 }  // namespace
 
-Result<DaemonOptions> read_daemon_options(const config::Configuration& configuration, const config::MemoryLimits& limits,
-                                          ProcessFacts facts) {
+Result<DaemonOptions> read_daemon_options(const config::Configuration& configuration,
+                                          const config::MemoryLimits& limits, ProcessFacts facts) {
   DaemonOptions options;
   options.facts = std::move(facts);
   TRY_VOID(read_network(configuration, options));

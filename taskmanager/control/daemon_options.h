@@ -54,11 +54,11 @@ struct DaemonOptions {
 
 /// Reads every option that the TaskManager uses.
 /// Errors: those of Configuration::get, of the listeners and of the division of memory.
-Result<DaemonOptions> read_daemon_options(const config::Configuration& configuration, const config::MemoryLimits& limits,
-                                          ProcessFacts facts);
+Result<DaemonOptions> read_daemon_options(const config::Configuration& configuration,
+                                          const config::MemoryLimits& limits, ProcessFacts facts);
 
-/// What a worker sees of variables: TZ, LANG, LD_LIBRARY_PATH of the distribution, and what containerized.taskmanager.env.* adds or
-/// replaces. Pure.
+/// What a worker sees of variables: TZ, LANG, LD_LIBRARY_PATH of the distribution, and what
+/// containerized.taskmanager.env.* adds or replaces. Pure.
 std::vector<std::string> worker_environment(const std::string& home, const config::Map& allowed);
 
 }  // namespace weir::taskmanager

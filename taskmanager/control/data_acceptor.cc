@@ -1,10 +1,10 @@
 #include "taskmanager/control/data_acceptor.h"
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
 
 #include <cerrno>
 #include <cstring>
@@ -28,7 +28,12 @@ constexpr std::chrono::milliseconds kPauseAfterFailure{100};  // out of descript
 
 DataAcceptor::DataAcceptor(asio::any_io_executor executor, Clock& clock, JobWorkers& workers, const SlotTable& slots,
                            const DataAcceptorLimits& limits)
-    : executor_(executor), clock_(clock), workers_(workers), slots_(slots), limits_(limits), gate_(executor, "data port") {}
+    : executor_(executor),
+      clock_(clock),
+      workers_(workers),
+      slots_(slots),
+      limits_(limits),
+      gate_(executor, "data port") {}
 
 DataAcceptor::~DataAcceptor() = default;
 
@@ -47,7 +52,8 @@ Async<void> DataAcceptor::accept_all(ListenSocket listener) {
     tcp::endpoint from;
     tcp::socket socket = co_await acceptor.async_accept(from, asio::redirect_error(asio::use_awaitable, error));
     if (error) {
-      if (error != asio::error::operation_aborted) LOG_WARN("the data port cannot accept a connection: {}", error.message());
+      if (error != asio::error::operation_aborted)
+        LOG_WARN("the data port cannot accept a connection: {}", error.message());
       co_await clock_.sleep_for(kPauseAfterFailure);
       continue;
     }
@@ -66,7 +72,8 @@ Async<void> DataAcceptor::accept_all(ListenSocket listener) {
 /// Counts a connection while it waits.
 class DataAcceptor::Waiting {
  public:
-  Waiting(DataAcceptor& acceptor, const std::string& peer) : acceptor_(acceptor), address_(acceptor.waiting_by_address_.try_emplace(peer).first) {
+  Waiting(DataAcceptor& acceptor, const std::string& peer)
+      : acceptor_(acceptor), address_(acceptor.waiting_by_address_.try_emplace(peer).first) {
     ++acceptor_.waiting_;
     ++address_->second;
   }
@@ -101,15 +108,18 @@ Async<Result<void>> DataAcceptor::hand_over(UniqueFd socket) {
   CO_TRY(const DataHello hello, decode_data_hello(bytes));
   const SteadyTime worker_deadline = clock_.now() + limits_.worker_timeout;
   CO_TRY_VOID(co_await workers_.wait_for(hello.job, worker_deadline));
-  auto giving = with_deadline<void>(clock_, worker_deadline, "its worker", give(hello, std::move(bytes), std::move(socket)));
+  auto giving =
+      with_deadline<void>(clock_, worker_deadline, "its worker", give(hello, std::move(bytes), std::move(socket)));
   co_return co_await std::move(giving);
 }
 
 Async<Result<void>> DataAcceptor::give(DataHello hello, std::string bytes, UniqueFd socket) {
   JobWorker* worker = workers_.find(hello.job);
-  if (worker == nullptr) co_return Error::external(ErrorCode::not_found, fmt::format("the job has ended: {}", hello.job));
+  if (worker == nullptr)
+    co_return Error::external(ErrorCode::not_found, fmt::format("the job has ended: {}", hello.job));
   if (hello.slot >= slots_.size() || slots_.owner_of(hello.slot) != hello.job) {
-    co_return Error::external(ErrorCode::not_found, fmt::format("the job has no such slot here: job {}, slot {}", hello.job, hello.slot));
+    co_return Error::external(ErrorCode::not_found,
+                              fmt::format("the job has no such slot here: job {}, slot {}", hello.job, hello.slot));
   }
   auto giving = worker->give_connection(std::move(bytes), std::move(socket));
   co_return co_await std::move(giving);
@@ -129,7 +139,8 @@ Async<std::string> DataAcceptor::read_hello(int socket) {
       co_return Error::external(ErrorCode::unavailable, fmt::format("closed after {} bytes", have));
     } else if (errno == EAGAIN || errno == EINTR) {
       boost::system::error_code ignored;
-      co_await watched.async_wait(asio::posix::stream_descriptor::wait_read, asio::redirect_error(asio::use_awaitable, ignored));
+      co_await watched.async_wait(asio::posix::stream_descriptor::wait_read,
+                                  asio::redirect_error(asio::use_awaitable, ignored));
     } else {
       co_return Error::external(ErrorCode::unavailable, std::strerror(errno));
     }

@@ -20,8 +20,8 @@ namespace weir::taskmanager {
 
 /// Bounds of the data port.
 struct DataAcceptorLimits {
-  std::size_t waiting_max = 1024;                    ///< connections whose hello or worker has not come; more are closed
-  std::size_t waiting_per_address_max = 256;         ///< of them from one address: a single peer takes no other one's place
+  std::size_t waiting_max = 1024;             ///< connections whose hello or worker has not come; more are closed
+  std::size_t waiting_per_address_max = 256;  ///< of them from one address: a single peer takes no other one's place
   std::chrono::milliseconds hello_timeout{5'000};    ///< from the accept to the whole hello
   std::chrono::milliseconds worker_timeout{30'000};  ///< from the hello to its job's worker
 };

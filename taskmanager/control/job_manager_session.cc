@@ -19,11 +19,12 @@ constexpr std::chrono::milliseconds kRetryPauseMin{20};
 constexpr std::chrono::milliseconds kRetryPauseMax{2000};
 constexpr std::chrono::seconds kComplaintInterval{30};
 constexpr std::size_t kStatusesPerCall = 500;
-constexpr std::size_t kStatusBytesPerCall = 4 << 20;  // well below a frame: one that is too long would be refused and lost
+constexpr std::size_t kStatusBytesPerCall =
+    4 << 20;  // well below a frame: one that is too long would be refused and lost
 
 bool is_answer(ErrorCode code) {
-  return code != ErrorCode::unavailable && code != ErrorCode::deadline_exceeded && code != ErrorCode::resource_exhausted &&
-         code != ErrorCode::fenced;
+  return code != ErrorCode::unavailable && code != ErrorCode::deadline_exceeded &&
+         code != ErrorCode::resource_exhausted && code != ErrorCode::fenced;
 }
 
 std::chrono::milliseconds bounded(std::uint32_t ms, std::chrono::milliseconds otherwise) {
@@ -47,7 +48,8 @@ JobManagerSession::JobManagerSession(asio::any_io_executor executor, Clock& cloc
               rpc::ClientEvents{.connected = [](const rpc::Identity&) {},
                                 .kept = [](const rpc::Identity&) {},
                                 .lost = [this](const rpc::Identity&, const Error& reason) { on_lost(reason); },
-                                .dial_failed = [this](const Error& reason, std::uint64_t failures) { on_dial_failed(reason, failures); }}),
+                                .dial_failed = [this](const Error& reason,
+                                                      std::uint64_t failures) { on_dial_failed(reason, failures); }}),
       gateway_(make_rpc_job_manager_gateway(client_, epoch)),
       registered_(executor),
       lost_(executor),
@@ -140,7 +142,8 @@ Async<bool> JobManagerSession::heartbeat_once() {
     co_return reply->known();
   }
   if (reply.error().code == ErrorCode::deadline_exceeded) {
-    LOG_WARN("the JobManager has not answered a heartbeat for {} ms: the connection is given up", heartbeat_timeout_.count());
+    LOG_WARN("the JobManager has not answered a heartbeat for {} ms: the connection is given up",
+             heartbeat_timeout_.count());
     client_.drop_connection("no answer to a heartbeat");
     co_return false;
   }
@@ -150,7 +153,8 @@ Async<bool> JobManagerSession::heartbeat_once() {
 }
 
 void JobManagerSession::on_lost(const Error& reason) {
-  if (registered_.is_set()) LOG_WARN("the JobManager {} is lost, its jobs go on: {}", settings_.job_manager.to_string(), reason.message);
+  if (registered_.is_set())
+    LOG_WARN("the JobManager {} is lost, its jobs go on: {}", settings_.job_manager.to_string(), reason.message);
   registered_.reset();
   lost_.set();
 }
@@ -200,7 +204,8 @@ Async<void> JobManagerSession::send_statuses() {
     request.set_task_manager_id(settings_.self.name);
     request.set_job(job.to_bytes());
     std::size_t bytes = 0;
-    while (!statuses_.empty() && statuses_.front().job == job && batch.size() < kStatusesPerCall && bytes < kStatusBytesPerCall) {
+    while (!statuses_.empty() && statuses_.front().job == job && batch.size() < kStatusesPerCall &&
+           bytes < kStatusBytesPerCall) {
       bytes += statuses_.front().status.ByteSizeLong();
       *request.add_statuses() = statuses_.front().status;
       batch.push_back(std::move(statuses_.front()));
@@ -215,7 +220,8 @@ Async<void> JobManagerSession::send_statuses() {
       pause = std::min(pause * 2, kRetryPauseMax);
       continue;
     }
-    if (!reply.ok()) LOG_WARN("job {}: the JobManager refused {} task statuses: {}", job, batch.size(), reply.error().message);
+    if (!reply.ok())
+      LOG_WARN("job {}: the JobManager refused {} task statuses: {}", job, batch.size(), reply.error().message);
     pause = kRetryPauseMin;
     if (statuses_.empty()) has_statuses_.reset();
   }

@@ -39,7 +39,8 @@ struct SessionSettings {
   std::chrono::nanoseconds registration_timeout{};  ///< taskmanager.registration.timeout
 };
 
-/// What the session asks of, and tells, the rest of the daemon. Called on the control thread; must not close the session.
+/// What the session asks of, and tells, the rest of the daemon. Called on the control thread; must not close the
+/// session.
 struct SessionEvents {
   /// Fills in what a registration says: id, addresses, slots, budgets, jobs.
   std::function<void(proto::RegisterRequest&)> describe;
@@ -53,12 +54,13 @@ struct SessionEvents {
 
 /// Dials the JobManager, registers, sends heartbeats, registers again when it was lost or restarted, for ever.
 /// Lives on: the control thread. Owned by the daemon; `co_await close()` before destruction.
-/// Promise: a status is sent until a JobManager has answered it, in order, unless a JobManager says that it does not know the job.
+/// Promise: a status is sent until a JobManager has answered it, in order, unless a JobManager says that it does not
+/// know the job.
 class JobManagerSession final : public TaskStatusListener {
  public:
   /// @param methods  what the JobManager may call over this connection
-  JobManagerSession(asio::any_io_executor executor, Clock& clock, SessionSettings settings, const rpc::MethodTable& methods,
-                    const LeaderEpoch& epoch, SessionEvents events);
+  JobManagerSession(asio::any_io_executor executor, Clock& clock, SessionSettings settings,
+                    const rpc::MethodTable& methods, const LeaderEpoch& epoch, SessionEvents events);
   ~JobManagerSession() override;
 
   void start();

@@ -1,7 +1,7 @@
 #include "taskmanager/control/job_worker.h"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <fmt/format.h>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -44,7 +44,8 @@ Error worker_ended(const WorkerExit& exit) {
 
 std::string name_of(const proto::DeployRequest& request, const proto::TaskAddress& address) {
   for (const auto& vertex : request.graph().vertices()) {
-    if (vertex.id() == address.vertex()) return fmt::format("{} ({}/{})", vertex.name(), address.subtask() + 1, vertex.parallelism());
+    if (vertex.id() == address.vertex())
+      return fmt::format("{} ({}/{})", vertex.name(), address.subtask() + 1, vertex.parallelism());
   }
   return "task " + std::to_string(address.subtask() + 1);
 }
@@ -99,11 +100,13 @@ Async<Result<void>> JobWorker::deploy(std::shared_ptr<const proto::DeployRequest
                                       SteadyTime deadline) {
   const Use use(*this);
   CO_TRY_VOID(co_await ensure_started(*request, slot_count, deadline));
-  if (has_ended_ || is_ending_) co_return Error::external(ErrorCode::failed_precondition, "the job's worker has ended: " + job_.to_hex());
+  if (has_ended_ || is_ending_)
+    co_return Error::external(ErrorCode::failed_precondition, "the job's worker has ended: " + job_.to_hex());
   proto::DeployTasksRequest message;
   for (auto& task : take_new_tasks(*request)) *message.add_tasks() = std::move(task);
   if (message.tasks().empty()) co_return Result<void>();
-  auto reply = co_await rpc::call_message<proto::DeployTasksReply>(*connection_, Method::deploy_tasks, message, deadline, kNoEpoch);
+  auto reply = co_await rpc::call_message<proto::DeployTasksReply>(*connection_, Method::deploy_tasks, message,
+                                                                   deadline, kNoEpoch);
   if (reply.ok()) co_return Result<void>();
   // When the worker died, watch() has reported or will report these tasks; else it has refused all of them.
   if (reply.error().code == ErrorCode::unavailable) {
@@ -116,7 +119,8 @@ Async<Result<void>> JobWorker::deploy(std::shared_ptr<const proto::DeployRequest
   co_return std::move(reply).error();
 }
 
-Async<Result<void>> JobWorker::ensure_started(const proto::DeployRequest& request, std::uint32_t slot_count, SteadyTime deadline) {
+Async<Result<void>> JobWorker::ensure_started(const proto::DeployRequest& request, std::uint32_t slot_count,
+                                              SteadyTime deadline) {
   if (!std::exchange(start_begun_, true)) {
     // Cancelled in the middle (the daemon ends), the start has failed for all who wait for it.
     struct Done {
@@ -133,14 +137,18 @@ Async<Result<void>> JobWorker::ensure_started(const proto::DeployRequest& reques
   co_return start_result_;
 }
 
-Async<Result<void>> JobWorker::start(const proto::DeployRequest& request, std::uint32_t slot_count, SteadyTime deadline) {
+Async<Result<void>> JobWorker::start(const proto::DeployRequest& request, std::uint32_t slot_count,
+                                     SteadyTime deadline) {
   job_name_ = request.graph().job_name();
   slot_count_ = slot_count;
   share_ = context_.slot_memory * slot_count;
-  ArtefactWanted wanted{.key = request.artefact().blob_key(), .bytes = request.artefact().bytes(), .blob_address = request.blob_address()};
+  ArtefactWanted wanted{.key = request.artefact().blob_key(),
+                        .bytes = request.artefact().bytes(),
+                        .blob_address = request.blob_address()};
   CO_TRY(artefact_, co_await context_.artefacts.lease(std::move(wanted), deadline));
   // Not waited for: a slow log directory is no reason to start a job late.
-  asio::post(context_.log_pool.executor(), [prefix = context_.process.output_prefix] { remove_old_outputs(prefix, kWorkerOutputsKept); });
+  asio::post(context_.log_pool.executor(),
+             [prefix = context_.process.output_prefix] { remove_old_outputs(prefix, kWorkerOutputsKept); });
   if (is_ending_) co_return Error::external(ErrorCode::cancelled, "the job was ended while its artefact was fetched");
   CO_TRY_VOID(start_process());
   auto started = co_await call_start_worker(request, deadline);
@@ -149,9 +157,12 @@ Async<Result<void>> JobWorker::start(const proto::DeployRequest& request, std::u
 }
 
 Result<void> JobWorker::start_process() {
-  TRY(process_, WorkerProcess::start(context_.executor, context_.log_pool, context_.clock, context_.process, process_name(), context_.output));
-  rpc::Identity peer{.role = rpc::Role::worker, .cluster = {}, .incarnation = {}, .name = "worker of job " + job_.to_hex()};
-  connection_ = std::make_unique<rpc::Connection>(context_.executor, process_->take_call_socket(), peer, methods_, context_.rpc_limits);
+  TRY(process_, WorkerProcess::start(context_.executor, context_.log_pool, context_.clock, context_.process,
+                                     process_name(), context_.output));
+  rpc::Identity peer{
+      .role = rpc::Role::worker, .cluster = {}, .incarnation = {}, .name = "worker of job " + job_.to_hex()};
+  connection_ = std::make_unique<rpc::Connection>(context_.executor, process_->take_call_socket(), peer, methods_,
+                                                  context_.rpc_limits);
   channel_ = std::make_unique<rpc::FdChannel>(context_.executor, process_->take_descriptor_socket());
   gate_.start("connection", run_connection());
   gate_.start("watch", watch());
@@ -176,9 +187,10 @@ Async<Result<void>> JobWorker::call_start_worker(const proto::DeployRequest& req
   message.set_temporary_directory(context_.temporary_directory);
   message.set_record_bytes_max(context_.record_bytes_max);
   message.set_spin_us(context_.spin_us);
-  const SteadyTime until = std::min(deadline, context_.clock.now() + std::chrono::duration_cast<SteadyTime::duration>(context_.start_timeout));
-  CO_TRY(const auto reply,
-         co_await rpc::call_message<proto::StartWorkerReply>(*connection_, Method::start_worker, message, until, kNoEpoch));
+  const SteadyTime until = std::min(
+      deadline, context_.clock.now() + std::chrono::duration_cast<SteadyTime::duration>(context_.start_timeout));
+  CO_TRY(const auto reply, co_await rpc::call_message<proto::StartWorkerReply>(*connection_, Method::start_worker,
+                                                                               message, until, kNoEpoch));
   (void)reply;
   gate_.start("counters", collect_counters());
   co_return Result<void>();
@@ -191,9 +203,10 @@ Async<Result<void>> JobWorker::start_failure(Error error) {
     co_return is_ending_ ? std::move(error) : worker_ended(exit_).within("the job's worker did not start");
   }
   if (error.code == ErrorCode::deadline_exceeded) {
-    error = Error::user(ErrorCode::deadline_exceeded,
-                        "the job's worker did not load its library and rebuild its plan in time: the build function must not wait "
-                        "or work (weir.worker.start-timeout)");
+    error = Error::user(
+        ErrorCode::deadline_exceeded,
+        "the job's worker did not load its library and rebuild its plan in time: the build function must not wait "
+        "or work (weir.worker.start-timeout)");
   }
   process_->kill("it could not be started");
   co_await ended_.wait();
@@ -220,7 +233,9 @@ std::vector<proto::TaskDescriptor> JobWorker::take_new_tasks(const proto::Deploy
 void JobWorker::serve_worker() {
   rpc::register_message_handler<proto::WorkerStatusRequest, proto::WorkerStatusReply>(
       methods_, Method::worker_status, "worker_status", rpc::kChanges,
-      [this](const rpc::CallContext&, proto::WorkerStatusRequest request) { return on_worker_status(std::move(request)); });
+      [this](const rpc::CallContext&, proto::WorkerStatusRequest request) {
+    return on_worker_status(std::move(request));
+      });
   rpc::register_message_handler<proto::WorkerLogRequest, proto::WorkerLogReply>(
       methods_, Method::worker_log, "worker_log", rpc::kChanges,
       [this](const rpc::CallContext&, proto::WorkerLogRequest request) { return on_worker_log(std::move(request)); });
@@ -239,7 +254,8 @@ Async<proto::WorkerStatusReply> JobWorker::on_worker_status(proto::WorkerStatusR
 }
 
 Async<proto::WorkerLogReply> JobWorker::on_worker_log(proto::WorkerLogRequest request) {
-  const int level = std::clamp(request.level(), static_cast<int>(log::Level::trace), static_cast<int>(log::Level::error));
+  const int level =
+      std::clamp(request.level(), static_cast<int>(log::Level::trace), static_cast<int>(log::Level::error));
   log::write(static_cast<log::Level>(level), fmt::format("job {}: {}", job_, request.text()));
   co_return proto::WorkerLogReply();
 }
@@ -248,7 +264,8 @@ Async<void> JobWorker::run_connection() {
   auto nothing = std::function<void(const Error&)>();
   const Error reason = co_await connection_->run(std::move(nothing));
   LOG_DEBUG("job {}: the connection to its worker ended: {}", job_, reason.message);
-  // Its process has just ended, and watch() hears of it with its own reason; or it has broken the connection and is of no use.
+  // Its process has just ended, and watch() hears of it with its own reason; or it has broken the connection and is of
+  // no use.
   auto ended = ended_.wait();
   auto grace = context_.clock.sleep_for(kBrokenGrace);
   auto race = std::move(ended) || std::move(grace);
@@ -259,9 +276,11 @@ Async<void> JobWorker::run_connection() {
 Async<void> JobWorker::collect_counters() {
   const auto interval = std::chrono::duration_cast<SteadyTime::duration>(context_.counters_interval);
   while (!has_ended_) {
-    const SteadyTime deadline = context_.clock.now() + std::max<SteadyTime::duration>(interval, std::chrono::seconds(1));
+    const SteadyTime deadline =
+        context_.clock.now() + std::max<SteadyTime::duration>(interval, std::chrono::seconds(1));
     const proto::CollectCountersRequest request;
-    auto reply = co_await rpc::call_message<proto::CollectCountersReply>(*connection_, Method::collect_counters, request, deadline, kNoEpoch);
+    auto reply = co_await rpc::call_message<proto::CollectCountersReply>(*connection_, Method::collect_counters,
+                                                                         request, deadline, kNoEpoch);
     if (reply.ok()) counters_.assign(reply->counters().begin(), reply->counters().end());
     co_await context_.clock.sleep_for(interval);
   }
@@ -349,7 +368,8 @@ void JobWorker::cancel(const std::vector<ExecutionId>& executions) {
   for (const auto& id : executions) {
     const auto task = tasks_.find(id);
     if (task == tasks_.end()) {
-      if (!has_ended_ && !start_done_.is_set() && cancelled_early_.size() < kCancelledEarlyMax) cancelled_early_.insert(id);
+      if (!has_ended_ && !start_done_.is_set() && cancelled_early_.size() < kCancelledEarlyMax)
+        cancelled_early_.insert(id);
     } else if (!is_final(task->second.state)) {
       task->second.cancel_asked = true;
       asked.push_back(id);
@@ -366,14 +386,15 @@ Async<void> JobWorker::send_cancel(std::vector<ExecutionId> executions) {
   request.set_job(job_.to_bytes());
   for (const auto& id : executions) request.add_executions(id.to_bytes());
   const SteadyTime deadline = context_.clock.now() + kCancelCallTime;
-  const auto reply =
-      co_await rpc::call_message<proto::CancelTasksReply>(*connection_, Method::worker_cancel_tasks, request, deadline, kNoEpoch);
+  const auto reply = co_await rpc::call_message<proto::CancelTasksReply>(*connection_, Method::worker_cancel_tasks,
+                                                                         request, deadline, kNoEpoch);
   if (!reply.ok()) LOG_WARN("job {}: its worker did not take the order to cancel: {}", job_, reply.error().message);
 }
 
 Async<void> JobWorker::enforce_cancel(std::vector<ExecutionId> executions) {
   // Asked again and again until the time is up, or for ever where there is no such time.
-  const auto limit = context_.cancellation_timeout.count() > 0 ? context_.cancellation_timeout : std::chrono::nanoseconds::max();
+  const auto limit =
+      context_.cancellation_timeout.count() > 0 ? context_.cancellation_timeout : std::chrono::nanoseconds::max();
   const auto interval = context_.cancellation_interval.count() > 0 ? context_.cancellation_interval : limit;
   for (std::chrono::nanoseconds waited{0}; waited < limit;) {
     const auto step = std::min(interval, limit - waited);
@@ -384,9 +405,12 @@ Async<void> JobWorker::enforce_cancel(std::vector<ExecutionId> executions) {
   }
   const auto stuck = std::ranges::count_if(executions, [this](const ExecutionId& id) { return !is_over(id); });
   if (stuck == 0 || has_ended_) co_return;
-  const auto seconds = std::chrono::duration_cast<std::chrono::milliseconds>(context_.cancellation_timeout).count() / 1000.0;
-  LOG_WARN("job {}: {} tasks have not stopped {} s after they were cancelled: the worker is killed", job_, stuck, seconds);
-  process_->kill(fmt::format("a task had not stopped {} s after it was cancelled (task.cancellation.timeout)", seconds));
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(context_.cancellation_timeout).count() / 1000.0;
+  LOG_WARN("job {}: {} tasks have not stopped {} s after they were cancelled: the worker is killed", job_, stuck,
+           seconds);
+  process_->kill(
+      fmt::format("a task had not stopped {} s after it was cancelled (task.cancellation.timeout)", seconds));
 }
 
 void JobWorker::ask_again(const std::vector<ExecutionId>& executions, std::chrono::nanoseconds waited) {
@@ -394,8 +418,8 @@ void JobWorker::ask_again(const std::vector<ExecutionId>& executions, std::chron
   for (const auto& id : executions) {
     if (is_over(id)) continue;
     stuck.push_back(id);
-    LOG_WARN("job {}: {} has not stopped {} s after it was cancelled and is asked again (task.cancellation.interval)", job_,
-             tasks_.at(id).name, std::chrono::duration_cast<std::chrono::milliseconds>(waited).count() / 1000.0);
+    LOG_WARN("job {}: {} has not stopped {} s after it was cancelled and is asked again (task.cancellation.interval)",
+             job_, tasks_.at(id).name, std::chrono::duration_cast<std::chrono::milliseconds>(waited).count() / 1000.0);
   }
   gate_.start("cancel again", send_cancel(std::move(stuck)));
 }
@@ -420,7 +444,8 @@ Async<Result<void>> JobWorker::give_connection(std::string hello, UniqueFd socke
   const Use use(*this);
   co_await start_done_.wait();
   while (sending_descriptor_) co_await descriptor_sent_.wait();
-  if (has_ended_ || is_ending_ || !channel_) co_return Error::external(ErrorCode::unavailable, "the job's worker has ended");
+  if (has_ended_ || is_ending_ || !channel_)
+    co_return Error::external(ErrorCode::unavailable, "the job's worker has ended");
   struct Turn {
     explicit Turn(JobWorker& worker) : worker_(worker) {
       worker_.sending_descriptor_ = true;
@@ -444,7 +469,8 @@ void JobWorker::check_memory() {
   const std::uint64_t used = resident_bytes();
   if (used <= share_.bytes() || share_.bytes() == 0) return;
   const auto text = fmt::format(
-      "it used {:.0f} MiB of memory; its share is {:.0f} MiB ({} of {} slots): give the job more slots, or the TaskManager more memory "
+      "it used {:.0f} MiB of memory; its share is {:.0f} MiB ({} of {} slots): give the job more slots, or the "
+      "TaskManager more memory "
       "(taskmanager.memory.process.size)",
       ByteCount(used).in_mib(), share_.in_mib(), slot_count_, context_.slots);
   LOG_ERROR("job {}: the worker is ended: {}", job_, text);

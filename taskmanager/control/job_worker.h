@@ -57,32 +57,35 @@ struct JobWorkerContext {
   rpc::Limits rpc_limits;
   std::string task_manager_id;
   std::string temporary_directory;
-  std::uint32_t slots = 1;       ///< of this TaskManager
-  ByteCount slot_memory;         ///< one slot's share, blocks included
-  ByteCount slot_network;        ///< the part of it that is blocks
+  std::uint32_t slots = 1;  ///< of this TaskManager
+  ByteCount slot_memory;    ///< one slot's share, blocks included
+  ByteCount slot_network;   ///< the part of it that is blocks
   std::uint64_t record_bytes_max = 16 << 20;
   std::uint32_t spin_us = 0;
-  std::chrono::nanoseconds start_timeout{};         ///< weir.worker.start-timeout
-  std::chrono::nanoseconds cancellation_timeout{};  ///< task.cancellation.timeout; 0: none
+  std::chrono::nanoseconds start_timeout{};          ///< weir.worker.start-timeout
+  std::chrono::nanoseconds cancellation_timeout{};   ///< task.cancellation.timeout; 0: none
   std::chrono::nanoseconds cancellation_interval{};  ///< task.cancellation.interval; 0: asked once
   std::chrono::nanoseconds counters_interval{};
 };
 
-/// Life cycle: made -> deploy (which starts the process) -> the process ends, or end() ends it. One process in its life.
-/// Lives on: the control thread. Owned by JobWorkers; `co_await end()` before destruction.
-/// Promise: a task that was taken is reported to its end, FINISHED, CANCELED or FAILED, whatever happens to the process; only
-/// end() drops what is left without a word.
+/// Life cycle: made -> deploy (which starts the process) -> the process ends, or end() ends it. One process in its
+/// life. Lives on: the control thread. Owned by JobWorkers; `co_await end()` before destruction. Promise: a task that
+/// was taken is reported to its end, FINISHED, CANCELED or FAILED, whatever happens to the process; only end() drops
+/// what is left without a word.
 class JobWorker {
  public:
   JobWorker(const JobWorkerContext& context, const JobId& job, std::uint64_t number);
   ~JobWorker();
 
-  /// Starts the process when this is the first call, then hands the tasks over. Tasks that are known already are passed over.
+  /// Starts the process when this is the first call, then hands the tasks over. Tasks that are known already are passed
+  /// over.
   /// @param slot_count  slots of this job here: they make its share of the memory
-  /// Errors: what kept the artefact or the worker from coming, in words for the user; failed_precondition after the process's end.
-  Async<Result<void>> deploy(std::shared_ptr<const proto::DeployRequest> request, std::uint32_t slot_count, SteadyTime deadline);
-  /// Asks tasks to stop; a task that has not after the cancellation time-out costs the process. Unknown ones that may still
-  /// come with a deployment under way are remembered.
+  /// Errors: what kept the artefact or the worker from coming, in words for the user; failed_precondition after the
+  /// process's end.
+  Async<Result<void>> deploy(std::shared_ptr<const proto::DeployRequest> request, std::uint32_t slot_count,
+                             SteadyTime deadline);
+  /// Asks tasks to stop; a task that has not after the cancellation time-out costs the process. Unknown ones that may
+  /// still come with a deployment under way are remembered.
   void cancel(const std::vector<ExecutionId>& executions);
   /// Ends the process, whatever it does: asked first, killed after a second. Waits for it and for all calls under way.
   Async<void> end();
@@ -104,7 +107,8 @@ class JobWorker {
   struct Task;
   class Use;
 
-  Async<Result<void>> ensure_started(const proto::DeployRequest& request, std::uint32_t slot_count, SteadyTime deadline);
+  Async<Result<void>> ensure_started(const proto::DeployRequest& request, std::uint32_t slot_count,
+                                     SteadyTime deadline);
   Async<Result<void>> start(const proto::DeployRequest& request, std::uint32_t slot_count, SteadyTime deadline);
   Result<void> start_process();
   Async<Result<void>> call_start_worker(const proto::DeployRequest& request, SteadyTime deadline);

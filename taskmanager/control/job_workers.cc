@@ -16,7 +16,10 @@ constexpr std::chrono::seconds kMemoryInterval{1};
 }  // namespace
 
 JobWorkers::JobWorkers(const JobWorkerContext& context)
-    : context_(context), changed_(context.executor), endings_(context.executor, "ending workers"), gate_(context.executor, "workers") {}
+    : context_(context),
+      changed_(context.executor),
+      endings_(context.executor, "ending workers"),
+      gate_(context.executor, "workers") {}
 
 JobWorkers::~JobWorkers() { ENSURE(workers_.empty() && ending_.empty(), "workers are left"); }
 
@@ -78,7 +81,8 @@ std::vector<JobId> JobWorkers::jobs() const {
 
 std::vector<proto::TaskCounters> JobWorkers::counters() const {
   std::vector<proto::TaskCounters> all;
-  for (const auto& [job, worker] : workers_) all.insert(all.end(), worker->counters().begin(), worker->counters().end());
+  for (const auto& [job, worker] : workers_)
+    all.insert(all.end(), worker->counters().begin(), worker->counters().end());
   return all;
 }
 

@@ -11,8 +11,9 @@
 
 namespace weir::taskmanager {
 
-/// Appends to `<path>`; when that has half of the allowed bytes it becomes `<path>.1` and a new one begins, so the oldest half is
-/// what is lost. Lives on: the control thread, which waits while the pool writes. Several coroutines may write.
+/// Appends to `<path>`; when that has half of the allowed bytes it becomes `<path>.1` and a new one begins, so the
+/// oldest half is what is lost. Lives on: the control thread, which waits while the pool writes. Several coroutines may
+/// write.
 class OutputFile {
  public:
   OutputFile(asio::any_io_executor executor, BlockingPool& pool, std::string path, std::uint64_t bytes_max);
@@ -38,7 +39,8 @@ class OutputFile {
   Event idle_;
 };
 
-/// Removes the oldest files `<prefix>-*.out` (with their `.1`) beyond the newest `kept`. Blocks; what cannot be removed stays.
+/// Removes the oldest files `<prefix>-*.out` (with their `.1`) beyond the newest `kept`. Blocks; what cannot be removed
+/// stays.
 void remove_old_outputs(const std::string& prefix, std::size_t kept);
 
 }  // namespace weir::taskmanager

@@ -48,7 +48,8 @@ struct OutputPump::Pipe {
   asio::posix::stream_descriptor stream;
 };
 
-OutputPump::OutputPump(asio::any_io_executor executor, UniqueFd pipe, std::vector<OutputFile*> files) : files_(std::move(files)) {
+OutputPump::OutputPump(asio::any_io_executor executor, UniqueFd pipe, std::vector<OutputFile*> files)
+    : files_(std::move(files)) {
   ::fcntl(pipe.get(), F_SETFL, ::fcntl(pipe.get(), F_GETFL) | O_NONBLOCK);
   pipe_ = std::make_unique<Pipe>(Pipe{asio::posix::stream_descriptor(std::move(executor), pipe.release())});
 }

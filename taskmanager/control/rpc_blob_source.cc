@@ -20,24 +20,27 @@ Result<rpc::Address> parse_address(const std::string& text) {
   const auto* begin = text.data() + (has_both ? colon + 1 : text.size());
   const auto [end, error] = std::from_chars(begin, text.data() + text.size(), port);
   if (!has_both || error != std::errc{} || end != text.data() + text.size() || port == 0) {
-    return Error::external(ErrorCode::invalid_argument, "the blob server's address is not host:port: " + printable(text, 200));
+    return Error::external(ErrorCode::invalid_argument,
+                           "the blob server's address is not host:port: " + printable(text, 200));
   }
   address.host = text.substr(0, colon);
-  if (address.host.front() == '[' && address.host.back() == ']') address.host = address.host.substr(1, address.host.size() - 2);
+  if (address.host.front() == '[' && address.host.back() == ']')
+    address.host = address.host.substr(1, address.host.size() - 2);
   address.port = port;
   return address;
 }
 
 class RpcBlobSource final : public BlobSource {
  public:
-  RpcBlobSource(asio::any_io_executor executor, rpc::Address address, const rpc::Identity& self, const rpc::MethodTable& methods,
-                const rpc::Limits& limits, const LeaderEpoch& epoch)
+  RpcBlobSource(asio::any_io_executor executor, rpc::Address address, const rpc::Identity& self,
+                const rpc::MethodTable& methods, const rpc::Limits& limits, const LeaderEpoch& epoch)
       : client_(executor, std::move(address), self, methods, limits, rpc::ClientEvents()),
         gateway_(make_rpc_blob_gateway(client_, epoch)) {
     client_.start();
   }
 
-  Async<BlobPiece> read(const std::string& key, std::uint64_t offset, std::uint32_t bytes_max, SteadyTime deadline) override {
+  Async<BlobPiece> read(const std::string& key, std::uint64_t offset, std::uint32_t bytes_max,
+                        SteadyTime deadline) override {
     CO_TRY_VOID(co_await client_.wait_connected(deadline));
     proto::BlobReadRequest request;
     request.set_key(key);
@@ -58,7 +61,8 @@ class RpcBlobSource final : public BlobSource {
 
 }  // namespace
 
-RpcBlobServers::RpcBlobServers(asio::any_io_executor executor, rpc::Identity self, const rpc::Limits& limits, const LeaderEpoch& epoch)
+RpcBlobServers::RpcBlobServers(asio::any_io_executor executor, rpc::Identity self, const rpc::Limits& limits,
+                               const LeaderEpoch& epoch)
     : executor_(std::move(executor)), self_(std::move(self)), limits_(limits), epoch_(epoch) {}
 
 Result<std::unique_ptr<BlobSource>> RpcBlobServers::open(const std::string& address) {

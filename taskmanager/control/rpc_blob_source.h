@@ -12,7 +12,8 @@ namespace weir::taskmanager {
 /// Dials the address for each visit. Lives on: the control thread. Owned by the daemon.
 class RpcBlobServers final : public BlobServers {
  public:
-  RpcBlobServers(asio::any_io_executor executor, rpc::Identity self, const rpc::Limits& limits, const LeaderEpoch& epoch);
+  RpcBlobServers(asio::any_io_executor executor, rpc::Identity self, const rpc::Limits& limits,
+                 const LeaderEpoch& epoch);
   Result<std::unique_ptr<BlobSource>> open(const std::string& address) override;
 
  private:

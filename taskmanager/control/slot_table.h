@@ -16,7 +16,8 @@ class SlotTable {
   explicit SlotTable(std::uint32_t slots);
 
   /// Gives slots to a job; those that it has already stay its own. All or none.
-  /// Errors: invalid_argument when there is no such slot; failed_precondition when another job has one. Both name the slot.
+  /// Errors: invalid_argument when there is no such slot; failed_precondition when another job has one. Both name the
+  /// slot.
   Result<void> claim(const JobId& job, std::span<const std::uint32_t> slots);
   /// Frees all slots of the job. @return how many they were
   std::uint32_t release(const JobId& job);

@@ -35,7 +35,8 @@ using config::variable;
 constexpr int kStartFailed = 1;
 constexpr int kFatal = 2;
 
-// This program, by its name in the file system, so that workers are seen under it; by the kernel's link when it was replaced.
+// This program, by its name in the file system, so that workers are seen under it; by the kernel's link when it was
+// replaced.
 std::string own_program() {
   std::error_code error;
   const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -54,8 +55,8 @@ struct LogChoice {
   std::string problem;  // why there is no file
 };
 
-Result<LogChoice> choose_log(const StartCommand& command, const config::Configuration& configuration, const std::string& home,
-                             const Environment& environment) {
+Result<LogChoice> choose_log(const StartCommand& command, const config::Configuration& configuration,
+                             const std::string& home, const Environment& environment) {
   LogChoice choice;
   if (!command.log_file.empty()) {
     const std::filesystem::path file = std::filesystem::absolute(command.log_file);
@@ -77,14 +78,17 @@ Result<LogChoice> choose_log(const StartCommand& command, const config::Configur
   return choice;
 }
 
-Result<void> start_log(const StartCommand& command, const config::Configuration& configuration, const LogChoice& choice) {
+Result<void> start_log(const StartCommand& command, const config::Configuration& configuration,
+                       const LogChoice& choice) {
   TRY(const auto level, configuration.get(config::kLogLevel));
   TRY(const auto bytes_max, configuration.get(config::kLogFileBytesMax));
   TRY(const int kept, configuration.get(config::kLogFilesKept));
   log::Options options;
   options.program = "taskmanager";
   options.level = static_cast<log::Level>(level);
-  if (choice.has_file) options.file = command.log_file.empty() ? choice.files.directory + "/" + choice.files.stem + ".log" : command.log_file;
+  if (choice.has_file)
+    options.file =
+        command.log_file.empty() ? choice.files.directory + "/" + choice.files.stem + ".log" : command.log_file;
   options.also_stdout = command.log_file.empty();
   options.file_bytes_max = bytes_max.bytes();
   options.files_kept = kept;
@@ -113,7 +117,8 @@ int run_daemon(const StartCommand& command) {
   if (!loaded.ok()) return failed(loaded.error());
   const auto limits = config::read_memory_limits("/");
   if (!limits.ok()) return failed(limits.error());
-  ProcessFacts facts{.home = home, .executable = own_program(), .log_directory = {}, .log_stem = {}, .ports_file = command.ports_file};
+  ProcessFacts facts{
+      .home = home, .executable = own_program(), .log_directory = {}, .log_stem = {}, .ports_file = command.ports_file};
   auto options = read_daemon_options(loaded->configuration, *limits, std::move(facts));
   if (!options.ok()) return failed(options.error());
   if (command.check_only) {
@@ -124,8 +129,10 @@ int run_daemon(const StartCommand& command) {
   const auto choice = choose_log(command, loaded->configuration, home, environment);
   if (!choice.ok()) return failed(choice.error());
   if (auto started = start_log(command, loaded->configuration, *choice); !started.ok()) return failed(started.error());
-  LOG_INFO("Weir {}: configuration from {}", WEIR_VERSION, loaded->file.empty() ? "the command line alone" : loaded->file);
-  if (!choice->has_file) LOG_WARN("{}: the log is on standard output only, what jobs print is kept in io.tmp.dirs", choice->problem);
+  LOG_INFO("Weir {}: configuration from {}", WEIR_VERSION,
+           loaded->file.empty() ? "the command line alone" : loaded->file);
+  if (!choice->has_file)
+    LOG_WARN("{}: the log is on standard output only, what jobs print is kept in io.tmp.dirs", choice->problem);
   for (const auto& warning : loaded->warnings) LOG_WARN("{}", warning);
   options->facts.log_directory = choice->has_file ? choice->files.directory : options->temporary_parent;
   options->facts.log_stem = choice->has_file ? choice->files.stem : fmt::format("weir-taskmanager-{}", ::getpid());

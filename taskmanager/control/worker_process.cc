@@ -34,7 +34,8 @@ Error setup_error(const char* what) {
 // User code must not be able to fill the machine's memory through it: its size is fixed.
 Result<UniqueFd> make_crash_report_file() {
   UniqueFd file(::memfd_create("weir-crash-report", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file.valid() || ::ftruncate(file.get(), kCrashReportBytesMax) != 0) return setup_error("no file for its crash report");
+  if (!file.valid() || ::ftruncate(file.get(), kCrashReportBytesMax) != 0)
+    return setup_error("no file for its crash report");
   ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
   return file;
 }
@@ -53,7 +54,9 @@ std::string read_report(int file) {
   return bytes;
 }
 
-std::string signal_text(int signal) { return fmt::format("worker killed by signal {} ({})", signal, signal_name(signal)); }
+std::string signal_text(int signal) {
+  return fmt::format("worker killed by signal {} ({})", signal, signal_name(signal));
+}
 
 std::string code_text(int code) { return fmt::format("worker exited with code {}", code); }
 
@@ -68,22 +71,23 @@ struct WorkerProcess::Parts {
   ChildProcess child;
 };
 
-Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(asio::any_io_executor executor, BlockingPool& pool, Clock& clock,
-                                                            const WorkerSettings& settings, const std::string& name,
-                                                            OutputFile& output) {
+Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(asio::any_io_executor executor, BlockingPool& pool,
+                                                            Clock& clock, const WorkerSettings& settings,
+                                                            const std::string& name, OutputFile& output) {
   TRY(auto calls, stream_socket_pair());
   TRY(auto descriptors, packet_socket_pair());
   TRY(auto crash_report, make_crash_report_file());
   TRY(auto out, make_pipe());
   TRY(auto err, make_pipe());
-  ChildSpec spec{.executable = settings.executable,
-                 .arguments = {"taskmanager", "--worker", "--name", name, "--calls-fd", std::to_string(calls.second.get()),
-                               "--descriptors-fd", std::to_string(descriptors.second.get()), "--crash-report-fd",
-                               std::to_string(crash_report.get())},
-                 .environment = settings.environment,
-                 .standard_output = out.second.get(),
-                 .standard_error = err.second.get(),
-                 .inherited = {calls.second.get(), descriptors.second.get(), crash_report.get()}};
+  ChildSpec spec{
+      .executable = settings.executable,
+      .arguments = {"taskmanager", "--worker", "--name", name, "--calls-fd", std::to_string(calls.second.get()),
+                    "--descriptors-fd", std::to_string(descriptors.second.get()), "--crash-report-fd",
+                    std::to_string(crash_report.get())},
+      .environment = settings.environment,
+      .standard_output = out.second.get(),
+      .standard_error = err.second.get(),
+      .inherited = {calls.second.get(), descriptors.second.get(), crash_report.get()}};
   TRY(auto child, ChildProcess::start(executor, spec));
   Parts parts{.call_socket = std::move(calls.first),
               .descriptor_socket = std::move(descriptors.first),
@@ -91,11 +95,12 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(asio::any_io_executo
               .stdout_pipe = std::move(out.first),
               .stderr_pipe = std::move(err.first),
               .child = std::move(child)};
-  return std::unique_ptr<WorkerProcess>(new WorkerProcess(executor, pool, clock, settings, name, output, std::move(parts)));
+  return std::unique_ptr<WorkerProcess>(
+      new WorkerProcess(executor, pool, clock, settings, name, output, std::move(parts)));
 }
 
-WorkerProcess::WorkerProcess(asio::any_io_executor executor, BlockingPool& pool, Clock& clock, const WorkerSettings& settings,
-                             const std::string& name, OutputFile& output, Parts parts)
+WorkerProcess::WorkerProcess(asio::any_io_executor executor, BlockingPool& pool, Clock& clock,
+                             const WorkerSettings& settings, const std::string& name, OutputFile& output, Parts parts)
     : executor_(executor),
       clock_(clock),
       executable_(settings.executable),
@@ -146,14 +151,16 @@ Async<WorkerExit> WorkerProcess::explain(ExitStatus status) {
     auto text = co_await std::move(stack);
     exit.stack_trace = text.value_or({});
   } else if (status.by_signal && status.number == SIGKILL) {
-    exit.message = "SIGKILL leaves no trace; the kernel sends it when memory runs out (see dmesg), an operator may have";
+    exit.message =
+        "SIGKILL leaves no trace; the kernel sends it when memory runs out (see dmesg), an operator may have";
   } else if (status.by_signal) {
     exit.message = "the signal left no crash report: it was sent from outside, or user code changed the handler";
   } else {
     exit.message = "the worker ended without being asked: user code must not call exit()";
   }
   if (status.core_dumped) exit.message += "; a core file was written";
-  if (const std::string lines = stderr_pump_.last_lines().text(); !lines.empty()) exit.message += "; last lines on stderr:\n" + lines;
+  if (const std::string lines = stderr_pump_.last_lines().text(); !lines.empty())
+    exit.message += "; last lines on stderr:\n" + lines;
   co_return exit;
 }
 

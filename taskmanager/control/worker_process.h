@@ -34,8 +34,8 @@ struct WorkerExit {
 /// Lives on: the control thread. Owned by the job's worker; `wait_exit` awaited, then `close`, before destruction.
 class WorkerProcess {
  public:
-  /// Starts `<executable> --worker ...` with a socket pair for calls, one for sockets, pipes for its output and a file for its
-  /// crash report. Nothing secret is in its arguments.
+  /// Starts `<executable> --worker ...` with a socket pair for calls, one for sockets, pipes for its output and a file
+  /// for its crash report. Nothing secret is in its arguments.
   /// @param name     in the output file's name and for ps: "<job id>-<count>"
   /// @param output   also gets everything that is printed; outlives this
   /// Errors: io.
@@ -51,7 +51,8 @@ class WorkerProcess {
   /// Waits for the process's end, its output's end and its crash report. Once.
   Async<WorkerExit> wait_exit();
   /// SIGKILL.
-  /// @param reason  why we did it, for WorkerExit.message: "it used 3 GB, its share is 2 GB"; empty when it was asked to end and did not
+  /// @param reason  why we did it, for WorkerExit.message: "it used 3 GB, its share is 2 GB"; empty when it was asked
+  /// to end and did not
   void kill(std::string reason);
   /// Ends background work. After wait_exit.
   Async<void> close();

@@ -30,13 +30,15 @@ void clear_abandoned(const std::string& parent) {
   fs::directory_iterator entry(parent, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     std::error_code ignored;  // another process may clear the same at this moment
-    if (!entry->path().filename().string().starts_with(kPrefix) || !fs::is_directory(entry->symlink_status(ignored))) continue;
+    if (!entry->path().filename().string().starts_with(kPrefix) || !fs::is_directory(entry->symlink_status(ignored)))
+      continue;
     if (const UniqueFd lock = lock_of(entry->path(), 0); lock.valid()) fs::remove_all(entry->path(), ignored);
   }
 }
 
 Error no_directory(const std::string& path, int error) {
-  return Error::external(ErrorCode::io, fmt::format("cannot make the directory {} (io.tmp.dirs): {}", path, std::strerror(error)));
+  return Error::external(ErrorCode::io,
+                         fmt::format("cannot make the directory {} (io.tmp.dirs): {}", path, std::strerror(error)));
 }
 
 }  // namespace

@@ -11,8 +11,8 @@ namespace weir::taskmanager {
 /// Lives on: any thread (a value that moves). Owned by the daemon. Gone, with what is in it, when this goes.
 class WorkingDirectory {
  public:
-  /// Makes `<parent>/weir-taskmanager-<random>`, and clears away those whose process was killed. Blocks; for use at start.
-  /// Errors: io with the path.
+  /// Makes `<parent>/weir-taskmanager-<random>`, and clears away those whose process was killed. Blocks; for use at
+  /// start. Errors: io with the path.
   static Result<WorkingDirectory> make(const std::string& parent);
   WorkingDirectory() = default;  ///< none
   WorkingDirectory(WorkingDirectory&&) noexcept;

@@ -29,7 +29,8 @@ std::atomic<pid_t> crashing_thread{0};
 volatile std::sig_atomic_t collecting_frames = 0;
 volatile std::sig_atomic_t writing_maps = 0;
 
-// Everything below runs in a signal handler: system calls only, no allocation, no locks, no errno left changed that matters.
+// Everything below runs in a signal handler: system calls only, no allocation, no locks, no errno left changed that
+// matters.
 
 void put(const char* text, std::size_t size) {
   const int descriptor = report_descriptor.load(std::memory_order_relaxed);
@@ -85,10 +86,12 @@ struct NamedRegister {
   const char* name;
   int index;
 };
+// clang-format off
 constexpr NamedRegister kRegisters[] = {
     {"rip", REG_RIP}, {"rsp", REG_RSP}, {"rbp", REG_RBP}, {"rax", REG_RAX}, {"rbx", REG_RBX}, {"rcx", REG_RCX},
     {"rdx", REG_RDX}, {"rsi", REG_RSI}, {"rdi", REG_RDI}, {"r8", REG_R8},   {"r9", REG_R9},   {"r10", REG_R10},
     {"r11", REG_R11}, {"r12", REG_R12}, {"r13", REG_R13}, {"r14", REG_R14}, {"r15", REG_R15}, {"eflags", REG_EFL}};
+// clang-format on
 
 std::uint64_t register_value(const ucontext_t& context, int index) {
   return static_cast<std::uint64_t>(context.uc_mcontext.gregs[index]);
@@ -118,8 +121,8 @@ bool read_words(std::uint64_t address, std::uint64_t* words, std::size_t count) 
   return ::process_vm_readv(::getpid(), &to, 1, &from, 1, 0) == static_cast<ssize_t>(count * sizeof(std::uint64_t));
 }
 
-// Where the unwinder does not come through: a call through a bad pointer leaves the return address on top of the stack, and
-// code with frame pointers chains its frames.
+// Where the unwinder does not come through: a call through a bad pointer leaves the return address on top of the stack,
+// and code with frame pointers chains its frames.
 void walk_frame_pointers(const ucontext_t& context) {
   std::uint64_t words[2];
   std::size_t written = 0;
@@ -215,12 +218,13 @@ void install_crash_handler(int descriptor) {
   // NODEFER: a fault inside the handler must come back to it, not end the process without maps.
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
   sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) ::sigaction(signal, &action, nullptr);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS})
+    ::sigaction(signal, &action, nullptr);
 }
 
 CrashStack::CrashStack() {
-  void* memory =
-      ::mmap(nullptr, kStackBytes + kGuardBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = ::mmap(nullptr, kStackBytes + kGuardBytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return;  // no report of an overflow is better than no worker
   ::mprotect(memory, kGuardBytes, PROT_NONE);
   stack_t stack{};

@@ -122,7 +122,8 @@ bool has_address(const CrashReport& report) {
 
 std::string escaped(std::string_view text) {
   std::string result;
-  for (const char c : text) result += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f ? '?' : c;
+  for (const char c : text)
+    result += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f ? '?' : c;
   return result;
 }
 

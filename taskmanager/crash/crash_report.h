@@ -26,8 +26,8 @@ struct CrashReport {
 };
 
 /// Lives on: any thread (pure). Takes what parses, up to the first line that does not.
-/// Errors: not_found when `bytes` holds nothing (all zero or empty): the worker was killed without a chance to write; corrupt when it
-/// does not begin as a report does.
+/// Errors: not_found when `bytes` holds nothing (all zero or empty): the worker was killed without a chance to write;
+/// corrupt when it does not begin as a report does.
 Result<CrashReport> parse_crash_report(std::string_view bytes);
 
 /// One line: "SIGSEGV (11): stack overflow" or "SIGSEGV (11): no memory at address 0x0, in thread slot-0".
@@ -36,8 +36,8 @@ std::string describe(const CrashReport& report);
 /// "SIGSEGV" for 11; "signal 77" for a number without a name.
 std::string signal_name(int signal);
 
-/// The stack as text with what the files say, or with modules and offsets alone. `symbolised_stack` reads debug information: in a
-/// process of its own when the files are a user's.
+/// The stack as text with what the files say, or with modules and offsets alone. `symbolised_stack` reads debug
+/// information: in a process of its own when the files are a user's.
 std::string symbolised_stack(const CrashReport& report);
 std::string located_stack(const CrashReport& report);
 

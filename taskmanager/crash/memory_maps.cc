@@ -27,7 +27,8 @@ bool parse_mapping(std::string_view line, Mapping& mapping) {
   std::string_view permissions;
   std::string_view device;
   std::string_view inode;
-  if (!take_hex(line, '-', mapping.start) || !take_hex(line, ' ', mapping.end) || mapping.end <= mapping.start) return false;
+  if (!take_hex(line, '-', mapping.start) || !take_hex(line, ' ', mapping.end) || mapping.end <= mapping.start)
+    return false;
   if (!take_word(line, permissions) || permissions.size() != 4) return false;
   if (!take_hex(line, ' ', mapping.file_offset)) return false;
   if (!take_word(line, device) || !take_word(line, inode)) return false;
@@ -51,8 +52,9 @@ std::vector<Mapping> parse_maps(std::string_view text) {
 }
 
 const Mapping* find_mapping(const std::vector<Mapping>& maps, std::uint64_t address) {
-  const auto after = std::upper_bound(maps.begin(), maps.end(), address,
-                                      [](std::uint64_t value, const Mapping& mapping) { return value < mapping.start; });
+  const auto after =
+      std::upper_bound(maps.begin(), maps.end(), address,
+                       [](std::uint64_t value, const Mapping& mapping) { return value < mapping.start; });
   if (after == maps.begin()) return nullptr;
   const Mapping& mapping = *(after - 1);
   return address >= mapping.start && address < mapping.end ? &mapping : nullptr;

@@ -24,7 +24,8 @@ struct Mapping {
 bool parse_mapping(std::string_view line, Mapping& mapping);
 /// All lines up to the first that does not parse.
 std::vector<Mapping> parse_maps(std::string_view text);
-/// The mapping that holds the address, or null. `maps` in the order of /proc, which is by address; else a mapping may not be found.
+/// The mapping that holds the address, or null. `maps` in the order of /proc, which is by address; else a mapping may
+/// not be found.
 const Mapping* find_mapping(const std::vector<Mapping>& maps, std::uint64_t address);
 /// Where the file of a mapping starts in memory: offsets from here are what addr2line takes for a shared object.
 std::uint64_t load_address(const std::vector<Mapping>& maps, const Mapping& mapping);

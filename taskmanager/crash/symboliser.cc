@@ -54,7 +54,8 @@ DwflSession open_session(std::string_view maps) {
 std::string demangled(const char* name) {
   if (name == nullptr) return {};
   int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free);
+  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
+                                                         &std::free);
   std::string result = status == 0 && text ? text.get() : name;
   if (result.size() > kNameBytesMax) result = result.substr(0, kNameBytesMax) + "...";
   return result;
@@ -153,7 +154,8 @@ std::vector<StackFrame> locate(std::span<const std::uint64_t> addresses, std::st
   return frames;
 }
 
-std::vector<StackFrame> symbolise(std::span<const std::uint64_t> addresses, std::string_view maps, Innermost innermost) {
+std::vector<StackFrame> symbolise(std::span<const std::uint64_t> addresses, std::string_view maps,
+                                  Innermost innermost) {
   auto located = locate(addresses, maps);
   const DwflSession session = open_session(maps);
   if (!session) return located;
@@ -188,9 +190,11 @@ std::string render_stack(const std::vector<StackFrame>& frames) {
       return text + fmt::format("    ({} more frames of the engine's event loop)\n", frames.size() - i);
     }
     // Names come out of files and out of a broken process: they are made fit for a terminal.
-    std::string line = "    at " + (frame.function.empty() ? fmt::format("0x{:x}", frame.address) : printable(frame.function, kNameBytesMax + 3));
+    std::string line = "    at " + (frame.function.empty() ? fmt::format("0x{:x}", frame.address)
+                                                           : printable(frame.function, kNameBytesMax + 3));
     if (!frame.file.empty()) line += fmt::format(" ({}:{})", printable(frame.file, kNameBytesMax), frame.line);
-    if (!frame.module.empty()) line += fmt::format(" [{}+0x{:x}]", printable(shown_module(frame.module), kNameBytesMax), frame.offset);
+    if (!frame.module.empty())
+      line += fmt::format(" [{}+0x{:x}]", printable(shown_module(frame.module), kNameBytesMax), frame.offset);
     line += '\n';
     if (line == last) {
       ++repeated;

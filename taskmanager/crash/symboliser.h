@@ -26,16 +26,16 @@ enum class Innermost { instruction, return_address };
 /// Lives on: any thread (pure).
 std::vector<StackFrame> locate(std::span<const std::uint64_t> addresses, std::string_view maps);
 
-/// Frames with all that the files named in `maps` tell. Reads ELF and DWARF of those files: untrusted files belong in a process of their
-/// own. What is missing (stripped, deleted, no debug information) leaves fields empty; module and offset remain.
-/// Lives on: any thread; blocks on files.
+/// Frames with all that the files named in `maps` tell. Reads ELF and DWARF of those files: untrusted files belong in a
+/// process of their own. What is missing (stripped, deleted, no debug information) leaves fields empty; module and
+/// offset remain. Lives on: any thread; blocks on files.
 std::vector<StackFrame> symbolise(std::span<const std::uint64_t> addresses, std::string_view maps, Innermost innermost);
 
 /// Return addresses of this process.
 std::vector<StackFrame> symbolise_own(std::span<const std::uint64_t> return_addresses);
 
-/// "    at function (file:line) [module+0xoffset]\n" per frame; a frame repeated by recursion is written once with its count,
-/// and the event loop that everything was called from is only counted.
+/// "    at function (file:line) [module+0xoffset]\n" per frame; a frame repeated by recursion is written once with its
+/// count, and the event loop that everything was called from is only counted.
 std::string render_stack(const std::vector<StackFrame>& frames);
 
 }  // namespace weir::taskmanager

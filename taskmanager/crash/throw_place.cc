@@ -50,7 +50,8 @@ ThrowFunction next_throw() {
 std::vector<std::uint64_t> last_throw_frames() {
   const std::exception_ptr current = std::current_exception();
   if (!current) return {};
-  static_assert(sizeof(std::exception_ptr) == sizeof(void*), "an exception_ptr of libstdc++ is the exception's address");
+  static_assert(sizeof(std::exception_ptr) == sizeof(void*),
+                "an exception_ptr of libstdc++ is the exception's address");
   const void* exception = nullptr;
   std::memcpy(&exception, static_cast<const void*>(&current), sizeof(exception));
   const std::size_t kept = throws.count < kThrowsKept ? throws.count : kThrowsKept;

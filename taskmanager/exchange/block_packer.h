@@ -11,7 +11,8 @@
 namespace weir::taskmanager {
 
 /// Packs what a block holds behind its header with LZ4 (block format), and takes it apart again.
-/// Lives on: the slot's thread. Owned by a connection or its reader. Takes its memory, kPackedBytesMax, at the first use.
+/// Lives on: the slot's thread. Owned by a connection or its reader. Takes its memory, kPackedBytesMax, at the first
+/// use.
 class BlockPacker {
  public:
   /// A block that holds more is sent as it is: its rows are few and their text is the user's to compress.
@@ -20,7 +21,8 @@ class BlockPacker {
   static constexpr std::size_t kPackedBytesMin = 512;
 
   /// @param to  room for parts.bytes
-  /// @return    how many bytes were written, fewer than parts.bytes; 0: it does not become smaller, or is not packed at all
+  /// @return    how many bytes were written, fewer than parts.bytes; 0: it does not become smaller, or is not packed at
+  /// all
   std::size_t pack(const BlockParts& parts, std::uint8_t* to);
   /// @param parts  where the bytes go; all of them are filled, at most kPackedBytesMax
   /// @return       whether the bytes were those of a packed block of this size; if not, the parts hold anything

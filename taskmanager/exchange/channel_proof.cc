@@ -12,11 +12,14 @@ namespace weir::taskmanager {
 
 namespace {
 
-std::string_view view(const unsigned char* bytes, std::size_t count) { return {reinterpret_cast<const char*>(bytes), count}; }
+std::string_view view(const unsigned char* bytes, std::size_t count) {
+  return {reinterpret_cast<const char*>(bytes), count};
+}
 
 }  // namespace
 
-std::array<unsigned char, kProofBytes> make_proof(const std::string& secret, ProvingSide side, const ProofFacts& facts) {
+std::array<unsigned char, kProofBytes> make_proof(const std::string& secret, ProvingSide side,
+                                                  const ProofFacts& facts) {
   ByteWriter text;
   text.put_text(side == ProvingSide::producer ? "weir data 1 producer" : "weir data 1 consumer");
   text.put_raw(view(facts.job.bytes().data(), facts.job.bytes().size()));

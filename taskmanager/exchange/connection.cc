@@ -50,8 +50,8 @@ Error violation(std::string message) { return Error::external(ErrorCode::corrupt
 
 }  // namespace
 
-std::unique_ptr<Connection> Connection::accepted(const Settings& settings, UniqueFd socket, Poller& poller, BlockPool& pool,
-                                                 ConnectionEvents& events) {
+std::unique_ptr<Connection> Connection::accepted(const Settings& settings, UniqueFd socket, Poller& poller,
+                                                 BlockPool& pool, ConnectionEvents& events) {
   auto address = address_of(socket.get());
   std::unique_ptr<Connection> connection(
       new Connection(ProvingSide::producer, settings, std::move(socket), std::move(address), poller, pool, events));
@@ -63,7 +63,8 @@ std::unique_ptr<Connection> Connection::accepted(const Settings& settings, Uniqu
 }
 
 std::unique_ptr<Connection> Connection::dialled(const Settings& settings, UniqueFd socket, std::string address,
-                                                std::uint32_t slot, Poller& poller, BlockPool& pool, ConnectionEvents& events) {
+                                                std::uint32_t slot, Poller& poller, BlockPool& pool,
+                                                ConnectionEvents& events) {
   std::unique_ptr<Connection> connection(
       new Connection(ProvingSide::consumer, settings, std::move(socket), std::move(address), poller, pool, events));
   connection->facts_.producer_slot = slot;
@@ -88,9 +89,11 @@ Connection::Connection(ProvingSide side, const Settings& settings, UniqueFd sock
       state_(State::connecting),
       reader_(pool, settings.rows_and_text_bytes_max) {
   facts_.job = settings.job;
-  // Refused by other kinds of sockets: no harm. A machine that has gone without a word is noticed within a minute and a half, also
-  // when nothing is to be sent.
-  const auto set = [this](int level, int option, int value) { ::setsockopt(socket_.get(), level, option, &value, sizeof value); };
+  // Refused by other kinds of sockets: no harm. A machine that has gone without a word is noticed within a minute and a
+  // half, also when nothing is to be sent.
+  const auto set = [this](int level, int option, int value) {
+    ::setsockopt(socket_.get(), level, option, &value, sizeof value);
+  };
   set(IPPROTO_TCP, TCP_NODELAY, 1);
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
   set(IPPROTO_TCP, TCP_KEEPIDLE, 30);
@@ -142,7 +145,9 @@ void Connection::begin_proving() {
 }
 
 Connection::Outgoing Connection::frame_of(FrameKind kind, std::uint32_t channel, std::string_view payload) {
-  FrameHeader header{.kind = kind, .channel = channel, .payload_bytes = static_cast<std::uint32_t>(payload.size()),
+  FrameHeader header{.kind = kind,
+                     .channel = channel,
+                     .payload_bytes = static_cast<std::uint32_t>(payload.size()),
                      .sequence = next_sequence_++};
   checksum_.begin(header);
   checksum_.add(payload.data(), payload.size());
@@ -187,11 +192,14 @@ void Connection::send_block(std::uint32_t channel, Block* block) {
     spare->home->give(spare);
   }
   const BlockParts parts = pieces_of(frame);
-  FrameHeader header{.kind = frame.packed_bytes > 0 ? FrameKind::packed_block : FrameKind::block, .channel = channel,
-                     .payload_bytes = static_cast<std::uint32_t>(block_header.size() + parts.bytes), .sequence = next_sequence_++};
+  FrameHeader header{.kind = frame.packed_bytes > 0 ? FrameKind::packed_block : FrameKind::block,
+                     .channel = channel,
+                     .payload_bytes = static_cast<std::uint32_t>(block_header.size() + parts.bytes),
+                     .sequence = next_sequence_++};
   checksum_.begin(header);
   checksum_.add(block_header.data(), block_header.size());
-  for (std::size_t part = 0; part < parts.count; ++part) checksum_.add(parts.parts[part].bytes, parts.parts[part].count);
+  for (std::size_t part = 0; part < parts.count; ++part)
+    checksum_.add(parts.parts[part].bytes, parts.parts[part].count);
   header.checksum = checksum_.result();
   encode_header(header, frame.head.data());
   std::memcpy(frame.head.data() + kFrameHeaderBytes, block_header.data(), block_header.size());
@@ -279,7 +287,8 @@ void Connection::read() {
       break;
     }
     if (got == 0) {
-      end(lost(reader_.is_at_frame_border() ? "the peer has closed it" : "the peer has closed it in the middle of a frame"));
+      end(lost(reader_.is_at_frame_border() ? "the peer has closed it"
+                                            : "the peer has closed it in the middle of a frame"));
       break;
     }
     if (auto result = reader_.received(static_cast<std::size_t>(got), *this); !result.ok()) {
@@ -298,7 +307,8 @@ void Connection::end(const Error& reason) {
   poller_.remove(socket_.get(), this);
   socket_.reset(-1);
   if (reason.code == ErrorCode::corrupt || reason.code == ErrorCode::permission_denied)
-    LOG_WARN("data connection with {} closed{}: {}", peer(), was_proven ? "" : " before it had proved itself", reason.message);
+    LOG_WARN("data connection with {} closed{}: {}", peer(), was_proven ? "" : " before it had proved itself",
+             reason.message);
   events_.on_ended(*this, reason);
 }
 
@@ -306,7 +316,9 @@ BlockTarget Connection::block_target(std::uint32_t channel) {
   return state_ == State::proven ? events_.block_target(*this, channel) : BlockTarget{};
 }
 
-Result<void> Connection::on_block(std::uint32_t channel, Block* block) { return events_.on_block(*this, channel, block); }
+Result<void> Connection::on_block(std::uint32_t channel, Block* block) {
+  return events_.on_block(*this, channel, block);
+}
 
 Result<void> Connection::on_frame(const FrameHeader& header, std::string_view payload) {
   if (header.kind <= FrameKind::auth_proof) return prove(header, payload);
@@ -343,7 +355,8 @@ Result<void> Connection::prove(const FrameHeader& header, std::string_view paylo
     return violation("a proof out of turn");
   }
   state_ = State::proven;
-  for (; !waiting_.empty(); waiting_.pop_front()) send(waiting_.front().kind, waiting_.front().channel, waiting_.front().payload);
+  for (; !waiting_.empty(); waiting_.pop_front())
+    send(waiting_.front().kind, waiting_.front().channel, waiting_.front().payload);
   events_.on_proven(*this);
   return {};
 }

@@ -41,20 +41,21 @@ class Connection final : public PollWatcher, private FrameSink {
   struct Settings {
     JobId job;
     std::string secret;
-    std::uint32_t slot = 0;           ///< of this end
-    std::string task_manager_id;      ///< of this end
+    std::uint32_t slot = 0;       ///< of this end
+    std::string task_manager_id;  ///< of this end
     std::uint32_t rows_and_text_bytes_max = 0;
-    bool packs_blocks = false;        ///< LZ4 over what it sends; packed blocks are always taken
+    bool packs_blocks = false;  ///< LZ4 over what it sends; packed blocks are always taken
   };
   /// Takes a socket that another slot has dialled, after its hello. This end is the producer.
-  static std::unique_ptr<Connection> accepted(const Settings& settings, UniqueFd socket, Poller& poller, BlockPool& pool,
-                                              ConnectionEvents& events);
+  static std::unique_ptr<Connection> accepted(const Settings& settings, UniqueFd socket, Poller& poller,
+                                              BlockPool& pool, ConnectionEvents& events);
   /// Dials. This end is the consumer.
   /// @param address  numeric "host:port" for logs
   /// @param socket   non-blocking, its connect under way
   /// @param slot     of the producer
-  static std::unique_ptr<Connection> dialled(const Settings& settings, UniqueFd socket, std::string address, std::uint32_t slot,
-                                             Poller& poller, BlockPool& pool, ConnectionEvents& events);
+  static std::unique_ptr<Connection> dialled(const Settings& settings, UniqueFd socket, std::string address,
+                                             std::uint32_t slot, Poller& poller, BlockPool& pool,
+                                             ConnectionEvents& events);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -85,14 +86,14 @@ class Connection final : public PollWatcher, private FrameSink {
   struct Outgoing {
     std::array<std::uint8_t, kInlineBytes> head{};  // frame header, then a block's header or a short payload
     std::size_t head_bytes = 0;
-    std::string payload;                            // a longer one
+    std::string payload;  // a longer one
     Block* block = nullptr;
-    std::size_t packed_bytes = 0;                   // the block's memory holds so many packed bytes instead of rows
-    std::size_t bytes = 0;                          // of all of it
+    std::size_t packed_bytes = 0;  // the block's memory holds so many packed bytes instead of rows
+    std::size_t bytes = 0;         // of all of it
   };
 
-  Connection(ProvingSide side, const Settings& settings, UniqueFd socket, std::string address, Poller& poller, BlockPool& pool,
-             ConnectionEvents& events);
+  Connection(ProvingSide side, const Settings& settings, UniqueFd socket, std::string address, Poller& poller,
+             BlockPool& pool, ConnectionEvents& events);
   void begin_proving();
   void read();
   Outgoing frame_of(FrameKind kind, std::uint32_t channel, std::string_view payload);
@@ -118,20 +119,20 @@ class Connection final : public PollWatcher, private FrameSink {
   UniqueFd socket_;
   State state_;
   ProofFacts facts_;
-  std::string peer_name_;         // what it calls itself
+  std::string peer_name_;  // what it calls itself
   FrameReader reader_;
   FrameChecksum checksum_;
   BlockPacker packer_;
   std::uint64_t next_sequence_ = 0;
-  std::string hello_;             // of a dialled connection; its first bytes
+  std::string hello_;  // of a dialled connection; its first bytes
   GrowingQueue<Outgoing> queue_;
-  struct Waiting {                // until it is proven
+  struct Waiting {  // until it is proven
     FrameKind kind = FrameKind::credit;
     std::uint32_t channel = 0;
     std::string payload;
   };
   GrowingQueue<Waiting> waiting_;
-  std::size_t front_sent_ = 0;    // bytes of the queue's front that have gone
+  std::size_t front_sent_ = 0;  // bytes of the queue's front that have gone
   std::uint64_t queued_bytes_ = 0;
   bool watches_writing_ = false;
   bool is_reading_ = false;

@@ -67,7 +67,8 @@ Result<FrameHeader> decode_header(const std::uint8_t* bytes, std::uint32_t block
   if (const auto version = load_number<std::uint8_t>(bytes, kAtVersion); version != kFrameVersion)
     return corrupt(fmt::format("version {} is not known", version));
   const auto kind = load_number<std::uint8_t>(bytes, kAtKind);
-  if (kind < static_cast<std::uint8_t>(FrameKind::auth_start) || kind > static_cast<std::uint8_t>(FrameKind::packed_block))
+  if (kind < static_cast<std::uint8_t>(FrameKind::auth_start) ||
+      kind > static_cast<std::uint8_t>(FrameKind::packed_block))
     return corrupt(fmt::format("kind {} is not known", kind));
   if (load_number<std::uint16_t>(bytes, kAtReserved) != 0) return corrupt("a reserved byte is not zero");
   FrameHeader header;
@@ -215,7 +216,8 @@ Result<CloseChannel> decode_close_channel(std::string_view payload) {
   reader.get(reason);
   reader.get_text(text);
   TRY_VOID(check_end(reader, "close_channel"));
-  if (reason > static_cast<std::uint8_t>(CloseReason::given_up)) return corrupt(fmt::format("close reason {} is not known", reason));
+  if (reason > static_cast<std::uint8_t>(CloseReason::given_up))
+    return corrupt(fmt::format("close reason {} is not known", reason));
   return CloseChannel{static_cast<CloseReason>(reason), std::string(text.substr(0, kCloseTextBytesMax))};
 }
 

@@ -79,7 +79,8 @@ struct BlockPart {
   std::uint8_t* bytes = nullptr;
   std::size_t count = 0;
 };
-/// Event times, row kinds, rows, text: those that the block has, in the order of the wire. Sizes follow from its header.
+/// Event times, row kinds, rows, text: those that the block has, in the order of the wire. Sizes follow from its
+/// header.
 struct BlockParts {
   std::array<BlockPart, 4> parts{};
   std::size_t count = 0;
@@ -109,7 +110,7 @@ struct OpenChannel {
   std::uint32_t credit = 0;  ///< blocks that may be sent at once
 };
 enum class CloseReason : std::uint8_t {
-  done = 0,   ///< the consumer has taken the end of input
+  done = 0,      ///< the consumer has taken the end of input
   given_up = 1,  ///< the sender's task ends before the end of input
 };
 struct CloseChannel {

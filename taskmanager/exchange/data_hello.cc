@@ -20,7 +20,8 @@ void store(std::string& bytes, std::size_t at, std::uint32_t value, std::size_t 
 
 std::uint32_t load(std::string_view bytes, std::size_t at, std::size_t size) {
   std::uint32_t value = 0;
-  for (std::size_t i = 0; i < size; ++i) value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
+  for (std::size_t i = 0; i < size; ++i)
+    value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
   return value;
 }
 
@@ -39,13 +40,16 @@ std::string encode_data_hello(const DataHello& hello) {
 
 Result<DataHello> decode_data_hello(std::string_view bytes) {
   if (bytes.size() != kDataHelloBytes) {
-    return Error::external(ErrorCode::corrupt, fmt::format("a data hello of {} bytes, expected {}", bytes.size(), kDataHelloBytes));
+    return Error::external(ErrorCode::corrupt,
+                           fmt::format("a data hello of {} bytes, expected {}", bytes.size(), kDataHelloBytes));
   }
   if (!bytes.starts_with(kMagic)) return Error::external(ErrorCode::corrupt, "this is no data connection of Weir");
   const std::uint32_t version = load(bytes, kVersionAt, 2);
   if (version != kDataVersion) {
-    return Error::external(ErrorCode::corrupt, fmt::format("a data connection of version {}, this TaskManager speaks {}: "
-                                                           "run the same release everywhere", version, kDataVersion));
+    return Error::external(ErrorCode::corrupt,
+                           fmt::format("a data connection of version {}, this TaskManager speaks {}: "
+                                       "run the same release everywhere",
+                                       version, kDataVersion));
   }
   if (!all_zero(bytes.substr(kReservedAt, 2)) || !all_zero(bytes.substr(kRestAt))) {
     return Error::external(ErrorCode::corrupt, "a reserved byte of a data hello is not zero");

@@ -23,7 +23,8 @@ struct DataHello {
 /// Lives on: any thread (pure). @return kDataHelloBytes bytes
 std::string encode_data_hello(const DataHello& hello);
 /// @param bytes  kDataHelloBytes bytes
-/// Errors: corrupt (external): another length, no hello of ours, another version (named), a reserved byte that is not zero.
+/// Errors: corrupt (external): another length, no hello of ours, another version (named), a reserved byte that is not
+/// zero.
 Result<DataHello> decode_data_hello(std::string_view bytes);
 
 }  // namespace weir::taskmanager

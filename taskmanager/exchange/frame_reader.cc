@@ -98,8 +98,9 @@ Result<bool> FrameReader::step(FrameSink& sink) {
 
 Result<bool> FrameReader::read_header() {
   if (buffered() < kFrameHeaderBytes) return false;
-  const std::uint32_t block_payload_max =
-      static_cast<std::uint32_t>(sizeof(Block)) + Block::prefix_bytes(kBlockTimestamps | kBlockRowKinds) + rows_and_text_bytes_max_;
+  const std::uint32_t block_payload_max = static_cast<std::uint32_t>(sizeof(Block)) +
+                                          Block::prefix_bytes(kBlockTimestamps | kBlockRowKinds) +
+                                          rows_and_text_bytes_max_;
   TRY(header_, decode_header(buffer_.data() + begin_, block_payload_max));
   if (header_.sequence != next_sequence_)
     return corrupt(fmt::format("frame {} where {} was expected", header_.sequence, next_sequence_));
@@ -125,7 +126,8 @@ Result<bool> FrameReader::begin_block(FrameSink& sink) {
   if (buffered() < sizeof(Block)) return false;
   const std::uint8_t* const bytes = buffer_.data() + begin_;
   const BlockTarget target = sink.block_target(header_.channel);
-  if (target.kind == BlockTarget::Kind::unknown) return corrupt(fmt::format("rows for channel {}, which does not exist", header_.channel));
+  if (target.kind == BlockTarget::Kind::unknown)
+    return corrupt(fmt::format("rows for channel {}, which does not exist", header_.channel));
   if (target.kind == BlockTarget::Kind::discard) {
     skip_ = header_.payload_bytes;
     state_ = State::skip;
@@ -133,7 +135,8 @@ Result<bool> FrameReader::begin_block(FrameSink& sink) {
   }
   TRY(const Block header, decode_block_header(bytes));
   TRY_VOID(check_block_header(header, *target.layout, rows_and_text_bytes_max_));
-  const std::uint64_t prefix = std::uint64_t{header.has_timestamps() ? 8u : 0u} * header.rows + (header.has_row_kinds() ? header.rows : 0);
+  const std::uint64_t prefix =
+      std::uint64_t{header.has_timestamps() ? 8u : 0u} * header.rows + (header.has_row_kinds() ? header.rows : 0);
   const std::uint64_t content = prefix + header.fixed_bytes + header.text_bytes;
   const std::uint64_t sent = header_.payload_bytes - sizeof(Block);
   const bool is_packed = header_.kind == FrameKind::packed_block;
@@ -144,7 +147,9 @@ Result<bool> FrameReader::begin_block(FrameSink& sink) {
   block_header_ = header;
   if (is_packed) {
     packed_.resize(BlockPacker::kPackedBytesMax);
-    parts_ = {.parts = {{{packed_.data(), static_cast<std::size_t>(sent)}}}, .count = 1, .bytes = static_cast<std::size_t>(sent)};
+    parts_ = {.parts = {{{packed_.data(), static_cast<std::size_t>(sent)}}},
+              .count = 1,
+              .bytes = static_cast<std::size_t>(sent)};
   } else {
     take_block();
     parts_ = parts_of(*block_);
@@ -156,8 +161,10 @@ Result<bool> FrameReader::begin_block(FrameSink& sink) {
 }
 
 void FrameReader::take_block() {
-  block_ = pool_.take(Block::prefix_bytes(block_header_.flags) + ((block_header_.fixed_bytes + block_header_.text_bytes + 63) & ~63u));
-  std::memcpy(reinterpret_cast<std::uint8_t*>(block_), reinterpret_cast<const std::uint8_t*>(&block_header_), offsetof(Block, capacity));
+  block_ = pool_.take(Block::prefix_bytes(block_header_.flags) +
+                      ((block_header_.fixed_bytes + block_header_.text_bytes + 63) & ~63u));
+  std::memcpy(reinterpret_cast<std::uint8_t*>(block_), reinterpret_cast<const std::uint8_t*>(&block_header_),
+              offsetof(Block, capacity));
 }
 
 void FrameReader::fill_block(std::size_t count) {
@@ -174,7 +181,8 @@ void FrameReader::fill_block(std::size_t count) {
 }
 
 Result<void> FrameReader::end_block(FrameSink& sink) {
-  for (std::size_t part = 0; part < parts_.count; ++part) checksum_.add(parts_.parts[part].bytes, parts_.parts[part].count);
+  for (std::size_t part = 0; part < parts_.count; ++part)
+    checksum_.add(parts_.parts[part].bytes, parts_.parts[part].count);
   state_ = State::header;
   TRY_VOID(check_sum());
   // Asked anew: what was accepted when the block began may be gone, its layout with it.
@@ -193,7 +201,8 @@ Result<void> FrameReader::end_block(FrameSink& sink) {
 }
 
 Result<void> FrameReader::check_sum() {
-  if (checksum_.result() != header_.checksum) return corrupt(fmt::format("frame {} has a wrong checksum", header_.sequence));
+  if (checksum_.result() != header_.checksum)
+    return corrupt(fmt::format("frame {} has a wrong checksum", header_.sequence));
   return {};
 }
 

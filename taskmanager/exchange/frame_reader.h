@@ -38,10 +38,10 @@ class FrameSink {
   virtual Result<void> on_block(std::uint32_t channel, Block* block) = 0;
 };
 
-/// Decodes one direction of a data connection. The reader says where the next bytes are to go, so that most of a block is never copied.
-/// Lives on: the slot's thread. Owned by a connection. After an Error it is not to be used any more.
-/// Promise: memory is taken only for a block whose header fits the channel's type and the limit, and a block is handed on only after
-/// check_block.
+/// Decodes one direction of a data connection. The reader says where the next bytes are to go, so that most of a block
+/// is never copied. Lives on: the slot's thread. Owned by a connection. After an Error it is not to be used any more.
+/// Promise: memory is taken only for a block whose header fits the channel's type and the limit, and a block is handed
+/// on only after check_block.
 class FrameReader {
  public:
   /// @param rows_and_text_bytes_max  of one block
@@ -84,12 +84,12 @@ class FrameReader {
   FrameHeader header_;
   FrameChecksum checksum_;
   std::uint64_t next_sequence_ = 0;
-  Block block_header_;         // of the block that is being received
+  Block block_header_;  // of the block that is being received
   Block* block_ = nullptr;
   BlockParts parts_;           // what is being filled: of the block, or packed_
-  std::size_t part_ = 0;      // the one being filled
-  std::size_t part_done_ = 0; // bytes of it
-  std::size_t skip_ = 0;      // bytes to pass over
+  std::size_t part_ = 0;       // the one being filled
+  std::size_t part_done_ = 0;  // bytes of it
+  std::size_t skip_ = 0;       // bytes to pass over
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::array<std::uint8_t, kBufferBytes> buffer_;

@@ -19,8 +19,8 @@ inline void copy_fixed(std::uint8_t* to, const std::uint8_t* from, std::uint32_t
   }
 }
 
-/// Copies up to 16 bytes at a time with one load and store that ends where the text ends: what it writes too much lies below,
-/// in the free room, and what it reads too much lies in the source block.
+/// Copies up to 16 bytes at a time with one load and store that ends where the text ends: what it writes too much lies
+/// below, in the free room, and what it reads too much lies in the source block.
 inline void copy_text(std::uint8_t* to, const std::uint8_t* from, std::uint32_t length, bool has_room_below) {
   if (length <= 16 && has_room_below) {
     std::uint8_t chunk[16];
@@ -82,8 +82,8 @@ inline void append_plain_row(const std::uint8_t* row, std::uint32_t stride, Open
 }
 
 template <std::uint32_t kStride, bool kText, bool kPrefix>
-std::uint32_t scatter_rows(const RowLayout& layout, const Batch& batch, const std::uint16_t* target_of, std::uint32_t from,
-                           OpenBlock* targets) {
+std::uint32_t scatter_rows(const RowLayout& layout, const Batch& batch, const std::uint16_t* target_of,
+                           std::uint32_t from, OpenBlock* targets) {
   const Block& source = batch.block();
   const std::uint32_t stride = kStride != 0 ? kStride : layout.stride;
   const std::uint8_t* const rows = source.fixed();
@@ -106,7 +106,8 @@ std::uint32_t scatter_rows(const RowLayout& layout, const Batch& batch, const st
 }
 
 template <std::uint32_t kStride, bool kText, bool kPrefix>
-std::uint32_t append_rows(const RowLayout& layout, const Batch& batch, std::uint32_t from, std::uint32_t to, OpenBlock& target) {
+std::uint32_t append_rows(const RowLayout& layout, const Batch& batch, std::uint32_t from, std::uint32_t to,
+                          OpenBlock& target) {
   const Block& source = batch.block();
   const std::uint32_t stride = kStride != 0 ? kStride : layout.stride;
   const std::uint8_t* const rows = source.fixed();

@@ -8,15 +8,15 @@
 
 namespace weir::taskmanager {
 
-/// A block that is being filled. Its header is behind (rows, bytes) until `seal`. A value without ownership of the block.
-/// Lives on: one thread.
+/// A block that is being filled. Its header is behind (rows, bytes) until `seal`. A value without ownership of the
+/// block. Lives on: one thread.
 struct OpenBlock {
   Block* block = nullptr;
   std::uint8_t* row_at = nullptr;   ///< where the next row goes
   std::uint8_t* text_at = nullptr;  ///< text grows downwards from here
   std::uint32_t rows = 0;
-  std::uint32_t rows_max = 0;       ///< rows that fit if none had text; 0 without a block
-  std::int64_t opened_us = 0;       ///< for the owner's flush policy
+  std::uint32_t rows_max = 0;  ///< rows that fit if none had text; 0 without a block
+  std::int64_t opened_us = 0;  ///< for the owner's flush policy
 
   bool is_empty() const { return rows == 0; }
   std::uint64_t free_bytes() const { return static_cast<std::uint64_t>(text_at - row_at); }
@@ -27,7 +27,8 @@ struct OpenBlock {
 };
 
 /// Copies rows between blocks of one layout: fixed part, the text that it refers to, event time and row kind.
-/// Lives on: any thread, after construction (it only reads itself). Source and target have the same flags; the caller opens targets so.
+/// Lives on: any thread, after construction (it only reads itself). Source and target have the same flags; the caller
+/// opens targets so.
 class RowGather {
  public:
   explicit RowGather(const RowLayout& layout);
@@ -39,8 +40,10 @@ class RowGather {
   /// Appends each row to its own target, in order, until one does not fit.
   /// @param targets    as many as the largest entry of `target_of` says
   /// @param target_of  by position in the batch
-  /// @return           the position of the first row that did not fit (target_of[position] is full), or the batch's count
-  std::uint32_t scatter(const Batch& batch, const std::uint16_t* target_of, std::uint32_t from, OpenBlock* targets) const;
+  /// @return           the position of the first row that did not fit (target_of[position] is full), or the batch's
+  /// count
+  std::uint32_t scatter(const Batch& batch, const std::uint16_t* target_of, std::uint32_t from,
+                        OpenBlock* targets) const;
 
   /// Bytes of text that a row refers to.
   std::uint64_t text_bytes(const Block& block, std::uint32_t row) const;

@@ -20,8 +20,8 @@ bool resolve(HostLookup& lookup, bool only_numeric) {
   const int problem = ::getaddrinfo(lookup.host.c_str(), std::to_string(lookup.port).c_str(), &hints, &found);
   if (problem != 0 && only_numeric) return false;
   if (problem != 0) {
-    lookup.outcome = Error::external(ErrorCode::unavailable,
-                                     fmt::format("the name {} cannot be resolved: {}", lookup.host, ::gai_strerror(problem)));
+    lookup.outcome = Error::external(ErrorCode::unavailable, fmt::format("the name {} cannot be resolved: {}",
+                                                                         lookup.host, ::gai_strerror(problem)));
   } else {
     for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
       HostLookup::Address& address = lookup.addresses.emplace_back();

@@ -32,8 +32,8 @@ struct HostLookup {
   std::vector<Address> addresses;  ///< at least one when the outcome is good; a host may listen at some of them only
 };
 
-/// Lives on: any thread; its thread starts with the first name. Owned by the runtime; outlives the slots' threads, and goes before the
-/// wakers that it rings.
+/// Lives on: any thread; its thread starts with the first name. Owned by the runtime; outlives the slots' threads, and
+/// goes before the wakers that it rings.
 class HostResolver {
  public:
   HostResolver() = default;

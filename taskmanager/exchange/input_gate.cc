@@ -36,7 +36,8 @@ bool InputGate::next(Element& element, std::uint32_t& channel) {
 
 bool InputGate::is_connected() {
   if (!is_connected_)
-    is_connected_ = std::all_of(channels_.begin(), channels_.end(), [](const auto& channel) { return channel->is_connected(); });
+    is_connected_ =
+        std::all_of(channels_.begin(), channels_.end(), [](const auto& channel) { return channel->is_connected(); });
   return is_connected_;
 }
 

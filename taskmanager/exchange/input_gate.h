@@ -15,7 +15,8 @@ namespace weir::taskmanager {
 
 /// The channels of one incoming edge of one task, in order of the producers' subtasks.
 /// Lives on: the consuming slot's thread. Owned by an input reader.
-/// Promise: elements of one channel come in order; a channel with something is not passed over for another one twice in a row.
+/// Promise: elements of one channel come in order; a channel with something is not passed over for another one twice in
+/// a row.
 class InputGate {
  public:
   /// @param signals  what channels from other threads mark; as many channels as `channels`

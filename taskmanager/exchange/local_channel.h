@@ -32,8 +32,9 @@ class GateSignals {
   std::vector<std::atomic<std::uint64_t>> words_;
 };
 
-/// What both ends share. Made by the control thread when the first of the two tasks is deployed, kept until both are gone.
-/// Lives on: the producer's slot pushes, the consumer's pops, the control thread attaches. The slots' wakers and pools outlive it.
+/// What both ends share. Made by the control thread when the first of the two tasks is deployed, kept until both are
+/// gone. Lives on: the producer's slot pushes, the consumer's pops, the control thread attaches. The slots' wakers and
+/// pools outlive it.
 class LocalChannel {
  public:
   /// @param window  blocks on their way at most
@@ -50,7 +51,9 @@ class LocalChannel {
   bool push(const Element& element) noexcept;
   bool pop(Element& element) noexcept;
   bool is_connected() const noexcept { return connected_.load(std::memory_order_acquire); }
-  ChannelFill fill() const noexcept { return {static_cast<std::uint32_t>(ring_.count()), static_cast<std::uint32_t>(ring_.limit())}; }
+  ChannelFill fill() const noexcept {
+    return {static_cast<std::uint32_t>(ring_.count()), static_cast<std::uint32_t>(ring_.limit())};
+  }
   bool is_end_taken() const noexcept { return end_taken_.load(std::memory_order_acquire); }
 
  private:

@@ -15,8 +15,9 @@ namespace weir::taskmanager {
 
 /// The channels of one outgoing edge of one task, in order of the consumers' subtasks.
 /// Lives on: the producing slot's thread. Owned by an output writer.
-/// Promise: `push` always takes the element and keeps order within a channel. What a full channel does not take waits here, and while
-/// anything waits, `is_blocked`: its task must not step. So what waits is bounded by what one batch makes.
+/// Promise: `push` always takes the element and keeps order within a channel. What a full channel does not take waits
+/// here, and while anything waits, `is_blocked`: its task must not step. So what waits is bounded by what one batch
+/// makes.
 class OutputPartition {
  public:
   explicit OutputPartition(std::vector<std::unique_ptr<OutputChannel>> channels);

@@ -9,7 +9,8 @@ namespace weir::taskmanager {
 namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-/// A block with fewer rows than this is copied into an open one rather than sent as it is: small blocks cost every task behind.
+/// A block with fewer rows than this is copied into an open one rather than sent as it is: small blocks cost every task
+/// behind.
 constexpr std::uint32_t kRowsWorthABlock = kBlockRowsMax / 4;
 
 }  // namespace
@@ -40,8 +41,9 @@ void OutputWriter::emit(Batch& batch, bool may_take, std::int64_t now_us) {
   switch (partitioner_->spread()) {
     case Spread::one: emit_to_one(batch, partitioner_->target(), may_take); return;
     case Spread::runs:
-      partitioner_->deal(batch.count(),
-                         [&](std::uint32_t from, std::uint32_t to, std::uint32_t target) { append(batch, from, to, target); });
+      partitioner_->deal(batch.count(), [&](std::uint32_t from, std::uint32_t to, std::uint32_t target) {
+        append(batch, from, to, target);
+      });
       return;
     case Spread::each_row: {
       partitioner_->route(batch, target_of_);
@@ -58,7 +60,8 @@ void OutputWriter::emit(Batch& batch, bool may_take, std::int64_t now_us) {
 }
 
 void OutputWriter::emit_to_one(Batch& batch, std::uint32_t target, bool may_take) {
-  if (!may_take || batch.selection() != nullptr || batch.count() < kRowsWorthABlock || batch.count() != batch.block().rows) {
+  if (!may_take || batch.selection() != nullptr || batch.count() < kRowsWorthABlock ||
+      batch.count() != batch.block().rows) {
     append(batch, 0, batch.count(), target);
     return;
   }
@@ -94,7 +97,8 @@ void OutputWriter::send(std::uint32_t target) {
 
 void OutputWriter::emit_watermark(std::int64_t ms) {
   flush();
-  for (std::uint32_t target = 0; target < partition_->size(); ++target) partition_->push(target, Element::watermark(ms));
+  for (std::uint32_t target = 0; target < partition_->size(); ++target)
+    partition_->push(target, Element::watermark(ms));
 }
 
 void OutputWriter::end() {

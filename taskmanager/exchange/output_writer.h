@@ -14,17 +14,18 @@ namespace weir::taskmanager {
 /// How long rows may wait in a block that is not full.
 struct FlushPolicy {
   static constexpr std::int64_t kOnlyWhenFull = -1;
-  std::int64_t timeout_us = 1000;       ///< `execution.buffer-timeout`; 0: after every step; kOnlyWhenFull
-  std::int64_t idle_spacing_us = 200;   ///< between flushes of an idle loop to another process, so that tiny frames stay few
+  std::int64_t timeout_us = 1000;  ///< `execution.buffer-timeout`; 0: after every step; kOnlyWhenFull
+  std::int64_t idle_spacing_us =
+      200;  ///< between flushes of an idle loop to another process, so that tiny frames stay few
 };
 
-/// Gathers the rows of one outgoing edge into a block per target and sends blocks on when they are full, when the loop runs out of
-/// input, when they have waited long enough, and before watermarks and the end.
-/// Lives on: the producing slot's thread. Owned by a task.
+/// Gathers the rows of one outgoing edge into a block per target and sends blocks on when they are full, when the loop
+/// runs out of input, when they have waited long enough, and before watermarks and the end. Lives on: the producing
+/// slot's thread. Owned by a task.
 class OutputWriter {
  public:
-  OutputWriter(const RowLayout& layout, std::unique_ptr<Partitioner> partitioner, std::unique_ptr<OutputPartition> partition,
-               BlockPool& pool, FlushPolicy policy);
+  OutputWriter(const RowLayout& layout, std::unique_ptr<Partitioner> partitioner,
+               std::unique_ptr<OutputPartition> partition, BlockPool& pool, FlushPolicy policy);
   ~OutputWriter();
   OutputWriter(const OutputWriter&) = delete;
   OutputWriter& operator=(const OutputWriter&) = delete;
@@ -67,12 +68,12 @@ class OutputWriter {
   BlockPool& pool_;
   const FlushPolicy policy_;
   // The slot's thread only
-  std::vector<OpenBlock> open_;             // by target
-  std::vector<std::int64_t> last_flush_us_; // by target: of a block that was not full
-  std::uint32_t open_count_ = 0;            // targets with rows in an open block
-  std::uint8_t open_flags_ = 0;             // of all open blocks
+  std::vector<OpenBlock> open_;              // by target
+  std::vector<std::int64_t> last_flush_us_;  // by target: of a block that was not full
+  std::uint32_t open_count_ = 0;             // targets with rows in an open block
+  std::uint8_t open_flags_ = 0;              // of all open blocks
   std::int64_t now_us_ = 0;
-  std::int64_t next_due_us_ = INT64_MAX;    // no block is due before that
+  std::int64_t next_due_us_ = INT64_MAX;  // no block is due before that
   std::uint64_t rows_out_ = 0;
   std::uint64_t bytes_out_ = 0;
   std::uint64_t blocks_out_ = 0;

@@ -39,8 +39,8 @@ Partitioner::Partitioner(const Settings& settings, std::unique_ptr<KeyHasher> ha
   ENSURE(settings.kind != PartitionerKind::hash || hasher_ != nullptr, "no key");
   ENSURE(settings.kind != PartitionerKind::custom || router_ != nullptr, "no partitioner of the user's");
   if (settings.kind != PartitionerKind::hash) return;
-  ENSURE(settings.max_parallelism >= settings.targets && settings.max_parallelism <= kKeyGroupsMax, "max parallelism {}",
-         settings.max_parallelism);
+  ENSURE(settings.max_parallelism >= settings.targets && settings.max_parallelism <= kKeyGroupsMax,
+         "max parallelism {}", settings.max_parallelism);
   target_of_group_.resize(settings.max_parallelism);
   for (std::uint32_t group = 0; group < settings.max_parallelism; ++group)
     target_of_group_[group] =

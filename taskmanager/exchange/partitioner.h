@@ -12,10 +12,10 @@ namespace weir::taskmanager {
 
 /// How the rows of a batch spread over the targets.
 enum class Spread : std::uint8_t {
-  one,      ///< all to one target: forward, global
-  runs,     ///< neighbouring rows together, targets in turn: rebalance, rescale
-  each_row, ///< each its own: hash, shuffle, custom
-  all,      ///< every row to every target: broadcast
+  one,       ///< all to one target: forward, global
+  runs,      ///< neighbouring rows together, targets in turn: rebalance, rescale
+  each_row,  ///< each its own: hash, shuffle, custom
+  all,       ///< every row to every target: broadcast
 };
 
 /// Decides the targets of a batch at once.
@@ -36,8 +36,8 @@ class Partitioner {
 
   /// Spread::one: the target.
   std::uint32_t target() const { return 0; }
-  /// Spread::runs: calls visit(from, to, target) for runs that cover positions 0..count-1 in order. Over all batches together every
-  /// target gets as many rows as any other, or one more.
+  /// Spread::runs: calls visit(from, to, target) for runs that cover positions 0..count-1 in order. Over all batches
+  /// together every target gets as many rows as any other, or one more.
   template <class Visit>
   void deal(std::uint32_t count, Visit&& visit) {
     const std::uint32_t each = count / settings_.targets;
@@ -50,7 +50,8 @@ class Partitioner {
     }
     turn_ = (turn_ + more) % settings_.targets;
   }
-  /// Spread::each_row: writes batch.count() targets, by position in the batch. Custom: throws what the user's function throws.
+  /// Spread::each_row: writes batch.count() targets, by position in the batch. Custom: throws what the user's function
+  /// throws.
   void route(const Batch& batch, std::uint16_t* target_of);
 
  private:

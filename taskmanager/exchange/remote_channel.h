@@ -25,7 +25,9 @@ class RemoteOutput final : public OutputChannel {
   bool push(const Element& element) override;
   bool is_done() const override { return is_done_; }
   bool is_remote() const override { return true; }
-  ChannelFill fill() const override { return {static_cast<std::uint32_t>(credit_ < window_ ? window_ - credit_ : 0), window_}; }
+  ChannelFill fill() const override {
+    return {static_cast<std::uint32_t>(credit_ < window_ ? window_ - credit_ : 0), window_};
+  }
 
  private:
   friend class SlotConnections;
@@ -34,10 +36,10 @@ class RemoteOutput final : public OutputChannel {
   const ChannelKey key_;
   const std::string consumer_name_;  // "Map (2/4)"
   OutputPartition* partition_ = nullptr;
-  Link* link_ = nullptr;             // null until the consumer has opened the channel
+  Link* link_ = nullptr;  // null until the consumer has opened the channel
   std::uint32_t channel_ = 0;
-  std::uint32_t window_ = 0;         // the credit at the opening
-  std::uint64_t credit_ = 0;         // blocks that may be sent
+  std::uint32_t window_ = 0;  // the credit at the opening
+  std::uint64_t credit_ = 0;  // blocks that may be sent
   bool is_done_ = false;
 };
 
@@ -46,7 +48,8 @@ class RemoteOutput final : public OutputChannel {
 class RemoteInput final : public InputChannel {
  public:
   /// @param window  blocks on their way or waiting here at most
-  RemoteInput(SlotConnections& connections, ChannelKey key, std::string producer_name, RowLayout layout, std::uint32_t window);
+  RemoteInput(SlotConnections& connections, ChannelKey key, std::string producer_name, RowLayout layout,
+              std::uint32_t window);
   ~RemoteInput() override;
 
   bool pop(Element& element) override;
@@ -62,16 +65,16 @@ class RemoteInput final : public InputChannel {
   const RowLayout layout_;
   const std::uint32_t window_;
   InputGate* gate_ = nullptr;
-  std::uint32_t index_ = 0;          // in the gate
+  std::uint32_t index_ = 0;  // in the gate
   Link* link_ = nullptr;
   std::uint32_t channel_ = 0;
   GrowingQueue<Element> queue_;
-  std::uint32_t blocks_waiting_ = 0; // in queue_
-  std::uint32_t unreturned_ = 0;     // blocks read whose credit has not been given back
-  std::int64_t deadline_us_ = 0;     // for is_connected_
+  std::uint32_t blocks_waiting_ = 0;  // in queue_
+  std::uint32_t unreturned_ = 0;      // blocks read whose credit has not been given back
+  std::int64_t deadline_us_ = 0;      // for is_connected_
   bool is_connected_ = false;
   bool has_end_come_ = false;
-  bool is_over_ = false;             // the end has been read, or the channel is broken
+  bool is_over_ = false;  // the end has been read, or the channel is broken
 };
 
 }  // namespace weir::taskmanager

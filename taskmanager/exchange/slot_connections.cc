@@ -35,12 +35,14 @@ std::string_view bytes_of(const Number& value) {
 
 }  // namespace
 
-SlotConnections::SlotConnections(Settings settings, Poller& poller, BlockPool& pool, Waker& waker, HostResolver& resolver)
+SlotConnections::SlotConnections(Settings settings, Poller& poller, BlockPool& pool, Waker& waker,
+                                 HostResolver& resolver)
     : settings_(std::move(settings)), poller_(poller), pool_(pool), waker_(waker), resolver_(resolver) {}
 
 SlotConnections::~SlotConnections() = default;
 
-// ---- Producing side ----------------------------------------------------------------------------------------------------------
+// ---- Producing side
+// ----------------------------------------------------------------------------------------------------------
 
 void SlotConnections::accept(UniqueFd socket, std::int64_t now_us) {
   now_us_ = now_us;
@@ -50,7 +52,8 @@ void SlotConnections::accept(UniqueFd socket, std::int64_t now_us) {
   auto link = std::make_unique<Link>();
   link->connection = Connection::accepted(settings_.connection, std::move(socket), poller_, pool_, *this);
   if (unproven >= settings_.unproven_max) {
-    LOG_WARN("data connection with {} closed: {} others have not proved themselves yet", link->connection->peer(), unproven);
+    LOG_WARN("data connection with {} closed: {} others have not proved themselves yet", link->connection->peer(),
+             unproven);
     return;
   }
   link->connection->link = link.get();
@@ -88,7 +91,8 @@ void SlotConnections::bind(Link& link, std::uint32_t channel, const OpenChannel&
 
 Result<void> SlotConnections::open_channel(Link& link, const FrameHeader& header, std::string_view payload) {
   TRY(const OpenChannel open, decode_open_channel(payload));
-  if (header.channel <= link.highest_channel) return violation(fmt::format("channel {} is opened a second time", header.channel));
+  if (header.channel <= link.highest_channel)
+    return violation(fmt::format("channel {} is opened a second time", header.channel));
   if (link.pending.size() >= kPendingMax) return violation("too many channels");
   link.highest_channel = header.channel;
   const auto offered = offered_.find(open.key);
@@ -107,11 +111,13 @@ Result<void> SlotConnections::on_producer_frame(Link& link, const FrameHeader& h
   if (header.channel == 0 || header.channel > link.highest_channel)
     return violation(fmt::format("channel {} does not exist", header.channel));
   const auto found = link.outputs.find(header.channel);
-  RemoteOutput* const output = found == link.outputs.end() ? nullptr : found->second;  // null: closed here, or not here yet
+  RemoteOutput* const output =
+      found == link.outputs.end() ? nullptr : found->second;  // null: closed here, or not here yet
   switch (header.kind) {
     case FrameKind::credit: {
       TRY(const std::uint32_t credit, decode_credit(payload));
-      if (output != nullptr) output->credit_ = std::min<std::uint64_t>(output->credit_ + credit, std::numeric_limits<std::uint32_t>::max());
+      if (output != nullptr)
+        output->credit_ = std::min<std::uint64_t>(output->credit_ + credit, std::numeric_limits<std::uint32_t>::max());
       return {};
     }
     case FrameKind::close_channel: {
@@ -132,11 +138,13 @@ RemoteOutput::RemoteOutput(SlotConnections& connections, ChannelKey key, std::st
     : connections_(connections), key_(key), consumer_name_(std::move(consumer_name)) {}
 
 RemoteOutput::~RemoteOutput() {
-  if (const auto offered = connections_.offered_.find(key_); offered != connections_.offered_.end() && offered->second == this)
+  if (const auto offered = connections_.offered_.find(key_);
+      offered != connections_.offered_.end() && offered->second == this)
     connections_.offered_.erase(offered);
   if (link_ == nullptr) return;
   link_->outputs.erase(channel_);
-  link_->connection->send(FrameKind::close_channel, channel_, encode(CloseChannel{CloseReason::given_up, "its task has ended"}));
+  link_->connection->send(FrameKind::close_channel, channel_,
+                          encode(CloseChannel{CloseReason::given_up, "its task has ended"}));
 }
 
 bool RemoteOutput::push(const Element& element) {
@@ -154,7 +162,8 @@ bool RemoteOutput::push(const Element& element) {
   return false;
 }
 
-// ---- Consuming side ----------------------------------------------------------------------------------------------------------
+// ---- Consuming side
+// ----------------------------------------------------------------------------------------------------------
 
 std::unique_ptr<RemoteInput> SlotConnections::make_input(ChannelKey key, std::string producer_name, RowLayout layout,
                                                          std::uint32_t window) {
@@ -205,8 +214,8 @@ void SlotConnections::dial(Link& link) {
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.bytes) != 0 &&
       errno != EINPROGRESS)
     return retry(fmt::format("cannot connect: {}", std::strerror(errno)));
-  link.connection = Connection::dialled(settings_.connection, std::move(socket), fmt::format("{}:{}", link.host, link.port),
-                                        link.slot, poller_, pool_, *this);
+  link.connection = Connection::dialled(settings_.connection, std::move(socket),
+                                        fmt::format("{}:{}", link.host, link.port), link.slot, poller_, pool_, *this);
   link.connection->link = &link;
 }
 
@@ -276,14 +285,19 @@ Result<void> SlotConnections::on_block(Connection& connection, std::uint32_t cha
 
 RemoteInput::RemoteInput(SlotConnections& connections, ChannelKey key, std::string producer_name, RowLayout layout,
                          std::uint32_t window)
-    : connections_(connections), key_(key), producer_name_(std::move(producer_name)), layout_(std::move(layout)), window_(window) {}
+    : connections_(connections),
+      key_(key),
+      producer_name_(std::move(producer_name)),
+      layout_(std::move(layout)),
+      window_(window) {}
 
 RemoteInput::~RemoteInput() {
   for (; !queue_.empty(); queue_.pop_front()) drop(queue_.front());
   if (link_ == nullptr) return;
   link_->inputs.erase(channel_);
   if (link_->connection != nullptr && link_->connection->is_proven())
-    link_->connection->send(FrameKind::close_channel, channel_, encode(CloseChannel{CloseReason::given_up, "its task has ended"}));
+    link_->connection->send(FrameKind::close_channel, channel_,
+                            encode(CloseChannel{CloseReason::given_up, "its task has ended"}));
 }
 
 bool RemoteInput::pop(Element& element) {
@@ -315,7 +329,8 @@ void SlotConnections::fail(RemoteInput& input, const Error& reason) {
   input.gate_->fail(reason);
 }
 
-// ---- Both --------------------------------------------------------------------------------------------------------------------
+// ---- Both
+// --------------------------------------------------------------------------------------------------------------------
 
 void SlotConnections::on_proven(Connection& connection) {
   Link& link = *connection.link;
@@ -333,7 +348,8 @@ Result<void> SlotConnections::on_frame(Connection& connection, const FrameHeader
 void SlotConnections::on_ended(Connection& connection, const Error& reason) {
   Link* const link = connection.link;
   const bool is_final = reason.code == ErrorCode::corrupt || reason.code == ErrorCode::permission_denied;
-  const bool was_open = std::any_of(link->inputs.begin(), link->inputs.end(), [](const auto& entry) { return entry.second->is_connected_; });
+  const bool was_open = std::any_of(link->inputs.begin(), link->inputs.end(),
+                                    [](const auto& entry) { return entry.second->is_connected_; });
   if (link->is_dialled && !is_final && !was_open && !link->inputs.empty()) {
     // The producer's TaskManager or worker is not there yet: dialled again until the channels' deadline.
     link->last_problem = reason.message;
@@ -346,14 +362,17 @@ void SlotConnections::on_ended(Connection& connection, const Error& reason) {
 
 void SlotConnections::lose(Link& link, const Error& reason) {
   link.is_dead = true;
-  const std::string peer = link.connection != nullptr ? link.connection->peer() : fmt::format("{}:{}", link.host, link.port);
+  const std::string peer =
+      link.connection != nullptr ? link.connection->peer() : fmt::format("{}:{}", link.host, link.port);
   for (const auto& [channel, input] : std::exchange(link.inputs, {}))
-    fail(*input, Error{reason.code, reason.blame, fmt::format("the connection to task {} at {} ended before its data: {}",
-                                                              input->producer_name_, peer, reason.message)});
+    fail(*input, Error{reason.code, reason.blame,
+                       fmt::format("the connection to task {} at {} ended before its data: {}", input->producer_name_,
+                                   peer, reason.message)});
   for (const auto& [channel, output] : std::exchange(link.outputs, {})) {
     output->link_ = nullptr;
-    output->partition_->fail(Error{reason.code, reason.blame, fmt::format("the connection to task {} at {} ended before it had taken all data: {}",
-                                                                          output->consumer_name_, peer, reason.message)});
+    output->partition_->fail(Error{reason.code, reason.blame,
+                                   fmt::format("the connection to task {} at {} ended before it had taken all data: {}",
+                                               output->consumer_name_, peer, reason.message)});
   }
 }
 
@@ -362,7 +381,8 @@ bool SlotConnections::flush() {
   for (std::size_t index = 0; index < links_.size();) {
     Link& link = *links_[index];
     if (link.connection != nullptr && link.connection->has_unsent()) has_written |= link.connection->flush();
-    if (link.connection != nullptr && link.connection->has_ended() && !link.is_dead) link.connection.reset();  // to be dialled again
+    if (link.connection != nullptr && link.connection->has_ended() && !link.is_dead)
+      link.connection.reset();  // to be dialled again
     close_if_unused(link);
     if (link.is_dead) {
       links_.erase(links_.begin() + static_cast<std::ptrdiff_t>(index));
@@ -396,7 +416,8 @@ bool SlotConnections::on_time(std::int64_t now_us) {
     if (link.is_dead) continue;
     if (!link.is_dialled) {
       if (link.connection != nullptr && !link.connection->is_proven() && link.prove_by_us <= now_us) {
-        link.connection->end(Error::external(ErrorCode::permission_denied, "it did not prove the job's secret in time"));
+        link.connection->end(
+            Error::external(ErrorCode::permission_denied, "it did not prove the job's secret in time"));
         has_worked = true;
       }
       continue;
@@ -405,7 +426,8 @@ bool SlotConnections::on_time(std::int64_t now_us) {
       dial(link);
       has_worked |= link.connection != nullptr;
     }
-    // Once there is a connection the producer's worker is there, and its task will come or the JobManager will end this one.
+    // Once there is a connection the producer's worker is there, and its task will come or the JobManager will end this
+    // one.
     if (link.connection != nullptr && !link.connection->is_connecting()) continue;
     for (auto at = link.inputs.begin(); at != link.inputs.end();) {
       RemoteInput& input = *at->second;
@@ -415,8 +437,8 @@ bool SlotConnections::on_time(std::int64_t now_us) {
       }
       at = link.inputs.erase(at);
       fail(input, Error::external(ErrorCode::deadline_exceeded,
-                                  fmt::format("task {} at {}:{} did not answer within {} ms: {}", input.producer_name_, link.host,
-                                              link.port, settings_.connect_timeout_us / 1000,
+                                  fmt::format("task {} at {}:{} did not answer within {} ms: {}", input.producer_name_,
+                                              link.host, link.port, settings_.connect_timeout_us / 1000,
                                               link.last_problem.empty() ? "it is not there yet" : link.last_problem)));
       has_worked = true;
     }

@@ -18,15 +18,15 @@ namespace weir::taskmanager {
 struct Link {
   std::unique_ptr<Connection> connection;  // null between two dials
   bool is_dialled = false;
-  bool is_dead = false;                    // to be removed when nobody is inside it
+  bool is_dead = false;  // to be removed when nobody is inside it
   // Dialled
   std::string host;
   std::uint16_t port = 0;
   std::uint32_t slot = 0;
   std::shared_ptr<HostLookup> lookup;
-  std::int64_t dial_at_us = 0;             // when there is no connection and no lookup
+  std::int64_t dial_at_us = 0;  // when there is no connection and no lookup
   std::int64_t backoff_us = 0;
-  std::size_t dials = 0;                   // so far: each takes the next of the host's addresses
+  std::size_t dials = 0;  // so far: each takes the next of the host's addresses
   std::string last_problem;
   std::uint32_t next_channel = 1;
   std::map<std::uint32_t, RemoteInput*> inputs;
@@ -38,19 +38,20 @@ struct Link {
     std::uint32_t channel = 0;
     OpenChannel open;
   };
-  std::vector<Pending> pending;            // opened by the consumer, whose producer is not here yet
+  std::vector<Pending> pending;  // opened by the consumer, whose producer is not here yet
 };
 
-/// Dials for the slot's consuming tasks, takes what others dialled for its producing tasks, and brings channels and tasks together in
-/// whichever order they come.
-/// Lives on: the slot's thread. Owned by the slot's loop; outlives its tasks.
+/// Dials for the slot's consuming tasks, takes what others dialled for its producing tasks, and brings channels and
+/// tasks together in whichever order they come. Lives on: the slot's thread. Owned by the slot's loop; outlives its
+/// tasks.
 class SlotConnections final : private ConnectionEvents {
  public:
   struct Settings {
     Connection::Settings connection;
-    std::int64_t connect_timeout_us = 30'000'000;  ///< for a consumer, from its deployment to a connection with the producer's worker
-    std::int64_t prove_timeout_us = 10'000'000;    ///< for an accepted connection
-    std::size_t unproven_max = 256;                ///< accepted connections that have not proved themselves
+    std::int64_t connect_timeout_us =
+        30'000'000;  ///< for a consumer, from its deployment to a connection with the producer's worker
+    std::int64_t prove_timeout_us = 10'000'000;  ///< for an accepted connection
+    std::size_t unproven_max = 256;              ///< accepted connections that have not proved themselves
   };
   SlotConnections(Settings settings, Poller& poller, BlockPool& pool, Waker& waker, HostResolver& resolver);
   ~SlotConnections() override;
@@ -62,7 +63,8 @@ class SlotConnections final : private ConnectionEvents {
   std::unique_ptr<RemoteOutput> make_output(ChannelKey key, std::string consumer_name);
   void attach(RemoteOutput& output, OutputPartition& partition);
   /// The consumer's end. `attach` dials if the slot has no connection to the producer's slot yet.
-  std::unique_ptr<RemoteInput> make_input(ChannelKey key, std::string producer_name, RowLayout layout, std::uint32_t window);
+  std::unique_ptr<RemoteInput> make_input(ChannelKey key, std::string producer_name, RowLayout layout,
+                                          std::uint32_t window);
   void attach(RemoteInput& input, InputGate& gate, std::uint32_t index, const std::string& host, std::uint16_t port,
               std::uint32_t slot, std::int64_t now_us);
 
@@ -70,8 +72,8 @@ class SlotConnections final : private ConnectionEvents {
   bool flush();
   /// Dials, gives up, drops. @return  whether anything was done
   bool on_time(std::int64_t now_us);
-  /// The loop has slept until now. Time that it neither slept nor came here was user code's, and counts for no deadline: what the
-  /// peers have answered meanwhile waits in the sockets.
+  /// The loop has slept until now. Time that it neither slept nor came here was user code's, and counts for no
+  /// deadline: what the peers have answered meanwhile waits in the sockets.
   void awake(std::int64_t now_us) { last_seen_us_ = now_us; }
   /// When on_time has something to do, if nothing happens before; INT64_MAX: never.
   std::int64_t next_time_us() const;

@@ -19,7 +19,8 @@ void Waker::ring() noexcept {
   // Whoever takes the flag down writes; the others spare the system call.
   if (!parked_.exchange(false, std::memory_order_acq_rel)) return;
   const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);  // fails only when it is readable anyway
+  [[maybe_unused]] const auto written =
+      ::write(event_.get(), &one, sizeof one);  // fails only when it is readable anyway
 }
 
 void Waker::silence() noexcept {

@@ -9,8 +9,8 @@ namespace weir::taskmanager {
 
 /// The bell of one slot's loop.
 /// Lives on: `park` and `unpark` the slot's thread, the rest any thread. Owned by the loop; outlives all who ring it.
-/// Promise: what was published before `wake_if_parked` is seen by the loop before it sleeps, or ends its sleep. The loop keeps its
-/// half by looking for work once more between `park` and the sleep.
+/// Promise: what was published before `wake_if_parked` is seen by the loop before it sleeps, or ends its sleep. The
+/// loop keeps its half by looking for work once more between `park` and the sleep.
 class Waker {
  public:
   Waker();

@@ -7,8 +7,8 @@ namespace weir::taskmanager {
 
 namespace {
 
-/// Blocks with at most this many rows are put together with those that wait behind them: the operators' cost per batch would be
-/// felt, and copying so little is not.
+/// Blocks with at most this many rows are put together with those that wait behind them: the operators' cost per batch
+/// would be felt, and copying so little is not.
 constexpr std::uint32_t kSmallBlockRows = 128;
 constexpr std::uint32_t kMergedRowsEnough = 512;
 
@@ -100,7 +100,8 @@ Block* InputReader::merge(Gate& gate, Block* first) {
   OpenBlock open;
   while (!has_pending_ && gate.gate->next(pending_, pending_channel_)) {
     has_pending_ = true;
-    if (pending_.kind != ElementKind::block || pending_.block->rows > kSmallBlockRows || pending_.block->flags != flags) break;
+    if (pending_.kind != ElementKind::block || pending_.block->rows > kSmallBlockRows || pending_.block->flags != flags)
+      break;
     if (open.block == nullptr) {
       open.open(pool_.take(kBlockCapacity), gate.gather.layout(), flags);
       const Batch batch(first);

@@ -25,8 +25,8 @@ struct InputEvent {
   std::int64_t watermark_ms = 0;
 };
 
-/// Reads the gates of a task in turn, merges watermarks, knows when an input and when all have ended, and puts small blocks together.
-/// Lives on: the consuming slot's thread. Owned by a task.
+/// Reads the gates of a task in turn, merges watermarks, knows when an input and when all have ended, and puts small
+/// blocks together. Lives on: the consuming slot's thread. Owned by a task.
 class InputReader {
  public:
   struct Edge {
@@ -77,8 +77,8 @@ class InputReader {
   std::vector<std::uint32_t> open_by_input_;  // channels that have not ended
   std::uint32_t open_channels_ = 0;
   std::uint32_t next_gate_ = 0;
-  GrowingQueue<InputEvent> queued_;           // follow what was given out last
-  bool has_pending_ = false;                  // an element that merge() read and that is not rows of the same kind
+  GrowingQueue<InputEvent> queued_;  // follow what was given out last
+  bool has_pending_ = false;         // an element that merge() read and that is not rows of the same kind
   std::uint32_t pending_edge_ = 0;
   std::uint32_t pending_channel_ = 0;
   Element pending_;

@@ -12,8 +12,7 @@ namespace weir::taskmanager {
 /// Lives on: the consuming slot's thread.
 class WatermarkMerger {
  public:
-  explicit WatermarkMerger(std::uint32_t channels)
-      : by_channel_(channels, std::numeric_limits<std::int64_t>::min()) {}
+  explicit WatermarkMerger(std::uint32_t channels) : by_channel_(channels, std::numeric_limits<std::int64_t>::min()) {}
 
   /// A channel's watermark in milliseconds of event time; one that goes backwards is ignored.
   /// @return  the merged watermark, when it has advanced

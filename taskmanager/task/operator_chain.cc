@@ -21,7 +21,8 @@ constexpr std::int64_t kAskAgainMs = 1;
 
 Block* copy_of(const Block& source, BlockPool& pool) {
   Block* const copy = pool.take(source.capacity);
-  std::memcpy(reinterpret_cast<std::uint8_t*>(copy), reinterpret_cast<const std::uint8_t*>(&source), offsetof(Block, capacity));
+  std::memcpy(reinterpret_cast<std::uint8_t*>(copy), reinterpret_cast<const std::uint8_t*>(&source),
+              offsetof(Block, capacity));
   std::memcpy(copy->payload(), source.payload(), Block::prefix_bytes(source.flags) + source.fixed_bytes);
   std::memcpy(copy->end() - source.text_bytes, source.end() - source.text_bytes, source.text_bytes);
   return copy;
@@ -64,8 +65,8 @@ struct OperatorChain::Node final : PollWatcher {
   std::int64_t wake_at_ms = Timers::kNever;
 };
 
-OperatorChain::OperatorChain(ChainPlan plan, std::vector<std::unique_ptr<OutputWriter>>& writers, const TaskFacts& facts,
-                             Surroundings surroundings, TaskMetrics& metrics)
+OperatorChain::OperatorChain(ChainPlan plan, std::vector<std::unique_ptr<OutputWriter>>& writers,
+                             const TaskFacts& facts, Surroundings surroundings, TaskMetrics& metrics)
     : plan_(std::move(plan)), writers_(writers), facts_(facts), surroundings_(surroundings), metrics_(metrics) {
   ENSURE(!plan_.nodes.empty(), "a chain without operators");
   for (std::size_t index = 0; index < plan_.nodes.size(); ++index) {
@@ -74,8 +75,8 @@ OperatorChain::OperatorChain(ChainPlan plan, std::vector<std::unique_ptr<OutputW
     std::stable_sort(node->links.begin(), node->links.end(),
                      [](const auto& a, const auto& b) { return a.is_writer && !b.is_writer; });
     for (const auto& link : node->links)
-      ENSURE(link.is_writer ? link.index < writers_.size() : link.index > index && link.index < plan_.nodes.size(), "link {}",
-             link.index);
+      ENSURE(link.is_writer ? link.index < writers_.size() : link.index > index && link.index < plan_.nodes.size(),
+             "link {}", link.index);
     nodes_.push_back(std::move(node));
   }
   current_ = nodes_.front().get();
@@ -118,7 +119,8 @@ std::optional<TaskFailure> OperatorChain::close(ThrowPlace throw_place) noexcept
       if (node->op != nullptr) node->op->close();
     } catch (...) {
       TaskFailure thrown = failure_of_exception(place(), throw_place);
-      LOG_WARN("{} - {}: close() threw {}: {}", facts_.display_name(), node->plan->name, thrown.exception, thrown.message);
+      LOG_WARN("{} - {}: close() threw {}: {}", facts_.display_name(), node->plan->name, thrown.exception,
+               thrown.message);
       if (!failure) failure = std::move(thrown);
     }
   }
@@ -146,7 +148,8 @@ void OperatorChain::deliver(Node& node, std::uint32_t output, Batch& batch) {
 }
 
 void OperatorChain::deliver_to_several(Node& node, std::uint32_t output, Batch& batch) {
-  const auto last = std::find_if(node.links.rbegin(), node.links.rend(), [&](const auto& link) { return link.output == output; });
+  const auto last =
+      std::find_if(node.links.rbegin(), node.links.rend(), [&](const auto& link) { return link.output == output; });
   if (last == node.links.rend()) return;
   for (auto& link : node.links) {
     if (link.output != output) continue;

@@ -23,8 +23,8 @@ struct ChainPlan {
   struct Link {
     std::uint32_t output = 0;  ///< of the operator that emits
     bool is_writer = false;
-    std::uint32_t index = 0;   ///< of the node, or of the task's output writer
-    std::uint32_t input = 0;   ///< of the operator that is led to
+    std::uint32_t index = 0;  ///< of the node, or of the task's output writer
+    std::uint32_t input = 0;  ///< of the operator that is led to
   };
   struct Node {
     const OperatorNode* plan = nullptr;  ///< outlives the task
@@ -34,7 +34,8 @@ struct ChainPlan {
 };
 
 /// Makes, calls and ends the operators. A batch goes through all of it in one call.
-/// Lives on: the slot's thread. Owned by a task. User code is called in here: every verb but `close` may throw what it throws.
+/// Lives on: the slot's thread. Owned by a task. User code is called in here: every verb but `close` may throw what it
+/// throws.
 class OperatorChain {
  public:
   struct Surroundings {
@@ -51,11 +52,13 @@ class OperatorChain {
 
   /// Makes and opens all operators, last first, so that nobody emits into one that is not open.
   Result<void> open();
-  /// Closes all operators that were opened, each whatever the others do, and lets them go. What one throws is logged with the operator's name.
+  /// Closes all operators that were opened, each whatever the others do, and lets them go. What one throws is logged
+  /// with the operator's name.
   /// @return  of the first that threw: what, with its place
   std::optional<TaskFailure> close(ThrowPlace throw_place) noexcept;
 
-  /// Asks the source for a batch, unless what it waits for has not come. @return  whether it was asked and had something to do
+  /// Asks the source for a batch, unless what it waits for has not come. @return  whether it was asked and had
+  /// something to do
   Result<bool> poll_source();
   bool is_source_finished() const { return is_source_finished_; }
 
@@ -81,8 +84,8 @@ class OperatorChain {
     return has_run;
   }
 
-  /// All inputs have ended: ends operator after operator. Call again until it answers true; stop in between while outputs are
-  /// blocked.
+  /// All inputs have ended: ends operator after operator. Call again until it answers true; stop in between while
+  /// outputs are blocked.
   /// @param last_input  of the head, the one that ended last
   Result<bool> step_ending(std::uint32_t last_input);
 
@@ -115,10 +118,10 @@ class OperatorChain {
   // The slot's thread only
   Timers timers_;
   Node* current_ = nullptr;
-  std::uint32_t blocked_ = 0;       // operators that wait
+  std::uint32_t blocked_ = 0;  // operators that wait
   bool is_source_finished_ = false;
-  std::uint32_t ending_node_ = 0;   // nodes before it have ended
-  bool is_ending_begun_ = false;    // the node at ending_node_ has been told
+  std::uint32_t ending_node_ = 0;        // nodes before it have ended
+  bool is_ending_begun_ = false;         // the node at ending_node_ has been told
   std::vector<std::uint32_t> input_of_;  // by node: which of its inputs leads here
 };
 

@@ -11,8 +11,8 @@ namespace weir::taskmanager {
 
 namespace {
 
-/// Batches that a step handles at most: enough that a consumer keeps pace with several producers, few enough that the others in the
-/// slot wait for microseconds.
+/// Batches that a step handles at most: enough that a consumer keeps pace with several producers, few enough that the
+/// others in the slot wait for microseconds.
 constexpr int kBatchesPerStep = 4;
 /// How often the channels are looked at for the metrics, at most: there may be hundreds of them.
 constexpr std::int64_t kQueueLookUs = 50'000;
@@ -83,7 +83,8 @@ StepOutcome Task::step_checked() {
     if (writer->partition().is_blocked()) has_worked |= writer->partition().retry();
   if (is_output_blocked()) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
   if (has_ended_) {
-    const bool is_done = std::all_of(writers_.begin(), writers_.end(), [](const auto& writer) { return writer->partition().is_done(); });
+    const bool is_done =
+        std::all_of(writers_.begin(), writers_.end(), [](const auto& writer) { return writer->partition().is_done(); });
     if (!is_done) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
     finish();
     return StepOutcome::over;
@@ -240,7 +241,8 @@ std::int64_t Task::next_wake_us() const {
     if (writer->partition().is_blocked()) return kNever;  // its consumer wakes the loop, and nothing else helps
     next = std::min(next, writer->next_flush_us(true));
   }
-  if (const std::int64_t wake_ms = chain_->next_wake_ms(); wake_ms != Timers::kNever) next = std::min(next, wake_ms * 1000);
+  if (const std::int64_t wake_ms = chain_->next_wake_ms(); wake_ms != Timers::kNever)
+    next = std::min(next, wake_ms * 1000);
   return next;
 }
 
@@ -263,12 +265,14 @@ void Task::publish(StepOutcome outcome, std::int64_t began_us) {
     metrics_->bytes_out.set(bytes);
     metrics_->blocks_out.set(blocks);
   }
-  // A step counts as busy from its beginning on; one that did nothing says how the time since the last step is spent from now on.
+  // A step counts as busy from its beginning on; one that did nothing says how the time since the last step is spent
+  // from now on.
   const Activity activity = outcome == StepOutcome::idle            ? Activity::idle
                             : outcome == StepOutcome::backpressured ? Activity::backpressured
                                                                     : Activity::busy;
   // Soon after a change, too: a loop that goes to sleep leaves its last look standing.
-  if (began_us - looked_us_ >= (activity != activity_ ? kQueueLookAfterChangeUs : kQueueLookUs)) look_at_queues(began_us);
+  if (began_us - looked_us_ >= (activity != activity_ ? kQueueLookAfterChangeUs : kQueueLookUs))
+    look_at_queues(began_us);
   if (activity == activity_) return;
   activity_ = activity;
   metrics_->turn(activity, began_us);

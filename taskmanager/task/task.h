@@ -38,9 +38,10 @@ enum class StepOutcome : std::uint8_t {
 };
 
 /// One chain with its inputs and outputs.
-/// Lives on: the slot's thread, after construction. Owned by the loop. Life cycle: start, step until over; cancel at any time between.
-/// Promises: a step handles a few batches at most; nothing is read while an output is blocked; an exception of user code ends in
-/// `failed` and goes no further; FINISHED is told after all consumers have taken the end of input.
+/// Lives on: the slot's thread, after construction. Owned by the loop. Life cycle: start, step until over; cancel at
+/// any time between. Promises: a step handles a few batches at most; nothing is read while an output is blocked; an
+/// exception of user code ends in `failed` and goes no further; FINISHED is told after all consumers have taken the end
+/// of input.
 class Task {
  public:
   /// What a task is made of. `plan`'s link indices count `writers`.
@@ -50,7 +51,7 @@ class Task {
     std::unique_ptr<InputReader> input;  ///< none for a source
     std::vector<std::unique_ptr<OutputWriter>> writers;
     std::shared_ptr<TaskMetrics> metrics;
-    ThrowPlace throw_place = nullptr;    ///< none: places are not known
+    ThrowPlace throw_place = nullptr;  ///< none: places are not known
   };
   Task(Parts parts, OperatorChain::Surroundings surroundings, TaskEvents& events);
   ~Task();

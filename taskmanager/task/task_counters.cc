@@ -31,7 +31,8 @@ void TaskMetrics::turn(Activity activity, std::int64_t now_us) {
     const auto since = static_cast<std::int64_t>(current >> 2);
     if (now_us > since) spent_[current & 3].add(static_cast<std::uint64_t>(now_us - since));
   }
-  current_.store(static_cast<std::uint64_t>(now_us) << 2 | static_cast<std::uint64_t>(activity), std::memory_order_relaxed);
+  current_.store(static_cast<std::uint64_t>(now_us) << 2 | static_cast<std::uint64_t>(activity),
+                 std::memory_order_relaxed);
 }
 
 std::uint64_t TaskMetrics::spent_us(Activity activity, std::int64_t now_us) const {

@@ -73,7 +73,8 @@ using GaugeList = MetricList<OwnedGauge>;
 /// What a task does with its time, as Flink tells it.
 enum class Activity : std::uint8_t { idle = 0, busy = 1, backpressured = 2 };
 
-/// Lives on: `begin`, `end` and the counters' writing the slot's thread, reading any. Shared by the task and who reports about it.
+/// Lives on: `begin`, `end` and the counters' writing the slot's thread, reading any. Shared by the task and who
+/// reports about it.
 struct TaskMetrics {
   OwnedCounter records_in;
   OwnedCounter records_out;

@@ -9,7 +9,7 @@ namespace weir::taskmanager {
 
 /// As people read it. A value.
 struct TaskFailure {
-  std::string exception;    ///< type of what was thrown, or the kind of error
+  std::string exception;  ///< type of what was thrown, or the kind of error
   std::string message;
   std::string stack_trace;  ///< operator, and source places as far as they are known
   bool user_code = false;

@@ -38,7 +38,8 @@ proto::TaskState state_of(TaskStatus status) {
 }
 
 std::int64_t wall_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 /// What the job's configuration says, under the option's key or an older one. Errors: of parse_as.
@@ -74,13 +75,15 @@ void write_counters(const TaskRecord& record, proto::TaskCounters& counters) {
 
 }  // namespace
 
-JobRuntime::JobRuntime(JobRuntimeSettings settings, TaskRuntimeEvents& events) : settings_(std::move(settings)), events_(events) {}
+JobRuntime::JobRuntime(JobRuntimeSettings settings, TaskRuntimeEvents& events)
+    : settings_(std::move(settings)), events_(events) {}
 
 JobRuntime::~JobRuntime() { stop(); }
 
 Result<void> JobRuntime::start(const proto::StartWorkerRequest& request) {
   if (builder_ != nullptr) return Error::internal("the worker has been started already");
-  if (request.slots() == 0 || request.slots() > kSlotsMax) return Error::internal(fmt::format("{} slots", request.slots()));
+  if (request.slots() == 0 || request.slots() > kSlotsMax)
+    return Error::internal(fmt::format("{} slots", request.slots()));
   TRY(const JobId job, JobId::from_bytes(request.job()));
   TRY(job_graph_, plan::decode_job_graph(request.graph()));
   TRY(graph_, settings_.open_graph(request));
@@ -93,8 +96,10 @@ Result<void> JobRuntime::start(const proto::StartWorkerRequest& request) {
   const std::uint64_t slot_pool_bytes = request.block_pool_bytes() / request.slots();
   const plan::WindowPlan window = plan::plan_window(job_graph_, slot_pool_bytes);
   if (!window.fits)
-    LOG_WARN("exchange buffers are too small for job {}: a slot has {} bytes and may use {}; set taskmanager.memory.network.min and .max higher",
-             job_graph_.job_name, slot_pool_bytes, window.blocks_needed * plan::kBlockBytes);
+    LOG_WARN(
+        "exchange buffers are too small for job {}: a slot has {} bytes and may use {}; set "
+        "taskmanager.memory.network.min and .max higher",
+        job_graph_.job_name, slot_pool_bytes, window.blocks_needed * plan::kBlockBytes);
   const auto record_bytes_max = static_cast<std::uint32_t>(
       request.record_bytes_max() == 0 ? 16u << 20 : std::min(request.record_bytes_max(), kRecordBytesMaxMax));
   loop_settings_.pool_bytes = slot_pool_bytes;
@@ -108,14 +113,15 @@ Result<void> JobRuntime::start(const proto::StartWorkerRequest& request) {
                                            .packs_blocks = compression == config::ExchangeCompression::lz4};
   loop_settings_.connections.connect_timeout_us = settings_.connect_timeout_us;
   loops_.resize(request.slots());
-  builder_ = std::make_unique<TaskBuilder>(graph_, job_graph_,
-                                           TaskBuilder::Settings{.task_manager_id = request.task_manager_id(),
-                                                                 .slots = request.slots(),
-                                                                 .window = window.window,
-                                                                 .record_bytes_max = record_bytes_max,
-                                                                 .flush = flush,
-                                                                 .job_settings = &job_settings_},
-                                           registry_, [this](std::uint32_t slot) -> Waker& { return loop(slot).waker(); });
+  builder_ =
+      std::make_unique<TaskBuilder>(graph_, job_graph_,
+                                    TaskBuilder::Settings{.task_manager_id = request.task_manager_id(),
+                                                          .slots = request.slots(),
+                                                          .window = window.window,
+                                                          .record_bytes_max = record_bytes_max,
+                                                          .flush = flush,
+                                                          .job_settings = &job_settings_},
+                                    registry_, [this](std::uint32_t slot) -> Waker& { return loop(slot).waker(); });
   return {};
 }
 
@@ -125,17 +131,20 @@ Result<void> JobRuntime::check_graph(const proto::StartWorkerRequest& request) {
   TRY(const plan::Plan made, plan::decode_plan(message));
   if (plan::fingerprint(made, request.artefact().blob_key()) == job_graph_.fingerprint) return {};
   const auto difference = plan::first_difference(job_graph_.operator_digests, made);
-  return Error::user(ErrorCode::failed_precondition,
-                     fmt::format("the build function made another graph here than when the job was submitted: {}; a build function "
-                                 "must make the same graph from the same arguments every time",
-                                 difference.value_or("its operators are the same, the job's name or parallelism is not")));
+  return Error::user(
+      ErrorCode::failed_precondition,
+      fmt::format("the build function made another graph here than when the job was submitted: {}; a build function "
+                  "must make the same graph from the same arguments every time",
+                  difference.value_or("its operators are the same, the job's name or parallelism is not")));
 }
 
 Result<FlushPolicy> JobRuntime::flush_policy(const proto::StartWorkerRequest& request) const {
   FlushPolicy policy;
   TRY(const bool is_enabled, setting(request, config::kBufferTimeoutEnabled));
   TRY(const config::Duration timeout, setting(request, config::kBufferTimeout));
-  policy.timeout_us = is_enabled && timeout.count() >= 0 ? std::chrono::duration_cast<std::chrono::microseconds>(timeout).count() : FlushPolicy::kOnlyWhenFull;
+  policy.timeout_us = is_enabled && timeout.count() >= 0
+                          ? std::chrono::duration_cast<std::chrono::microseconds>(timeout).count()
+                          : FlushPolicy::kOnlyWhenFull;
   if (policy.timeout_us >= 0) policy.idle_spacing_us = std::min(policy.idle_spacing_us, policy.timeout_us);
   return policy;
 }
@@ -160,9 +169,9 @@ Result<void> JobRuntime::deploy(const proto::DeployTasksRequest& request) {
   for (const auto& descriptor : request.tasks()) {
     TRY(auto spec, builder_->build(descriptor));
     const ExecutionId execution = spec->record->execution;
-    const bool is_double =
-        tasks_.contains(execution) ||
-        std::any_of(specs.begin(), specs.end(), [&](const auto& other) { return other->record->execution == execution; });
+    const bool is_double = tasks_.contains(execution) ||
+                           std::any_of(specs.begin(), specs.end(),
+                                       [&](const auto& other) { return other->record->execution == execution; });
     if (is_double) return Error::internal(fmt::format("execution {} is deployed a second time", execution.to_hex()));
     specs.push_back(std::move(spec));
   }

@@ -26,7 +26,7 @@ using OpenGraph = std::function<Result<StreamGraph>(const proto::StartWorkerRequ
 /// What differs between a worker process and a test.
 struct JobRuntimeSettings {
   OpenGraph open_graph;
-  ThrowPlace throw_place = nullptr;            ///< none: places are not known
+  ThrowPlace throw_place = nullptr;  ///< none: places are not known
   std::int64_t connect_timeout_us = 30'000'000;
 };
 
@@ -60,8 +60,8 @@ class JobRuntime final : public TaskRuntime, private SlotEvents {
   plan::JobGraph job_graph_;
   std::map<std::string, std::string, std::less<>> job_settings_;
   SlotLoop::Settings loop_settings_;
-  // Control thread only. In this order: channels go before the loops whose blocks are in them, and the resolver before the wakers of
-  // the loops, which it rings.
+  // Control thread only. In this order: channels go before the loops whose blocks are in them, and the resolver before
+  // the wakers of the loops, which it rings.
   std::vector<std::unique_ptr<SlotLoop>> loops_;  // by slot; null: never used
   HostResolver resolver_;
   ExchangeRegistry registry_;

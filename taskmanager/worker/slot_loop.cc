@@ -115,9 +115,11 @@ bool SlotLoop::take_mail() {
 void SlotLoop::build(std::unique_ptr<TaskSpec> spec) {
   auto running = std::make_unique<Running>(*this, *spec);
   try {
-    running->task = std::make_unique<Task>(parts_of(*spec), OperatorChain::Surroundings{pool_, clock_, poller_}, *running);
+    running->task =
+        std::make_unique<Task>(parts_of(*spec), OperatorChain::Surroundings{pool_, clock_, poller_}, *running);
   } catch (...) {  // making the key of an exchange runs user code
-    const TaskFailure failure = failure_of_exception(fmt::format("in task '{}'", spec->facts.task_name), settings_.throw_place);
+    const TaskFailure failure =
+        failure_of_exception(fmt::format("in task '{}'", spec->facts.task_name), settings_.throw_place);
     spec->record->is_over.store(true, std::memory_order_release);
     events_.task_changed(*spec->record, TaskStatus::failed, &failure);
     return;
@@ -126,7 +128,8 @@ void SlotLoop::build(std::unique_ptr<TaskSpec> spec) {
     for (auto& peer : input.consumers)
       if (peer.local != nullptr) peer.local->connect();
   running->task->start();
-  const auto place = std::find_if(tasks_.begin(), tasks_.end(), [&](const auto& other) { return other->depth < running->depth; });
+  const auto place =
+      std::find_if(tasks_.begin(), tasks_.end(), [&](const auto& other) { return other->depth < running->depth; });
   tasks_.insert(place, std::move(running));
 }
 
@@ -173,7 +176,8 @@ InputReader::Edge SlotLoop::edge_of(const InputSpec& spec, const TaskSpec& task)
       channels.push_back(std::make_unique<LocalInput>(peer.local));
       remote.push_back(nullptr);
     } else {
-      auto input = connections_->make_input({spec.edge, peer.execution, task.record->execution}, peer.name, spec.layout, spec.window);
+      auto input = connections_->make_input({spec.edge, peer.execution, task.record->execution}, peer.name, spec.layout,
+                                            spec.window);
       remote.push_back(input.get());
       channels.push_back(std::move(input));
     }

@@ -29,15 +29,15 @@ class SlotEvents {
   virtual void task_changed(const TaskRecord& record, TaskStatus status, const TaskFailure* failure) = 0;
 };
 
-/// Polls the slot's sockets and mail, steps its tasks downstream first, spins for a moment when nothing is to be done, then sleeps.
-/// Lives on: its own thread between `start` and `stop`; the verbs below any thread. Owned by the runtime. The pool and the waker
-/// outlive the thread: other slots use them until they have stopped, too.
+/// Polls the slot's sockets and mail, steps its tasks downstream first, spins for a moment when nothing is to be done,
+/// then sleeps. Lives on: its own thread between `start` and `stop`; the verbs below any thread. Owned by the runtime.
+/// The pool and the waker outlive the thread: other slots use them until they have stopped, too.
 class SlotLoop {
  public:
   struct Settings {
     std::uint32_t slot = 0;
     std::uint64_t pool_bytes = 0;
-    std::uint32_t spin_us = 0;       ///< how long to look for work before sleeping
+    std::uint32_t spin_us = 0;  ///< how long to look for work before sleeping
     ThrowPlace throw_place = nullptr;
     SlotConnections::Settings connections;
   };
@@ -61,8 +61,12 @@ class SlotLoop {
 
  private:
   struct Running;
-  struct Cancel { ExecutionId execution; };
-  struct Accept { UniqueFd socket; };
+  struct Cancel {
+    ExecutionId execution;
+  };
+  struct Accept {
+    UniqueFd socket;
+  };
   struct Stop {};
   using Mail = std::variant<std::unique_ptr<TaskSpec>, Cancel, Accept, Stop>;
   class Bell;

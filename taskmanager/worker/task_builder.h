@@ -1,4 +1,5 @@
-// From a descriptor to a task: checks what the JobManager sent against the job's graph and wires the ends of its channels.
+// From a descriptor to a task: checks what the JobManager sent against the job's graph and wires the ends of its
+// channels.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +11,9 @@
 
 #include "api/weir/result.h"
 #include "api/weir/stream_graph.h"
+#include "common/plan/exchange_window.h"
 #include "common/plan/job_graph.h"
 #include "taskmanager/worker/exchange_registry.h"
-#include "common/plan/exchange_window.h"
 #include "taskmanager/worker/task_spec.h"
 
 namespace weir::proto {

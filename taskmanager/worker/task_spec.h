@@ -35,7 +35,7 @@ struct Peer {
 
 struct InputSpec {
   std::uint32_t edge = 0;
-  std::uint32_t input = 0;   ///< of the head operator
+  std::uint32_t input = 0;  ///< of the head operator
   RowLayout layout;
   std::uint32_t window = 1;  ///< blocks on their way per channel
   std::vector<Peer> producers;
@@ -55,7 +55,7 @@ struct TaskRecord {
   // Set once
   ExecutionId execution;
   std::uint32_t slot = 0;
-  std::string address;                   ///< as it came in the descriptor, for statuses
+  std::string address;  ///< as it came in the descriptor, for statuses
   std::shared_ptr<TaskMetrics> metrics;
   // Written by the slot's thread, read by any
   std::atomic<bool> is_over{false};

@@ -1,8 +1,8 @@
 #include "taskmanager/worker/worker.h"
 
+#include <fmt/format.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/post.hpp>
-#include <fmt/format.h>
 
 #include <chrono>
 #include <iterator>
@@ -32,7 +32,9 @@ constexpr std::chrono::milliseconds kRetryPause{100};
 constexpr std::uint64_t kNoEpoch = 0;
 
 /// The TaskManager lives and has not taken the call, or has not said so in time.
-bool is_held_up(ErrorCode code) { return code == ErrorCode::deadline_exceeded || code == ErrorCode::resource_exhausted; }
+bool is_held_up(ErrorCode code) {
+  return code == ErrorCode::deadline_exceeded || code == ErrorCode::resource_exhausted;
+}
 
 rpc::Identity task_manager() {
   return {.role = rpc::Role::task_manager, .cluster = {}, .incarnation = {}, .name = "taskmanager"};
@@ -40,7 +42,8 @@ rpc::Identity task_manager() {
 
 }  // namespace
 
-Worker::Worker(asio::any_io_executor executor, Clock& clock, UniqueFd calls, UniqueFd descriptors, const MakeTaskRuntime& make_runtime)
+Worker::Worker(asio::any_io_executor executor, Clock& clock, UniqueFd calls, UniqueFd descriptors,
+               const MakeTaskRuntime& make_runtime)
     : executor_(executor),
       clock_(clock),
       runtime_(make_runtime(*this)),
@@ -62,7 +65,8 @@ asio::awaitable<int> Worker::run() {
   gate_.start("lines", send_lines());
   co_await end_.wait();
   if (!is_lost_) {
-    // In this order: what tasks said before the stop reaches the TaskManager even when user code never lets go of its thread.
+    // In this order: what tasks said before the stop reaches the TaskManager even when user code never lets go of its
+    // thread.
     co_await flush();
     if (start_begun_) runtime_->stop();
     co_await flush();
@@ -96,7 +100,9 @@ void Worker::serve() {
       [this](const CallContext&, proto::CancelTasksRequest request) { return on_cancel(std::move(request)); });
   rpc::register_message_handler<proto::CollectCountersRequest, proto::CollectCountersReply>(
       methods_, Method::collect_counters, "collect_counters", rpc::kChanges,
-      [this](const CallContext&, proto::CollectCountersRequest request) { return on_collect_counters(std::move(request)); });
+      [this](const CallContext&, proto::CollectCountersRequest request) {
+    return on_collect_counters(std::move(request));
+      });
   rpc::register_message_handler<proto::StopWorkerRequest, proto::StopWorkerReply>(
       methods_, Method::stop_worker, "stop_worker", rpc::kChanges,
       [this](const CallContext&, proto::StopWorkerRequest request) { return on_stop(std::move(request)); });
@@ -177,14 +183,15 @@ Async<void> Worker::send_statuses() {
       co_await has_statuses_.wait();
     }
     proto::WorkerStatusRequest request;
-    for (std::size_t bytes = 0; !statuses_.empty() && request.statuses_size() < kStatusesPerCall && bytes < kStatusBytesPerCall;) {
+    for (std::size_t bytes = 0;
+         !statuses_.empty() && request.statuses_size() < kStatusesPerCall && bytes < kStatusBytesPerCall;) {
       bytes += statuses_.front().ByteSizeLong();
       *request.add_statuses() = std::move(statuses_.front());
       statuses_.pop_front();
     }
     sending_statuses_ = true;
-    const auto reply = co_await rpc::call_message<proto::WorkerStatusReply>(*connection_, Method::worker_status, request,
-                                                                            clock_.now() + kCallTime, kNoEpoch);
+    const auto reply = co_await rpc::call_message<proto::WorkerStatusReply>(
+        *connection_, Method::worker_status, request, clock_.now() + kCallTime, kNoEpoch);
     sending_statuses_ = false;
     if (reply.ok()) continue;
     if (!connection_->is_open()) co_return;  // the TaskManager is gone, and so are we
@@ -194,7 +201,8 @@ Async<void> Worker::send_statuses() {
     }
     // Twice is no harm, and lost is a job that never ends.
     auto& unanswered = *request.mutable_statuses();
-    statuses_.insert(statuses_.begin(), std::make_move_iterator(unanswered.begin()), std::make_move_iterator(unanswered.end()));
+    statuses_.insert(statuses_.begin(), std::make_move_iterator(unanswered.begin()),
+                     std::make_move_iterator(unanswered.end()));
     co_await clock_.sleep_for(kRetryPause);
   }
 }
@@ -210,11 +218,12 @@ Async<void> Worker::send_lines() {
     request.set_text(std::move(lines_.front().text));
     lines_.pop_front();
     if (const auto dropped = lines_dropped_.exchange(0); dropped > 0) {
-      request.set_text(fmt::format("({} lines were lost: more was logged than could be written) {}", dropped, request.text()));
+      request.set_text(
+          fmt::format("({} lines were lost: more was logged than could be written) {}", dropped, request.text()));
     }
     sending_line_ = true;
-    const auto reply =
-        co_await rpc::call_message<proto::WorkerLogReply>(*connection_, Method::worker_log, request, clock_.now() + kCallTime, kNoEpoch);
+    const auto reply = co_await rpc::call_message<proto::WorkerLogReply>(*connection_, Method::worker_log, request,
+                                                                         clock_.now() + kCallTime, kNoEpoch);
     sending_line_ = false;
     lines_waiting_.fetch_sub(1, std::memory_order_relaxed);
     if (reply.ok()) continue;

@@ -38,8 +38,8 @@ namespace weir::taskmanager {
 using MakeTaskRuntime = std::function<std::unique_ptr<TaskRuntime>(TaskRuntimeEvents&)>;
 
 /// Exit codes of a worker process that ends by itself.
-inline constexpr int kWorkerStopped = 0;            ///< it was asked to
-inline constexpr int kWorkerLostTaskManager = 3;    ///< the socket pair ended: its TaskManager is gone
+inline constexpr int kWorkerStopped = 0;          ///< it was asked to
+inline constexpr int kWorkerLostTaskManager = 3;  ///< the socket pair ended: its TaskManager is gone
 
 /// Serves the TaskManager's calls with a TaskRuntime, sends statuses and log lines back.
 /// Lives on: the worker's control thread; status() and log() on any thread. Owned by the worker's main function.
@@ -48,11 +48,12 @@ class Worker final : public TaskRuntimeEvents {
  public:
   /// @param calls        our end of the socket pair for calls
   /// @param descriptors  our end of the socket pair for connections
-  Worker(asio::any_io_executor executor, Clock& clock, UniqueFd calls, UniqueFd descriptors, const MakeTaskRuntime& make_runtime);
+  Worker(asio::any_io_executor executor, Clock& clock, UniqueFd calls, UniqueFd descriptors,
+         const MakeTaskRuntime& make_runtime);
   ~Worker() override;
 
-  /// Until the TaskManager says stop (statuses and lines are sent, the runtime is stopped), or is gone (nothing is: the process
-  /// must end at once). @return  an exit code
+  /// Until the TaskManager says stop (statuses and lines are sent, the runtime is stopped), or is gone (nothing is: the
+  /// process must end at once). @return  an exit code
   asio::awaitable<int> run();
 
   void status(proto::TaskStatus status) override;

@@ -27,7 +27,8 @@ struct WorkerArguments {
 
 bool parse_descriptor(std::string_view text, int& descriptor) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), descriptor);
-  return error == std::errc{} && end == text.data() + text.size() && descriptor > 2 && ::fcntl(descriptor, F_GETFD) >= 0;
+  return error == std::errc{} && end == text.data() + text.size() && descriptor > 2 &&
+         ::fcntl(descriptor, F_GETFD) >= 0;
 }
 
 std::optional<WorkerArguments> parse(int count, char** arguments) {

@@ -98,7 +98,9 @@ class Chain {
 const std::vector<std::string>& urls() {
   static const std::vector<std::string> made = [] {
     std::vector<std::string> list;
-    for (int i = 0; i < 64; ++i) list.push_back("https://www.nexmark.com/" + std::string(static_cast<std::size_t>(8 + i % 17), 'u') + "/item.htm?query=1");
+    for (int i = 0; i < 64; ++i)
+      list.push_back("https://www.nexmark.com/" + std::string(static_cast<std::size_t>(8 + i % 17), 'u') +
+                     "/item.htm?query=1");
     return list;
   }();
   return made;
@@ -163,7 +165,8 @@ double generate_bare() {
       for (const Text field : {bid.channel, bid.url, bid.extra}) {
         text -= field.size();
         std::memcpy(text, field.data(), field.size());
-        const std::uint32_t ref[2] = {static_cast<std::uint32_t>(memory.data() + memory.size() - text), static_cast<std::uint32_t>(field.size())};
+        const std::uint32_t ref[2] = {static_cast<std::uint32_t>(memory.data() + memory.size() - text),
+                                      static_cast<std::uint32_t>(field.size())};
         std::memcpy(at, ref, 8);
         at += 8;
       }
@@ -221,7 +224,9 @@ double map_filter_map(OperatorContext& context, Blocks& blocks) {
         return doubled;
       })
       .filter([](const Bid& bid) { return (bid.price & 6) != 0; })
-      .map([](const Bid& bid) { return Priced{bid.auction, bid.price}; });
+      .map([](const Bid& bid) {
+        return Priced{bid.auction, bid.price};
+      });
   std::int64_t sum = 0;
   Chain chain(env.graph(), context, [&](Batch& batch) {
     Priced scratch;
@@ -282,9 +287,9 @@ double map_filter_map_bare(Blocks& blocks) {
 
 double filter_project(OperatorContext& context, Blocks& blocks) {
   StreamExecutionEnvironment env;
-  env.from_collection<Bid>({})
-      .filter([](const Bid& bid) { return (bid.price & 3) != 0; })
-      .map([](const Bid& bid) { return Priced{bid.auction, bid.price}; });
+  env.from_collection<Bid>({}).filter([](const Bid& bid) { return (bid.price & 3) != 0; }).map([](const Bid& bid) {
+    return Priced{bid.auction, bid.price};
+  });
   std::int64_t sum = 0;
   Chain chain(env.graph(), context, [&](Batch& batch) { sum += batch.count(); });
   const std::int64_t rows = blocks.rows() * 4000;
@@ -356,7 +361,9 @@ double filter_one_column(Blocks& blocks) {
 
 double keyed_sum(OperatorContext& context, std::int64_t keys) {
   StreamExecutionEnvironment env;
-  env.from_collection<Small>({}).key_by(&Small::key).reduce([](const Small& a, const Small& b) { return Small{a.key, a.value + b.value}; });
+  env.from_collection<Small>({}).key_by(&Small::key).reduce([](const Small& a, const Small& b) {
+    return Small{a.key, a.value + b.value};
+  });
   std::int64_t count = 0;
   Chain chain(env.graph(), context, [&](Batch& batch) { count += batch.count(); });
   std::uint64_t random = 1;
@@ -409,9 +416,11 @@ int main(int argument_count, char** arguments) {
     printer.print(measure);
   };
   print("chain: write bid records", generate(context), generate_bare(), 66.0);
-  print("chain: map, filter, map of bid records", map_filter_map(context, blocks), map_filter_map_bare(blocks), std::nullopt);
+  print("chain: map, filter, map of bid records", map_filter_map(context, blocks), map_filter_map_bare(blocks),
+        std::nullopt);
   print("chain: filter and project bid records", filter_project(context, blocks), filter_project_bare(blocks), 100.0);
-  print("chain: filter bid records by one field; limit: out of a column", filter_one_field(context, blocks), filter_one_column(blocks), std::nullopt);
+  print("chain: filter bid records by one field; limit: out of a column", filter_one_field(context, blocks),
+        filter_one_column(blocks), std::nullopt);
   print("chain: sum per key, 10 thousand keys", keyed_sum(context, 10'000), keyed_sum_bare(10'000), std::nullopt);
   print("chain: sum per key, 10 million keys", keyed_sum(context, 10'000'000), keyed_sum_bare(10'000'000), 20.0);
 }

@@ -4,5 +4,8 @@
 
 int main(int argument_count, char** arguments) {
   const weir::bench::Printer printer(argument_count, arguments);
-  printer.print({.name = "32 KiB written by one core and read by another", .value = weir::bench::handover_us(), .unit = "us", .higher_is_better = false});
+  printer.print({.name = "32 KiB written by one core and read by another",
+                 .value = weir::bench::handover_us(),
+                 .unit = "us",
+                 .higher_is_better = false});
 }

@@ -1,4 +1,5 @@
-// Source, keyed count and sink of the engine's benchmarks, over the records of examples/bench_jobs: operators as the API's templates make them, graphs by hand.
+// Source, keyed count and sink of the engine's benchmarks, over the records of examples/bench_jobs: operators as the
+// API's templates make them, graphs by hand.
 #pragma once
 
 #include <algorithm>
@@ -46,7 +47,8 @@ class MakingReader final : public SourceReader {
   }
   Result<Progress> poll(Output& output) override {
     collector_->bind(output);
-    for (std::uint32_t row = 0; row < kBlockRowsMax && next_ < count_; ++row, next_ += step_) collector_->collect(maker_(next_));
+    for (std::uint32_t row = 0; row < kBlockRowsMax && next_ < count_; ++row, next_ += step_)
+      collector_->collect(maker_(next_));
     collector_->flush();
     return next_ < count_ ? Progress::more() : Progress::finished();
   }
@@ -123,7 +125,8 @@ class MakerHasher final : public KeyHasher {
     typename Maker::Record scratch{};
     std::uint32_t position = 0;
     batch.for_each_row([&](std::uint32_t row) {
-      hashes[position++] = hash_word(static_cast<std::uint64_t>(Maker::key(RowCodec<typename Maker::Record>::read(batch.block(), row, scratch))));
+      hashes[position++] = hash_word(
+          static_cast<std::uint64_t>(Maker::key(RowCodec<typename Maker::Record>::read(batch.block(), row, scratch))));
     });
   }
 };
@@ -183,18 +186,21 @@ Rate run_job(std::uint64_t count, int parallelism, bool counts, test::ClusterSet
   test::EngineCluster cluster(settings, [&] { return job<Maker>(count, parallelism, counts, rows); });
   const double cpu_before = cpu_seconds();
   const double before = steady_seconds();
-  const bool is_done = cluster.start().ok() && cluster.deploy().ok() && cluster.wait_for(proto::FINISHED, std::chrono::minutes(5));
+  const bool is_done =
+      cluster.start().ok() && cluster.deploy().ok() && cluster.wait_for(proto::FINISHED, std::chrono::minutes(5));
   const double seconds = steady_seconds() - before;
   const double cpu = cpu_seconds() - cpu_before;
   if (!is_done || rows != count) {
-    std::fprintf(stderr, "wrong: %llu of %llu rows\n", static_cast<unsigned long long>(rows.load()), static_cast<unsigned long long>(count));
+    std::fprintf(stderr, "wrong: %llu of %llu rows\n", static_cast<unsigned long long>(rows.load()),
+                 static_cast<unsigned long long>(count));
     for (const auto& failure : cluster.failures()) std::fprintf(stderr, "%s\n", failure.c_str());
     std::exit(1);
   }
   return {static_cast<double>(count) / seconds, static_cast<double>(count) / cpu};
 }
 
-/// A bare loop on one thread: makes rows into one block over and over and, with `counts`, counts keys out of it. No engine.
+/// A bare loop on one thread: makes rows into one block over and over and, with `counts`, counts keys out of it. No
+/// engine.
 template <class Maker>
 double bare_loop(std::uint64_t count, bool counts) {
   using Record = typename Maker::Record;

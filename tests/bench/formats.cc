@@ -47,7 +47,8 @@ struct Price {
 std::uint64_t checksum = 0;  // keeps the compiler from dropping what is measured
 
 Bid bid(int i, std::string& memory) {
-  memory = fmt::format("ch{:04}https://www.example.com/item.htm?q={:04}{}", i % 10'000, i % 10'000, std::string(30, static_cast<char>('a' + i % 26)));
+  memory = fmt::format("ch{:04}https://www.example.com/item.htm?q={:04}{}", i % 10'000, i % 10'000,
+                       std::string(30, static_cast<char>('a' + i % 26)));
   const std::string_view text = memory;
   Bid bid{.auction = 1000 + i * 7, .bidder = 2000 + i, .price = 123'456 + i, .ts = 1'700'000'000'000 + i};
   bid.channel = weir::Text::borrow(text.substr(0, 6));
@@ -87,7 +88,8 @@ double decoded(const FormatPtr& format, const Lines& lines) {
   T record;
   std::string reason;
   return records_per_second([&] {
-    for (const std::string_view bytes : lines.records) checksum += decoder->decode(bytes, &record, reason) ? static_cast<std::uint64_t>(record.auction) : 0;
+    for (const std::string_view bytes : lines.records)
+      checksum += decoder->decode(bytes, &record, reason) ? static_cast<std::uint64_t>(record.auction) : 0;
     return lines.records.size();
   });
 }
@@ -156,7 +158,8 @@ double bare_simdjson(const Lines& lines, bool all_fields) {
         wrong |= object.find_field("extra").get(extra);
       }
       if (wrong) std::exit(2);
-      checksum += static_cast<std::uint64_t>(auction + bidder + price + ts) + channel.size() + url.size() + extra.size();
+      checksum +=
+          static_cast<std::uint64_t>(auction + bidder + price + ts) + channel.size() + url.size() + extra.size();
       ++count;
     }
     return count;
@@ -202,12 +205,16 @@ void bench(const std::string& name, const FormatPtr& format, const weir::bench::
   printer.print(per_core_measure(name + ", bids from a file", read_from_file<Bid>(format, path), limit));
   if (json) {
     printer.print(per_core_measure(name + ", two of seven fields decoded", decoded<Price>(format, lines), few_limit));
-    printer.print(per_core_measure(name + ", two of seven fields from a file", read_from_file<Price>(format, path), few_limit));
+    printer.print(
+        per_core_measure(name + ", two of seven fields from a file", read_from_file<Price>(format, path), few_limit));
   } else {
     const FormatPtr named = csv_format({.header = true, .quotes_over_lines = false});
-    const std::string header = directory.write("named", "auction,bidder,price,ts,channel,url,extra\n" + lines.text).string();
-    printer.print(per_core_measure(name + ", two of seven fields from a file", read_from_file<Price>(named, header), few_limit));
-    printer.print(per_core_measure(name + ", bids from a file, quotes over lines", read_from_file<Bid>(csv_format(), path), limit));
+    const std::string header =
+        directory.write("named", "auction,bidder,price,ts,channel,url,extra\n" + lines.text).string();
+    printer.print(
+        per_core_measure(name + ", two of seven fields from a file", read_from_file<Price>(named, header), few_limit));
+    printer.print(per_core_measure(name + ", bids from a file, quotes over lines",
+                                   read_from_file<Bid>(csv_format(), path), limit));
   }
   printer.print(per_core_measure(name + ", bids written", encoded(format), bare_copy(lines)));
 }

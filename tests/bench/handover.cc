@@ -36,7 +36,8 @@ double handover_us() {
   std::thread reader([&] {
     std::uint64_t seen = 0;
     for (std::uint32_t round = 1; round <= kRounds; ++round) {
-      while (written.load(std::memory_order_acquire) != round) {}
+      while (written.load(std::memory_order_acquire) != round) {
+      }
       seen += sum_of(buffers.data() + round % kBuffers * kBytes);
       read.store(round, std::memory_order_release);
     }
@@ -46,7 +47,8 @@ double handover_us() {
   for (std::uint32_t round = 1; round <= kRounds; ++round) {
     std::memset(buffers.data() + round % kBuffers * kBytes, static_cast<int>(round), kBytes);
     written.store(round, std::memory_order_release);
-    while (read.load(std::memory_order_acquire) != round) {}
+    while (read.load(std::memory_order_acquire) != round) {
+    }
   }
   const double seconds = steady_seconds() - before;
   reader.join();

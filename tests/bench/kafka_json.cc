@@ -1,6 +1,6 @@
-// JSON bids from one topic to another through a real broker: parsed into records, written again. Records per CPU second of this process,
-// librdkafka's threads included, the broker not; the limit is a bare loop over librdkafka in the same run that hands the same bytes on
-// without looking at them.
+// JSON bids from one topic to another through a real broker: parsed into records, written again. Records per CPU second
+// of this process, librdkafka's threads included, the broker not; the limit is a bare loop over librdkafka in the same
+// run that hands the same bytes on without looking at them.
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 
@@ -38,8 +38,9 @@ std::vector<std::string> texts() {
   const BidMaker make;
   for (std::uint64_t number = 0; number < 1024; ++number) {
     const Bid bid = make(number);
-    texts.push_back(fmt::format(R"({{"auction":{},"bidder":{},"price":{},"ts":{},"channel":"{}","url":"{}","extra":"{}"}})", bid.auction, bid.bidder, bid.price, bid.ts,
-                                bid.channel.view(), bid.url.view(), bid.extra.view()));
+    texts.push_back(
+        fmt::format(R"({{"auction":{},"bidder":{},"price":{},"ts":{},"channel":"{}","url":"{}","extra":"{}"}})",
+                    bid.auction, bid.bidder, bid.price, bid.ts, bid.channel.view(), bid.url.view(), bid.extra.view()));
   }
   return texts;
 }
@@ -47,7 +48,8 @@ std::vector<std::string> texts() {
 /// One librdkafka client, made as the connectors make theirs.
 class Client {
  public:
-  Client(rd_kafka_type_t type, const std::string& brokers, const std::vector<std::pair<std::string, std::string>>& properties) {
+  Client(rd_kafka_type_t type, const std::string& brokers,
+         const std::vector<std::pair<std::string, std::string>>& properties) {
     char reason[512];
     rd_kafka_conf_t* conf = rd_kafka_conf_new();
     rd_kafka_conf_set(conf, "bootstrap.servers", brokers.c_str(), reason, sizeof reason);
@@ -69,14 +71,17 @@ class Client {
 };
 
 const std::vector<std::pair<std::string, std::string>>& producer_properties() {
-  static const std::vector<std::pair<std::string, std::string>> properties{
-      {"enable.idempotence", "true"}, {"linger.ms", "5"}, {"queue.buffering.max.messages", "100000"}, {"queue.buffering.max.kbytes", "65536"}};
+  static const std::vector<std::pair<std::string, std::string>> properties{{"enable.idempotence", "true"},
+                                                                           {"linger.ms", "5"},
+                                                                           {"queue.buffering.max.messages", "100000"},
+                                                                           {"queue.buffering.max.kbytes", "65536"}};
   return properties;
 }
 
 void send_batch(rd_kafka_t* client, rd_kafka_topic_t* topic, std::vector<rd_kafka_message_t>& messages) {
   for (auto at = messages.begin(); at != messages.end();) {
-    at += rd_kafka_produce_batch(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, &*at, static_cast<int>(messages.end() - at));
+    at += rd_kafka_produce_batch(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, &*at,
+                                 static_cast<int>(messages.end() - at));
     if (at != messages.end()) rd_kafka_poll(client, 1);
   }
   rd_kafka_poll(client, 0);
@@ -109,7 +114,8 @@ double bare_loop(const std::string& brokers, const std::string& in, const std::s
     rd_kafka_topic_t* from = rd_kafka_topic_new(consumer.get(), in.c_str(), nullptr);
     rd_kafka_topic_t* to = rd_kafka_topic_new(producer.get(), out.c_str(), nullptr);
     rd_kafka_queue_t* queue = rd_kafka_queue_new(consumer.get());
-    for (int partition = 0; partition < kPartitions; ++partition) rd_kafka_consume_start_queue(from, partition, 0, queue);
+    for (int partition = 0; partition < kPartitions; ++partition)
+      rd_kafka_consume_start_queue(from, partition, 0, queue);
     std::vector<rd_kafka_message_t*> got(1024);
     std::vector<rd_kafka_message_t> messages;
     for (std::uint64_t seen = 0; seen < count;) {
@@ -150,11 +156,13 @@ double run(const std::string& brokers, const std::string& in, const std::string&
   test::EngineCluster cluster({.slots = 1, .pool_bytes = std::uint64_t{64} << 20}, [&] {
     StreamExecutionEnvironment env;
     env.set_parallelism(1);
-    env.from_source(KafkaSource<Bid>(brokers, in, json_format()).stop_at_end()).sink_to(KafkaSink<Bid>(brokers, out, json_format()));
+    env.from_source(KafkaSource<Bid>(brokers, in, json_format()).stop_at_end())
+        .sink_to(KafkaSink<Bid>(brokers, out, json_format()));
     return env.take_graph();
   });
   const double before = cpu_seconds();
-  const bool is_done = cluster.start().ok() && cluster.deploy().ok() && cluster.wait_for(proto::FINISHED, std::chrono::minutes(5));
+  const bool is_done =
+      cluster.start().ok() && cluster.deploy().ok() && cluster.wait_for(proto::FINISHED, std::chrono::minutes(5));
   const double cpu = cpu_seconds() - before;
   for (const auto& failure : cluster.failures()) std::fprintf(stderr, "%s\n", failure.c_str());
   if (!is_done) stop("the job did not finish");
@@ -181,11 +189,18 @@ int main(int argument_count, char** arguments) {
     return rate;
   };
   for (int round = 0; round < 3; ++round) {
-    limits.push_back(checked("bare-" + std::to_string(round), [&](const std::string& out) { return bare_loop(brokers, "in", out, kCount); }));
-    rates.push_back(checked("out-" + std::to_string(round), [&](const std::string& out) { return run(brokers, "in", out, kCount); }));
+    limits.push_back(checked("bare-" + std::to_string(round),
+                             [&](const std::string& out) { return bare_loop(brokers, "in", out, kCount); }));
+    rates.push_back(checked("out-" + std::to_string(round),
+                            [&](const std::string& out) { return run(brokers, "in", out, kCount); }));
   }
   std::sort(limits.begin(), limits.end());
   std::sort(rates.begin(), rates.end());
-  printer.print({.name = "Kafka JSON in and out", .value = rates[1] / 1e6, .unit = "M records/s/core", .per_core = rates[1] / 1e6, .target = kTarget / 1e6, .limit = limits[1] / 1e6});
+  printer.print({.name = "Kafka JSON in and out",
+                 .value = rates[1] / 1e6,
+                 .unit = "M records/s/core",
+                 .per_core = rates[1] / 1e6,
+                 .target = kTarget / 1e6,
+                 .limit = limits[1] / 1e6});
   return 0;
 }

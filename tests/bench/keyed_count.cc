@@ -1,6 +1,7 @@
-// Generator -> exchange by key -> count -> sink on two slots: through rings in one process, and over loopback TCP between two engines.
-// The limit is a bare loop on one thread that makes the same rows and counts them, without an exchange. Each run stands between two
-// measures of how far apart the cores are: on a virtual machine that changes under it, and with it the figure by a factor of two.
+// Generator -> exchange by key -> count -> sink on two slots: through rings in one process, and over loopback TCP
+// between two engines. The limit is a bare loop on one thread that makes the same rows and counts them, without an
+// exchange. Each run stands between two measures of how far apart the cores are: on a virtual machine that changes
+// under it, and with it the figure by a factor of two.
 #include <string>
 #include <vector>
 
@@ -40,7 +41,11 @@ void measure(const Printer& printer, const std::string& record, std::uint64_t co
   const auto print = [&](const std::string& how, const std::vector<Rate>& rates, double aim) {
     if (rates.empty()) return;
     const double rate = median(rates).per_core / 1e6;
-    printer.print({.name = "keyed count, " + record + ", " + how, .value = rate, .unit = "M rows/s/core", .per_core = rate, .target = aim,
+    printer.print({.name = "keyed count, " + record + ", " + how,
+                   .value = rate,
+                   .unit = "M rows/s/core",
+                   .per_core = rate,
+                   .target = aim,
                    .limit = limit / 1e6});
   };
   print("one process", memory.near, target);
@@ -57,5 +62,8 @@ int main(int argument_count, char** arguments) {
   const Printer printer(argument_count, arguments);
   measure<SmallMaker>(printer, "small record", 100'000'000, 52, 35);
   measure<BidMaker>(printer, "bid record", 30'000'000, 23, 14);
-  printer.print({.name = "32 KiB written by one core and read by another", .value = handover_us(), .unit = "us", .higher_is_better = false});
+  printer.print({.name = "32 KiB written by one core and read by another",
+                 .value = handover_us(),
+                 .unit = "us",
+                 .higher_is_better = false});
 }

@@ -25,8 +25,9 @@ std::string quoted(std::string_view text) {
 std::string as_json(const Measure& measure) {
   return fmt::format(
       R"({{"name":{},"value":{},"unit":{},"per_core":{},"target":{},"limit":{},"ratio":{},"better":"{}"}})",
-      quoted(measure.name), number(measure.value), quoted(measure.unit), number(measure.per_core), number(measure.target),
-      number(measure.limit), number(ratio_of(measure)), measure.higher_is_better ? "higher" : "lower");
+      quoted(measure.name), number(measure.value), quoted(measure.unit), number(measure.per_core),
+      number(measure.target), number(measure.limit), number(ratio_of(measure)),
+      measure.higher_is_better ? "higher" : "lower");
 }
 
 std::string in_words(const Measure& measure) {
@@ -66,7 +67,9 @@ void Printer::print(const Measure& measure) const {
 double cpu_seconds() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6; };
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 

@@ -9,9 +9,9 @@ namespace weir::bench {
 
 /// One measured value. `tools/dev bench` reads it; docs/performance.md explains the fields.
 struct Measure {
-  std::string name;   ///< "rpc round trip, one call at a time"
+  std::string name;  ///< "rpc round trip, one call at a time"
   double value = 0;
-  std::string unit;   ///< "us", "calls/s", "MB"
+  std::string unit;                ///< "us", "calls/s", "MB"
   std::optional<double> per_core;  ///< value per CPU second used, where that says more
   std::optional<double> target;    ///< what it is to reach
   std::optional<double> limit;     ///< what a bare loop or the hardware reaches in the same run, in the same unit
@@ -21,8 +21,8 @@ struct Measure {
 /// value / limit, or limit / value when lower is better: 1 is as good as the limit. Nothing without a limit.
 std::optional<double> ratio_of(const Measure& measure);
 
-/// Prints measures as a line each: words, or with --json one JSON object. The fields are name, value, unit, per_core, target,
-/// limit, ratio and better; those that are missing are null in JSON and left out in words.
+/// Prints measures as a line each: words, or with --json one JSON object. The fields are name, value, unit, per_core,
+/// target, limit, ratio and better; those that are missing are null in JSON and left out in words.
 class Printer {
  public:
   /// Takes --json out of the arguments; ends the process with status 2 and a sentence on any other one.

@@ -1,5 +1,5 @@
-// Generator -> discarding sink in one chain: what the slot's loop, the task and the chain cost beside the bare loop that makes the same
-// blocks. Rows per CPU second.
+// Generator -> discarding sink in one chain: what the slot's loop, the task and the chain cost beside the bare loop
+// that makes the same blocks. Rows per CPU second.
 #include "tests/bench/engine_jobs.h"
 
 namespace weir::bench {
@@ -14,7 +14,12 @@ void measure(const Printer& printer, const char* name, std::uint64_t count, std:
     rates.push_back(run_job<Maker>(count, 1, false, {.slots = 1, .spin_us = 30}));
   }
   const Rate rate = median(rates);
-  printer.print({.name = name, .value = rate.per_core / 1e6, .unit = "M rows/s/core", .per_core = rate.per_core / 1e6, .target = target, .limit = limit / 1e6});
+  printer.print({.name = name,
+                 .value = rate.per_core / 1e6,
+                 .unit = "M rows/s/core",
+                 .per_core = rate.per_core / 1e6,
+                 .target = target,
+                 .limit = limit / 1e6});
 }
 
 }  // namespace

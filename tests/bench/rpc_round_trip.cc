@@ -1,4 +1,5 @@
-// RPC over loopback between two threads, against a bare blocking ping-pong over the same kind of socket in the same run.
+// RPC over loopback between two threads, against a bare blocking ping-pong over the same kind of socket in the same
+// run.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -184,7 +185,8 @@ Async<void> measure_calls(ControlThread& control, std::uint16_t port, const Prin
 void run(const Printer& printer) {
   ControlThread server_thread("rpc server");
   rpc::MethodTable table;
-  table.add(kEcho, "echo", rpc::kChanges, [](rpc::CallContext, std::string payload) { return echo(std::move(payload)); });
+  table.add(kEcho, "echo", rpc::kChanges,
+            [](rpc::CallContext, std::string payload) { return echo(std::move(payload)); });
   rpc::Server server(server_thread.executor(), identity("server"), table, rpc::Limits(), rpc::ServerEvents());
   const std::array any{PortRange{0, 0}};
   auto listener = listen_on("127.0.0.1", any, "port").value();

@@ -45,7 +45,8 @@ void bench_slow_log(const std::string& log, const weir::bench::Printer& printer)
   });
   const double split = records_per_second([&] {
     std::size_t count = 0;
-    for (std::size_t at = 0; (at = find_record_start(log, at, FileForm::blocks, true)) != std::string::npos; ++at) ++count;
+    for (std::size_t at = 0; (at = find_record_start(log, at, FileForm::blocks, true)) != std::string::npos; ++at)
+      ++count;
     return count;
   });
   printer.print(per_core_measure("slow log, records cut out of a file", split, bytes_limit));
@@ -58,12 +59,13 @@ void bench_slow_log(const std::string& log, const weir::bench::Printer& printer)
   });
   printer.print(per_core_measure("slow log, records parsed", parsed, bytes_limit));
   Measure both = per_core_measure("slow log, records parsed and fingerprinted", records_per_second([&] {
-                           for (const std::string& record : records) {
-                             if (parser.parse(record, query) != SlowLogParser::Outcome::query) continue;
-                             checksum += fingerprinter.normalise(query.statement, query.line_end).size();
-                           }
-                           return records.size();
-                         }), bytes_limit);
+                                    for (const std::string& record : records) {
+                                      if (parser.parse(record, query) != SlowLogParser::Outcome::query) continue;
+                                      checksum += fingerprinter.normalise(query.statement, query.line_end).size();
+                                    }
+                                    return records.size();
+                                  }),
+                                  bytes_limit);
   both.target = kFingerprintAim;
   printer.print(both);
 }

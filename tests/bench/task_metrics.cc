@@ -1,5 +1,5 @@
-// What a task's metrics cost: the same steps with and without the counting that follows each, in turn. The smallest record in the largest batches per
-// second is the worst case.
+// What a task's metrics cost: the same steps with and without the counting that follows each, in turn. The smallest
+// record in the largest batches per second is the worst case.
 #include <algorithm>
 #include <memory>
 #include <vector>
@@ -18,7 +18,10 @@ constexpr int kSteps = 20'000;
 
 /// A source of small records with one output to a ring that is read at once.
 struct SteppedSource final : TaskEvents {
-  SteppedSource() : pool(64u << 20), graph(job<SmallMaker>(UINT64_MAX, 1, false, rows)), channel(std::make_shared<LocalChannel>(4, waker, waker)) {
+  SteppedSource()
+      : pool(64u << 20),
+        graph(job<SmallMaker>(UINT64_MAX, 1, false, rows)),
+        channel(std::make_shared<LocalChannel>(4, waker, waker)) {
     Task::Parts parts;
     parts.facts.task_name = "stepped";
     parts.metrics = std::make_shared<TaskMetrics>();
@@ -26,8 +29,9 @@ struct SteppedSource final : TaskEvents {
     parts.plan.nodes.back().links.push_back({.is_writer = true});
     std::vector<std::unique_ptr<OutputChannel>> channels;
     channels.push_back(std::make_unique<LocalOutput>(channel));
-    parts.writers.push_back(std::make_unique<OutputWriter>(RowCodec<Small>::layout(), std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr, nullptr),
-                                                           std::make_unique<OutputPartition>(std::move(channels)), pool, FlushPolicy{}));
+    parts.writers.push_back(std::make_unique<OutputWriter>(
+        RowCodec<Small>::layout(), std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr, nullptr),
+        std::make_unique<OutputPartition>(std::move(channels)), pool, FlushPolicy{}));
     task = std::make_unique<Task>(std::move(parts), OperatorChain::Surroundings{pool, clock, poller}, *this);
     task->start();
   }
@@ -69,6 +73,14 @@ int main(int argument_count, char** arguments) {
     without = std::min(without, source.run(false));
     with = std::min(with, source.run(true));
   }
-  printer.print({.name = "step of a source, 1,024 small records, with metrics", .value = with, .unit = "ns", .limit = without, .higher_is_better = false});
-  printer.print({.name = "metrics, share of the step", .value = std::max(with / without - 1, 0.0) * 100, .unit = "%", .target = 1.0, .higher_is_better = false});
+  printer.print({.name = "step of a source, 1,024 small records, with metrics",
+                 .value = with,
+                 .unit = "ns",
+                 .limit = without,
+                 .higher_is_better = false});
+  printer.print({.name = "metrics, share of the step",
+                 .value = std::max(with / without - 1, 0.0) * 100,
+                 .unit = "%",
+                 .target = 1.0,
+                 .higher_is_better = false});
 }

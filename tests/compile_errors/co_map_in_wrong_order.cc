@@ -1,5 +1,6 @@
 // The functions of connected streams in the wrong order.
-// expected: weir: map() on connected streams needs map1(const A&), or a first function, that takes a record of the first stream
+// expected: weir: map() on connected streams needs map1(const A&), or a first function, that takes a record of the
+// first stream
 #include <weir/environment.h>
 
 struct Order {

@@ -4,8 +4,16 @@
 
 auto build(weir::DataStream<std::string> words, weir::DataStream<std::int64_t> numbers) {
 #ifdef RIGHT
-  return words.connect(numbers).map([](const std::string& word) { return word; }, [](std::int64_t n) { return std::to_string(n); }).name("texts");
+  return words.connect(numbers)
+      .map([](const std::string& word) { return word; }, [](std::int64_t n) { return std::to_string(n); })
+      .name("texts");
 #else
-  return words.connect(numbers).map([](const std::string& word) { return word; }, [](std::int64_t n) { return n; }).name("texts");
+  return words.connect(numbers).map(
+                                   [](const std::string& word) {
+    return word;
+                                   },
+                                   [](std::int64_t n) {
+    return n;
+  }).name("texts");
 #endif
 }

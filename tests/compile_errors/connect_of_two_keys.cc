@@ -10,8 +10,12 @@ struct Payment {
   std::int64_t order;
 };
 struct Match {
-  void process1(const Order& order, weir::KeyedContext<std::int64_t>&, weir::Collector<std::int64_t>& out) { out.collect(order.id); }
-  void process2(const Payment& payment, weir::KeyedContext<std::int64_t>&, weir::Collector<std::int64_t>& out) { out.collect(payment.order); }
+  void process1(const Order& order, weir::KeyedContext<std::int64_t>&, weir::Collector<std::int64_t>& out) {
+    out.collect(order.id);
+  }
+  void process2(const Payment& payment, weir::KeyedContext<std::int64_t>&, weir::Collector<std::int64_t>& out) {
+    out.collect(payment.order);
+  }
 };
 
 auto build(weir::DataStream<Order> orders, weir::DataStream<Payment> payments) {

@@ -3,13 +3,17 @@
 #include <weir/environment.h>
 
 struct Match {
-  void process1(const std::string& word, weir::KeyedContext<std::string>&, weir::Collector<std::string>& out) { out.collect(word); }
+  void process1(const std::string& word, weir::KeyedContext<std::string>&, weir::Collector<std::string>& out) {
+    out.collect(word);
+  }
   void process2(const std::int64_t&, weir::KeyedContext<std::string>&, weir::Collector<std::string>&) {}
 };
 
 auto build(weir::DataStream<std::string> words, weir::DataStream<std::int64_t> numbers) {
 #ifdef RIGHT
-  return words.connect(numbers).key_by([](const std::string& word) { return word; }, [](std::int64_t n) { return std::to_string(n); }).process(Match{});
+  return words.connect(numbers)
+      .key_by([](const std::string& word) { return word; }, [](std::int64_t n) { return std::to_string(n); })
+      .process(Match{});
 #else
   return words.connect(numbers).process(Match{});
 #endif

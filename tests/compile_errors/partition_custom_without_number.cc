@@ -8,8 +8,11 @@ struct Order {
 
 auto build(weir::DataStream<Order> orders) {
 #ifdef RIGHT
-  return orders.partition_custom([](std::int64_t id, int subtasks) { return static_cast<int>(id % subtasks); }, &Order::id).map([](const Order& o) { return o.id; });
+  return orders
+      .partition_custom([](std::int64_t id, int subtasks) { return static_cast<int>(id % subtasks); }, &Order::id)
+      .map([](const Order& o) { return o.id; });
 #else
-  return orders.partition_custom([](std::int64_t id) { return static_cast<int>(id % 4); }, &Order::id).map([](const Order& o) { return o.id; });
+  return orders.partition_custom([](std::int64_t id) { return static_cast<int>(id % 4); }, &Order::id)
+      .map([](const Order& o) { return o.id; });
 #endif
 }

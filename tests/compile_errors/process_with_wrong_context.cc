@@ -3,7 +3,9 @@
 #include <weir/environment.h>
 
 struct Count {
-  void process(const std::string& line, weir::KeyedContext<std::string>&, weir::Collector<std::string>& out) { out.collect(line); }
+  void process(const std::string& line, weir::KeyedContext<std::string>&, weir::Collector<std::string>& out) {
+    out.collect(line);
+  }
 };
 
 auto build(weir::DataStream<std::string> lines) {

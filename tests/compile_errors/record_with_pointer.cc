@@ -12,5 +12,8 @@ struct Order {
 };
 
 auto build(weir::StreamExecutionEnvironment& env) {
-  return env.from_collection<std::int64_t>({1}).map([](std::int64_t id) { return Order{id, "x"}; }).filter([](const Order& order) { return order.id > 0; });
+  return env.from_collection<std::int64_t>({1}).map(
+                                                   [](std::int64_t id) {
+    return Order{id, "x"};
+  }).filter([](const Order& order) { return order.id > 0; });
 }

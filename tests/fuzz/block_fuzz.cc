@@ -1,5 +1,6 @@
-// A block with damage in it: either the checks refuse it, or every row can be read, or reading says that the row is no value of its type. The
-// input says which valid block is made and what is done to its bytes, so that most of the damage lies behind the first checks.
+// A block with damage in it: either the checks refuse it, or every row can be read, or reading says that the row is no
+// value of its type. The input says which valid block is made and what is done to its bytes, so that most of the damage
+// lies behind the first checks.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -16,20 +17,18 @@
 template <>
 struct weir::Schema<weir::test::Point> {
   static constexpr std::string_view name = "Point";
-  static constexpr auto fields = std::tuple{weir::Field{"x", &weir::test::Point::x},
-                                            weir::Field{"y", &weir::test::Point::y},
-                                            weir::Field{"marked", &weir::test::Point::marked}};
+  static constexpr auto fields =
+      std::tuple{weir::Field{"x", &weir::test::Point::x}, weir::Field{"y", &weir::test::Point::y},
+                 weir::Field{"marked", &weir::test::Point::marked}};
 };
 template <>
 struct weir::Schema<weir::test::Bid> {
   static constexpr std::string_view name = "Bid";
-  static constexpr auto fields = std::tuple{weir::Field{"auction", &weir::test::Bid::auction},
-                                            weir::Field{"bidder", &weir::test::Bid::bidder},
-                                            weir::Field{"price", &weir::test::Bid::price},
-                                            weir::Field{"time", &weir::test::Bid::time},
-                                            weir::Field{"channel", &weir::test::Bid::channel},
-                                            weir::Field{"url", &weir::test::Bid::url},
-                                            weir::Field{"extra", &weir::test::Bid::extra}};
+  static constexpr auto fields =
+      std::tuple{weir::Field{"auction", &weir::test::Bid::auction}, weir::Field{"bidder", &weir::test::Bid::bidder},
+                 weir::Field{"price", &weir::test::Bid::price},     weir::Field{"time", &weir::test::Bid::time},
+                 weir::Field{"channel", &weir::test::Bid::channel}, weir::Field{"url", &weir::test::Bid::url},
+                 weir::Field{"extra", &weir::test::Bid::extra}};
 };
 template <>
 struct weir::Schema<weir::test::Everything> {
@@ -91,7 +90,8 @@ void touch(const Everything& value) {
   touch(value.note);
   for (const auto& tag : value.tags) touch(tag);
   if (value.maybe_note) touch(*value.maybe_note);
-  seen = seen + static_cast<unsigned>(value.points.size() + value.lists.size() + value.names.size() + value.choice.index());
+  seen = seen +
+         static_cast<unsigned>(value.points.size() + value.lists.size() + value.names.size() + value.choice.index());
 }
 void touch(const Point& point) { seen = seen + static_cast<unsigned>(point.x); }
 
@@ -108,8 +108,11 @@ template <class T, class Make>
 void damage_and_read(Input& input, Make&& make) {
   const std::uint32_t rows = input.byte() % 24;
   const RowLayout layout = RowCodec<T>::layout();
-  const std::size_t capacity = (Block::prefix_bytes(kBlockTimestamps | kBlockRowKinds) + std::size_t{layout.stride} * 24 + kTextBytes + 63) / 64 * 64;
-  const std::unique_ptr<std::uint8_t, void (*)(void*)> memory(static_cast<std::uint8_t*>(std::aligned_alloc(64, sizeof(Block) + capacity)), std::free);
+  const std::size_t capacity =
+      (Block::prefix_bytes(kBlockTimestamps | kBlockRowKinds) + std::size_t{layout.stride} * 24 + kTextBytes + 63) /
+      64 * 64;
+  const std::unique_ptr<std::uint8_t, void (*)(void*)> memory(
+      static_cast<std::uint8_t*>(std::aligned_alloc(64, sizeof(Block) + capacity)), std::free);
   std::memset(memory.get(), 0, sizeof(Block) + capacity);
   auto* const block = new (memory.get()) Block;
   block->capacity = static_cast<std::uint32_t>(capacity);
@@ -124,12 +127,15 @@ void damage_and_read(Input& input, Make&& make) {
     if (where < 32) {
       memory.get()[offset % offsetof(Block, capacity)] = value;
     } else if (where < 144 && block->fixed_bytes > 0 && block->fixed_bytes < capacity / 2) {
-      block->payload()[(Block::prefix_bytes(kBlockTimestamps | kBlockRowKinds) * (where & 1u) + offset) % (capacity - 1)] = value;
+      block->payload()[(Block::prefix_bytes(kBlockTimestamps | kBlockRowKinds) * (where & 1u) + offset) %
+                       (capacity - 1)] = value;
     } else {
       block->end()[-1 - static_cast<std::ptrdiff_t>(offset % kTextBytes)] = value;
     }
   }
-  if (!check_block_header(*block, layout, static_cast<std::uint32_t>(capacity)).ok() || !check_block(*block, layout).ok()) return;
+  if (!check_block_header(*block, layout, static_cast<std::uint32_t>(capacity)).ok() ||
+      !check_block(*block, layout).ok())
+    return;
   T scratch{};
   try {
     for (std::uint32_t row = 0; row < block->rows; ++row) touch(RowCodec<T>::read(*block, row, scratch));
@@ -142,7 +148,11 @@ void damage_and_read(Input& input, Make&& make) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
   switch (input.byte() % 3) {
-    case 0: damage_and_read<Point>(input, [](std::int64_t seed) { return Point{static_cast<std::int32_t>(seed), 1.5, seed % 2 == 0}; }); break;
+    case 0:
+      damage_and_read<Point>(input, [](std::int64_t seed) {
+        return Point{static_cast<std::int32_t>(seed), 1.5, seed % 2 == 0};
+      });
+      break;
     case 1: damage_and_read<Bid>(input, bid_of); break;
     default: damage_and_read<Everything>(input, filled); break;
   }

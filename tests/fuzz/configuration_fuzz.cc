@@ -1,5 +1,5 @@
-// Bytes of a configuration: the first says whether they are YAML, legacy lines or an environment variable. What is read is checked, and
-// every value that an option of any type accepts must be accepted again.
+// Bytes of a configuration: the first says whether they are YAML, legacy lines or an environment variable. What is read
+// is checked, and every value that an option of any type accepts must be accepted again.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

@@ -1,4 +1,5 @@
-// Bytes of a data connection: whatever comes, the reader answers frames or an error, reads nothing outside, and gives back every block.
+// Bytes of a data connection: whatever comes, the reader answers frames or an error, reads nothing outside, and gives
+// back every block.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

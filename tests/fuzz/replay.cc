@@ -1,5 +1,5 @@
-// Feeds a fuzz target its corpus and seeded mutations of it, without libFuzzer: the quick form that every test run does.
-// usage: NAME CORPUS_DIR [SEED [ROUNDS | SECONDSs]]
+// Feeds a fuzz target its corpus and seeded mutations of it, without libFuzzer: the quick form that every test run
+// does. usage: NAME CORPUS_DIR [SEED [ROUNDS | SECONDSs]]
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -39,7 +39,8 @@ std::string mutate(std::string input, std::mt19937_64& random) {
         if (!input.empty()) input.erase(below(input.size()), 1 + below(8));
         break;
       default:
-        for (std::size_t at = below(input.size() + 1), n = 0; n < 4 && at + n < input.size(); ++n) input[at + n] = static_cast<char>(below(2) ? 0xff : 0);
+        for (std::size_t at = below(input.size() + 1), n = 0; n < 4 && at + n < input.size(); ++n)
+          input[at + n] = static_cast<char>(below(2) ? 0xff : 0);
     }
   }
   return input;
@@ -62,7 +63,8 @@ int main(int argc, char** argv) {
   const std::string length = argc > 3 ? argv[3] : "20000";
   const bool is_time = length.ends_with('s');
   const auto bound = std::strtoull(length.c_str(), nullptr, 10);
-  std::printf("seed %llu, %zu corpus files, %llu %s of mutations\n", static_cast<unsigned long long>(seed), corpus.size() - 1, bound, is_time ? "seconds" : "rounds");
+  std::printf("seed %llu, %zu corpus files, %llu %s of mutations\n", static_cast<unsigned long long>(seed),
+              corpus.size() - 1, bound, is_time ? "seconds" : "rounds");
   std::fflush(stdout);
   for (const std::string& input : corpus) feed(input);
   std::mt19937_64 random(seed);

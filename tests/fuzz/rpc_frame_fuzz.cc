@@ -1,5 +1,5 @@
-// Any bytes into the decoder of RPC frames: it refuses or decodes, holds no more memory than promised, and what it decodes
-// encodes to the same bytes again. The first byte of the input says in what pieces the rest arrives.
+// Any bytes into the decoder of RPC frames: it refuses or decodes, holds no more memory than promised, and what it
+// decodes encodes to the same bytes again. The first byte of the input says in what pieces the rest arrives.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

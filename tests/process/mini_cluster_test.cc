@@ -70,7 +70,9 @@ TEST_CASE("mini_cluster: mistakes of a submission are sentences") {
   CHECK(message_of([&] { cluster.submit(job); }).find("word_count") != std::string::npos);
   job.library = "/nonexistent/job.so";
   CHECK(message_of([&] { cluster.submit(job); }).find("/nonexistent/job.so") != std::string::npos);
-  CHECK(message_of([&] { cluster.state("00000000000000000000000000000000"); }).find("00000000000000000000000000000000") != std::string::npos);
+  CHECK(message_of([&] {
+          cluster.state("00000000000000000000000000000000");
+        }).find("00000000000000000000000000000000") != std::string::npos);
 }
 
 TEST_CASE("mini_cluster: a folder without daemons is named") {

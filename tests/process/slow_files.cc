@@ -1,5 +1,5 @@
-// Preloaded into a daemon: calls on files below WEIR_SLOW_DIRECTORY take WEIR_SLOW_MS milliseconds as long as the file WEIR_SLOW_SWITCH
-// exists, as on a network file system whose server is overloaded.
+// Preloaded into a daemon: calls on files below WEIR_SLOW_DIRECTORY take WEIR_SLOW_MS milliseconds as long as the file
+// WEIR_SLOW_SWITCH exists, as on a network file system whose server is overloaded.
 #undef _FILE_OFFSET_BITS  // both forms of each call are defined here,
 #undef _FORTIFY_SOURCE    // and none of them is inlined
 #include <dirent.h>
@@ -94,17 +94,17 @@ ssize_t write(int file, const void* bytes, size_t count) {
   slow_file(file);
   return syscall(SYS_write, file, bytes, count);
 }
-#define PREAD(name)                                                      \
-  ssize_t name(int file, void* bytes, size_t count, off_t offset) {      \
-    slow_file(file);                                                     \
-    return syscall(SYS_pread64, file, bytes, count, offset);             \
+#define PREAD(name)                                                 \
+  ssize_t name(int file, void* bytes, size_t count, off_t offset) { \
+    slow_file(file);                                                \
+    return syscall(SYS_pread64, file, bytes, count, offset);        \
   }
 PREAD(pread)
 PREAD(pread64)
-#define PWRITE(name)                                                     \
+#define PWRITE(name)                                                      \
   ssize_t name(int file, const void* bytes, size_t count, off_t offset) { \
-    slow_file(file);                                                     \
-    return syscall(SYS_pwrite64, file, bytes, count, offset);            \
+    slow_file(file);                                                      \
+    return syscall(SYS_pwrite64, file, bytes, count, offset);             \
   }
 PWRITE(pwrite)
 PWRITE(pwrite64)

@@ -1,5 +1,5 @@
-// The JobManager's control plane in one thread and in no time: TaskManagers come, refuse, hang, die and return; jobs are submitted and
-// cancelled. WEIR_TEST_SEED=N repeats one run.
+// The JobManager's control plane in one thread and in no time: TaskManagers come, refuse, hang, die and return; jobs
+// are submitted and cancelled. WEIR_TEST_SEED=N repeats one run.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -48,7 +48,8 @@ class Simulation {
     const std::uint64_t count = 1 + random_() % 4;
     for (std::uint64_t i = 0; i < count; ++i) {
       const std::uint16_t port = static_cast<std::uint16_t>(10 + i);
-      auto made = std::make_unique<SimTaskManager>("tm" + std::to_string(port), 1 + random_() % 4, executor, clock_, service_, random_, Mischief());
+      auto made = std::make_unique<SimTaskManager>("tm" + std::to_string(port), 1 + random_() % 4, executor, clock_,
+                                                   service_, random_, Mischief());
       dialler_.add(port, *made);
       task_managers_.push_back(std::move(made));
     }
@@ -86,17 +87,23 @@ class Simulation {
   void act() {
     SimTaskManager& task_manager = *task_managers_[random_() % task_managers_.size()];
     switch (random_() % 100) {
-      case 0: if (task_manager.is_alive()) task_manager.die(); break;
+      case 0:
+        if (task_manager.is_alive()) task_manager.die();
+        break;
       case 1:
       case 2:
-      case 3: if (!task_manager.is_alive()) task_manager.start(); break;
+      case 3:
+        if (!task_manager.is_alive()) task_manager.start();
+        break;
       case 4: task_manager.hang(); break;
       case 5:
       case 6: task_manager.recover(); break;
       case 7:
       case 8:
       case 9: submit(); break;
-      case 10: if (!jobs_.empty()) (void)dispatcher_.cancel(jobs_[random_() % jobs_.size()]); break;
+      case 10:
+        if (!jobs_.empty()) (void)dispatcher_.cancel(jobs_[random_() % jobs_.size()]);
+        break;
       default: break;
     }
   }

@@ -14,7 +14,8 @@ constexpr std::chrono::milliseconds kCallTimeout{1'000};
 
 class SimLink final : public jobmanager::TaskManagerLink {
  public:
-  SimLink(SimTaskManager& task_manager, const Incarnation& wanted, jobmanager::LinkEvents events) : task_manager_(task_manager) {
+  SimLink(SimTaskManager& task_manager, const Incarnation& wanted, jobmanager::LinkEvents events)
+      : task_manager_(task_manager) {
     task_manager_.attach(std::move(events), wanted, this);
   }
   TaskManagerGateway& gateway() override { return task_manager_; }

@@ -29,17 +29,17 @@ struct Mischief {
   std::uint32_t call_lost = 5;  ///< done, but the answer does not arrive
 };
 
-/// Stands in for a TaskManager and its workers behind the gateway. Registers, heartbeats, takes tasks, reports what becomes of them, dies,
-/// hangs and comes back as a new incarnation.
-/// Lives on: the simulation's thread. Owned by the simulation; close() before its end.
+/// Stands in for a TaskManager and its workers behind the gateway. Registers, heartbeats, takes tasks, reports what
+/// becomes of them, dies, hangs and comes back as a new incarnation. Lives on: the simulation's thread. Owned by the
+/// simulation; close() before its end.
 class SimTaskManager final : public TaskManagerGateway {
  public:
-  SimTaskManager(std::string name, std::uint32_t slots, asio::any_io_executor executor, Clock& clock, JobManagerGateway& job_manager,
-                 std::mt19937_64& random, Mischief mischief);
+  SimTaskManager(std::string name, std::uint32_t slots, asio::any_io_executor executor, Clock& clock,
+                 JobManagerGateway& job_manager, std::mt19937_64& random, Mischief mischief);
 
-  void start();                     ///< a new incarnation begins to register
-  void die();                       ///< the process is gone: all its links break
-  void hang() { hangs_ = true; }    ///< answers nothing, says nothing
+  void start();                   ///< a new incarnation begins to register
+  void die();                     ///< the process is gone: all its links break
+  void hang() { hangs_ = true; }  ///< answers nothing, says nothing
   void recover() { hangs_ = false; }
   Async<void> close();
 
@@ -97,7 +97,7 @@ class SimTaskManager final : public TaskManagerGateway {
   bool alive_ = false;
   bool hangs_ = false;
   Incarnation incarnation_;
-  std::map<std::string, Task> tasks_;           ///< by execution
+  std::map<std::string, Task> tasks_;  ///< by execution
   std::map<std::uint32_t, std::string> slot_jobs_;
   std::deque<Report> reports_;
   struct Link {

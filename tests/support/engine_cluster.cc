@@ -140,7 +140,9 @@ void EngineCluster::Member::status(proto::TaskStatus status) {
 int EngineCluster::task_manager_of(int subtask) const {
   return subtask / static_cast<int>(settings_.slots) % settings_.task_managers;
 }
-std::uint32_t EngineCluster::slot_of(int subtask) const { return static_cast<std::uint32_t>(subtask) % settings_.slots; }
+std::uint32_t EngineCluster::slot_of(int subtask) const {
+  return static_cast<std::uint32_t>(subtask) % settings_.slots;
+}
 
 void EngineCluster::fill_address(proto::TaskAddress& address, std::size_t vertex, int subtask) const {
   address.set_vertex(job_graph_.vertices[vertex].id.to_bytes());
@@ -162,8 +164,11 @@ std::vector<int> EngineCluster::peers_of(const plan::JobEdge& edge, bool of_prod
   const int producers = job_graph_.find(edge.source_vertex)->parallelism;
   const int consumers = job_graph_.find(edge.target_vertex)->parallelism;
   const auto index = static_cast<std::uint32_t>(subtask);
-  const auto range = of_producer ? jobmanager::consumers_of(edge.partitioner, index, static_cast<std::uint32_t>(producers), static_cast<std::uint32_t>(consumers))
-                                 : jobmanager::producers_of(edge.partitioner, index, static_cast<std::uint32_t>(producers), static_cast<std::uint32_t>(consumers));
+  const auto range = of_producer
+                         ? jobmanager::consumers_of(edge.partitioner, index, static_cast<std::uint32_t>(producers),
+                                                    static_cast<std::uint32_t>(consumers))
+                         : jobmanager::producers_of(edge.partitioner, index, static_cast<std::uint32_t>(producers),
+                                                    static_cast<std::uint32_t>(consumers));
   std::vector<int> peers;
   for (std::uint32_t other = range.first; other < range.last; ++other) peers.push_back(static_cast<int>(other));
   return peers;
@@ -177,12 +182,14 @@ proto::TaskDescriptor EngineCluster::descriptor(std::size_t vertex, int subtask)
     if (job_graph_.index_of(edge.target_vertex) == vertex) {
       auto& input = *descriptor.add_inputs();
       input.set_edge(edge.id);
-      for (const int peer : peers_of(edge, false, subtask)) fill_peer(*input.add_producers(), job_graph_.index_of(edge.source_vertex), peer);
+      for (const int peer : peers_of(edge, false, subtask))
+        fill_peer(*input.add_producers(), job_graph_.index_of(edge.source_vertex), peer);
     }
     if (job_graph_.index_of(edge.source_vertex) == vertex) {
       auto& output = *descriptor.add_outputs();
       output.set_edge(edge.id);
-      for (const int peer : peers_of(edge, true, subtask)) fill_peer(*output.add_consumers(), job_graph_.index_of(edge.target_vertex), peer);
+      for (const int peer : peers_of(edge, true, subtask))
+        fill_peer(*output.add_consumers(), job_graph_.index_of(edge.target_vertex), peer);
     }
   }
   return descriptor;
@@ -224,16 +231,20 @@ void EngineCluster::cancel() {
 bool EngineCluster::wait_for(proto::TaskState state, std::chrono::milliseconds deadline) {
   std::unique_lock lock(mutex_);
   const auto count = [&](proto::TaskState wanted) {
-    return static_cast<std::size_t>(std::count_if(last_.begin(), last_.end(), [&](const auto& entry) { return entry.second.state() == wanted; }));
+    return static_cast<std::size_t>(
+        std::count_if(last_.begin(), last_.end(), [&](const auto& entry) { return entry.second.state() == wanted; }));
   };
-  changed_.wait_for(lock, deadline, [&] { return count(state) == executions_.size() || (state != proto::FAILED && count(proto::FAILED) > 0); });
+  changed_.wait_for(lock, deadline, [&] {
+    return count(state) == executions_.size() || (state != proto::FAILED && count(proto::FAILED) > 0);
+  });
   return count(state) == executions_.size();
 }
 
 bool EngineCluster::wait_for_count(proto::TaskState state, std::size_t count, std::chrono::milliseconds deadline) {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, deadline, [&] {
-    return static_cast<std::size_t>(std::count_if(last_.begin(), last_.end(), [&](const auto& entry) { return entry.second.state() == state; })) >= count;
+    return static_cast<std::size_t>(std::count_if(
+               last_.begin(), last_.end(), [&](const auto& entry) { return entry.second.state() == state; })) >= count;
   });
 }
 
@@ -312,8 +323,11 @@ void BadWire::pass(int client, int server) {
         ::setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
       }
       if (!closes_half) return;
-      ::shutdown(client, SHUT_WR);  // the consumer reads an end; what it sends still goes through, and the producer's bytes nowhere
-      while (!is_stopping_ && ::recv(client, bytes.data(), bytes.size(), 0) > 0) {}
+      ::shutdown(
+          client,
+          SHUT_WR);  // the consumer reads an end; what it sends still goes through, and the producer's bytes nowhere
+      while (!is_stopping_ && ::recv(client, bytes.data(), bytes.size(), 0) > 0) {
+      }
       return;
     }
     if (is_stalled) {
@@ -335,7 +349,8 @@ void BadWire::pass(int client, int server) {
         passed = before + static_cast<std::uint64_t>(got);
       }
       for (ssize_t sent = 0; sent < got && !is_stopping_;) {
-        const auto piece = ::send(from == 0 ? server : client, bytes.data() + sent, static_cast<std::size_t>(got - sent), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const auto piece = ::send(from == 0 ? server : client, bytes.data() + sent,
+                                  static_cast<std::size_t>(got - sent), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (piece > 0) {
           sent += piece;
         } else if (errno == EAGAIN) {

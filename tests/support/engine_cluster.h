@@ -1,4 +1,5 @@
-// Job runtimes in one process, connected by loopback sockets: what a JobManager and TaskManagers do around them, in a few lines.
+// Job runtimes in one process, connected by loopback sockets: what a JobManager and TaskManagers do around them, in a
+// few lines.
 #pragma once
 
 #include <atomic>
@@ -25,7 +26,7 @@ namespace weir::test {
 
 struct ClusterSettings {
   int task_managers = 1;
-  std::uint32_t slots = 2;  ///< of each
+  std::uint32_t slots = 2;               ///< of each
   std::uint64_t pool_bytes = 64u << 20;  ///< of each
   std::uint32_t spin_us = 0;
   std::uint64_t record_bytes_max = 1u << 20;
@@ -36,7 +37,8 @@ struct ClusterSettings {
   std::function<std::string(int)> secret;
   /// Data port through which the TaskManager is reached, when there is something in between.
   std::function<std::uint16_t(int task_manager, std::uint16_t port)> port_shown;
-  /// In which order, and in how many calls, tasks are deployed: 0 all at once per TaskManager; else one call per task, shuffled.
+  /// In which order, and in how many calls, tasks are deployed: 0 all at once per TaskManager; else one call per task,
+  /// shuffled.
   unsigned shuffle_seed = 0;
 };
 
@@ -55,7 +57,8 @@ class EngineCluster {
   /// Waits until all tasks are in `state`, or one is FAILED. @return  whether all are
   bool wait_for(proto::TaskState state, std::chrono::milliseconds deadline = std::chrono::seconds(20));
   /// Waits until `count` tasks are in `state`. @return  whether they are
-  bool wait_for_count(proto::TaskState state, std::size_t count, std::chrono::milliseconds deadline = std::chrono::seconds(20));
+  bool wait_for_count(proto::TaskState state, std::size_t count,
+                      std::chrono::milliseconds deadline = std::chrono::seconds(20));
   void stop();
 
   /// "Vertex (1/2): exception: message", one per failed task.
@@ -63,7 +66,9 @@ class EngineCluster {
   std::vector<proto::TaskStatus> statuses();
   std::vector<proto::TaskCounters> counters();
   const plan::JobGraph& job_graph() const { return job_graph_; }
-  taskmanager::JobRuntime& runtime(int task_manager) { return *members_[static_cast<std::size_t>(task_manager)]->runtime; }
+  taskmanager::JobRuntime& runtime(int task_manager) {
+    return *members_[static_cast<std::size_t>(task_manager)]->runtime;
+  }
   std::uint16_t port(int task_manager) const { return members_[static_cast<std::size_t>(task_manager)]->port; }
   const JobId& job() const { return job_; }
   std::string secret(int task_manager) const;

@@ -230,7 +230,9 @@ class RowKeyRouter final : public RowRouter {
  public:
   void route(const Batch& batch, std::uint32_t targets, std::uint16_t* target_of) override {
     std::uint32_t position = 0;
-    batch.for_each_row([&](std::uint32_t index) { target_of[position++] = static_cast<std::uint16_t>(rows_of(batch.block())[index].key % targets); });
+    batch.for_each_row([&](std::uint32_t index) {
+      target_of[position++] = static_cast<std::uint16_t>(rows_of(batch.block())[index].key % targets);
+    });
   }
 };
 

@@ -91,7 +91,8 @@ template <class T>
 void feed(Operator& writer, FakeOperatorContext& context, const std::vector<T>& records, Output& nowhere) {
   std::size_t at = 0;
   while (at < records.size()) {
-    Block* block = context.heap.take(block_capacity_for(RowCodec<T>::kStride, static_cast<std::uint32_t>(RowCodec<T>::text_bytes(records[at]))));
+    Block* block = context.heap.take(
+        block_capacity_for(RowCodec<T>::kStride, static_cast<std::uint32_t>(RowCodec<T>::text_bytes(records[at]))));
     block->reset(RowCodec<T>::layout(), 0);
     while (at < records.size() && RowCodec<T>::append(records[at], *block)) ++at;
     Batch batch(block);

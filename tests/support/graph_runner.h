@@ -1,5 +1,5 @@
-// Runs a job's graph in the test's own thread, one subtask per operator, every edge a call: what the functions and connectors do, without
-// daemons, slots and exchange.
+// Runs a job's graph in the test's own thread, one subtask per operator, every edge a call: what the functions and
+// connectors do, without daemons, slots and exchange.
 #pragma once
 
 #include <poll.h>
@@ -95,7 +95,10 @@ class GraphRunner {
     Node& node_;
   };
 
-  static std::int64_t now_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+  static std::int64_t now_ms() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  }
 
   void note(const Result<void>& result) {
     if (!result.ok() && error_.empty()) error_ = result.error().message;
@@ -107,10 +110,13 @@ class GraphRunner {
       note(progress.error());
       return false;
     }
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now()).count();
     if (left <= 0) note(Error::internal("the graph was not done in time"));
     if (progress->kind == Progress::Kind::blocked) {
-      const std::int64_t until = progress->wake_at_ms == Progress::kNever ? left : std::min<std::int64_t>(left, progress->wake_at_ms - now_ms());
+      const std::int64_t until = progress->wake_at_ms == Progress::kNever
+                                     ? left
+                                     : std::min<std::int64_t>(left, progress->wake_at_ms - now_ms());
       pollfd fd{.fd = progress->wake_fd, .events = POLLIN, .revents = 0};
       ::poll(&fd, progress->wake_fd >= 0 ? 1 : 0, static_cast<int>(std::max<std::int64_t>(until, 0)));
     }

@@ -26,11 +26,15 @@ std::string ask(rd_kafka_t* client, Enqueue&& enqueue) {
   if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return rd_kafka_event_error_string(event.get());
   std::size_t count = 0;
   const rd_kafka_topic_result_t** results = nullptr;
-  if (const auto* made = rd_kafka_event_CreateTopics_result(event.get())) results = rd_kafka_CreateTopics_result_topics(made, &count);
-  if (const auto* deleted = rd_kafka_event_DeleteTopics_result(event.get())) results = rd_kafka_DeleteTopics_result_topics(deleted, &count);
-  if (const auto* grown = rd_kafka_event_CreatePartitions_result(event.get())) results = rd_kafka_CreatePartitions_result_topics(grown, &count);
+  if (const auto* made = rd_kafka_event_CreateTopics_result(event.get()))
+    results = rd_kafka_CreateTopics_result_topics(made, &count);
+  if (const auto* deleted = rd_kafka_event_DeleteTopics_result(event.get()))
+    results = rd_kafka_DeleteTopics_result_topics(deleted, &count);
+  if (const auto* grown = rd_kafka_event_CreatePartitions_result(event.get()))
+    results = rd_kafka_CreatePartitions_result_topics(grown, &count);
   for (std::size_t i = 0; i < count; ++i) {
-    if (rd_kafka_topic_result_error(results[i]) != RD_KAFKA_RESP_ERR_NO_ERROR) return rd_kafka_topic_result_error_string(results[i]);
+    if (rd_kafka_topic_result_error(results[i]) != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return rd_kafka_topic_result_error_string(results[i]);
   }
   return count == 1 ? "" : "no result";
 }
@@ -60,16 +64,21 @@ void insist(const std::string& what, const std::string& address, Enqueue&& enque
 
 }  // namespace
 
-std::string KafkaBroker::create_topic(const std::string& name, int partitions) { return create_topic(name, std::vector<std::vector<int>>(partitions)); }
+std::string KafkaBroker::create_topic(const std::string& name, int partitions) {
+  return create_topic(name, std::vector<std::vector<int>>(partitions));
+}
 
 std::string KafkaBroker::create_topic(const std::string& name, const std::vector<std::vector<int>>& replicas) {
   insist("create topic " + name, address_, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
     char reason[512];
     const bool placed = !replicas.front().empty();
-    const Owned<rd_kafka_NewTopic_t> topic(rd_kafka_NewTopic_new(name.c_str(), static_cast<int>(replicas.size()), placed ? -1 : 1, reason, sizeof reason), &rd_kafka_NewTopic_destroy);
+    const Owned<rd_kafka_NewTopic_t> topic(
+        rd_kafka_NewTopic_new(name.c_str(), static_cast<int>(replicas.size()), placed ? -1 : 1, reason, sizeof reason),
+        &rd_kafka_NewTopic_destroy);
     for (std::size_t i = 0; placed && i < replicas.size(); ++i) {
       std::vector<std::int32_t> brokers(replicas[i].begin(), replicas[i].end());
-      rd_kafka_NewTopic_set_replica_assignment(topic.get(), static_cast<std::int32_t>(i), brokers.data(), brokers.size(), reason, sizeof reason);
+      rd_kafka_NewTopic_set_replica_assignment(topic.get(), static_cast<std::int32_t>(i), brokers.data(),
+                                               brokers.size(), reason, sizeof reason);
     }
     rd_kafka_NewTopic_t* one = topic.get();
     rd_kafka_CreateTopics(client, &one, 1, nullptr, queue);
@@ -88,8 +97,9 @@ void KafkaBroker::delete_topic(const std::string& name) {
 void KafkaBroker::grow_topic(const std::string& name, int partitions) {
   insist("grow topic " + name, address_, [&](rd_kafka_t* client, rd_kafka_queue_t* queue) {
     char reason[512];
-    const Owned<rd_kafka_NewPartitions_t> grown(rd_kafka_NewPartitions_new(name.c_str(), static_cast<std::size_t>(partitions), reason, sizeof reason),
-                                                &rd_kafka_NewPartitions_destroy);
+    const Owned<rd_kafka_NewPartitions_t> grown(
+        rd_kafka_NewPartitions_new(name.c_str(), static_cast<std::size_t>(partitions), reason, sizeof reason),
+        &rd_kafka_NewPartitions_destroy);
     rd_kafka_NewPartitions_t* one = grown.get();
     rd_kafka_CreatePartitions(client, &one, 1, nullptr, queue);
   });

@@ -16,7 +16,8 @@ class KafkaBroker {
   /// @param options  of `kafka.sh start`: "--secure", "--join DIR"
   explicit KafkaBroker(const std::string& options = {}) { address_ = trimmed(script("start " + options)); }
   ~KafkaBroker() {
-    if (std::system((command("stop --kill --wipe") + " >/dev/null 2>&1").c_str()) != 0) std::fprintf(stderr, "the Kafka broker did not end\n");
+    if (std::system((command("stop --kill --wipe") + " >/dev/null 2>&1").c_str()) != 0)
+      std::fprintf(stderr, "the Kafka broker did not end\n");
   }
   KafkaBroker(const KafkaBroker&) = delete;
   KafkaBroker& operator=(const KafkaBroker&) = delete;
@@ -36,10 +37,14 @@ class KafkaBroker {
   void kill() { script("stop --kill"); }
   void start() { script("start"); }
   /// What Kafka's own consumer prints: "key<tab>value" lines in any order of partitions.
-  std::string consume(const std::string& topic, int count) { return script("consume " + topic + " --keys --max " + std::to_string(count)); }
+  std::string consume(const std::string& topic, int count) {
+    return script("consume " + topic + " --keys --max " + std::to_string(count));
+  }
 
  private:
-  std::string command(const std::string& verb) const { return std::string(KAFKA_SCRIPT) + " " + verb + " --dir " + folder(); }
+  std::string command(const std::string& verb) const {
+    return std::string(KAFKA_SCRIPT) + " " + verb + " --dir " + folder();
+  }
 
   std::string script(const std::string& verb) {
     FILE* pipe = ::popen((command(verb) + " 2>&1").c_str(), "r");

@@ -12,19 +12,24 @@ class PlanBuilder {
  public:
   explicit PlanBuilder(std::string job_name) { plan_.job_name = std::move(job_name); }
 
-  std::uint32_t source(std::string name, int parallelism = 0) { return add(OperatorRole::source, std::move(name), parallelism); }
-  std::uint32_t map(std::string name, std::uint32_t from, Partitioner partitioner = Partitioner::forward, int parallelism = 0) {
+  std::uint32_t source(std::string name, int parallelism = 0) {
+    return add(OperatorRole::source, std::move(name), parallelism);
+  }
+  std::uint32_t map(std::string name, std::uint32_t from, Partitioner partitioner = Partitioner::forward,
+                    int parallelism = 0) {
     std::uint32_t id = add(OperatorRole::transform, std::move(name), parallelism);
     connect(from, id, partitioner);
     return id;
   }
-  std::uint32_t sink(std::string name, std::uint32_t from, Partitioner partitioner = Partitioner::forward, int parallelism = 0) {
+  std::uint32_t sink(std::string name, std::uint32_t from, Partitioner partitioner = Partitioner::forward,
+                     int parallelism = 0) {
     std::uint32_t id = add(OperatorRole::sink, std::move(name), parallelism);
     plan_.operators[id - 1].outputs.clear();
     connect(from, id, partitioner);
     return id;
   }
-  void connect(std::uint32_t from, std::uint32_t to, Partitioner partitioner = Partitioner::forward, std::uint32_t input = 0) {
+  void connect(std::uint32_t from, std::uint32_t to, Partitioner partitioner = Partitioner::forward,
+               std::uint32_t input = 0) {
     OperatorInput edge;
     edge.source = from;
     edge.input = input;

@@ -12,8 +12,8 @@
 
 namespace weir::testing {
 
-/// Runs `body(control)` to its end on the calling thread as control thread; aborts with a sentence when it has not ended
-/// after `limit`.
+/// Runs `body(control)` to its end on the calling thread as control thread; aborts with a sentence when it has not
+/// ended after `limit`.
 ///     run_coroutine([](ControlThread& control) -> Async<void> { ... });   // no captures
 template <class Body>
 void run_coroutine(Body body, std::chrono::seconds limit = std::chrono::seconds(60)) {

@@ -16,7 +16,8 @@ inline std::vector<std::string>& skipped_cases() {
 }
 
 /// Leaves a case out under a sanitizer that it cannot live with, and says why:
-///     TEST_CASE("crash_handler: a corrupted heap ..." * test::not_under(Sanitizer::address, "it ends the program itself"))
+///     TEST_CASE("crash_handler: a corrupted heap ..." * test::not_under(Sanitizer::address, "it ends the program
+///     itself"))
 struct not_under {
   Sanitizer sanitizer;
   const char* reason;

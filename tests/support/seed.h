@@ -18,7 +18,8 @@ inline unsigned seed() {
 /// A text of up to `size_max` bytes made from `alphabet`, with any byte now and then.
 inline std::string random_text(std::mt19937& random, std::size_t size_max, const std::string& alphabet) {
   std::string text(random() % (size_max + 1), '\0');
-  for (char& byte : text) byte = random() % 50 == 0 ? static_cast<char>(random() % 256) : alphabet[random() % alphabet.size()];
+  for (char& byte : text)
+    byte = random() % 50 == 0 ? static_cast<char>(random() % 256) : alphabet[random() % alphabet.size()];
   return text;
 }
 

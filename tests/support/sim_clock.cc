@@ -37,9 +37,8 @@ void SimClock::wake(Key key, boost::system::error_code reason) {
   auto sleeper = std::move(found->second);
   sleepers_.erase(found);
   asio::get_associated_cancellation_slot(sleeper.completion).clear();
-  asio::post(sleeper.executor, [completion = std::move(sleeper.completion), reason]() mutable {
-    std::move(completion)(reason);
-  });
+  asio::post(sleeper.executor,
+             [completion = std::move(sleeper.completion), reason]() mutable { std::move(completion)(reason); });
 }
 
 }  // namespace weir::testing

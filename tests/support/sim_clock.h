@@ -12,8 +12,8 @@
 
 namespace weir::testing {
 
-/// Stands in for the machine's clock: time passes only when `advance` says so, and those who sleep wake in order of their time.
-/// Lives on: the thread of its sleepers' executor. Outlives them.
+/// Stands in for the machine's clock: time passes only when `advance` says so, and those who sleep wake in order of
+/// their time. Lives on: the thread of its sleepers' executor. Outlives them.
 class SimClock final : public Clock {
  public:
   SteadyTime now() const override { return now_; }

@@ -20,17 +20,29 @@ struct TwoFunctions {
   Second second;
 
   template <class... A>
-  auto map1(A&&... a) -> std::invoke_result_t<First&, A...> { return std::invoke(first, std::forward<A>(a)...); }
+  auto map1(A&&... a) -> std::invoke_result_t<First&, A...> {
+    return std::invoke(first, std::forward<A>(a)...);
+  }
   template <class... A>
-  auto map2(A&&... a) -> std::invoke_result_t<Second&, A...> { return std::invoke(second, std::forward<A>(a)...); }
+  auto map2(A&&... a) -> std::invoke_result_t<Second&, A...> {
+    return std::invoke(second, std::forward<A>(a)...);
+  }
   template <class... A>
-  auto flat_map1(A&&... a) -> std::invoke_result_t<First&, A...> { return std::invoke(first, std::forward<A>(a)...); }
+  auto flat_map1(A&&... a) -> std::invoke_result_t<First&, A...> {
+    return std::invoke(first, std::forward<A>(a)...);
+  }
   template <class... A>
-  auto flat_map2(A&&... a) -> std::invoke_result_t<Second&, A...> { return std::invoke(second, std::forward<A>(a)...); }
+  auto flat_map2(A&&... a) -> std::invoke_result_t<Second&, A...> {
+    return std::invoke(second, std::forward<A>(a)...);
+  }
   template <class... A>
-  auto process1(A&&... a) -> std::invoke_result_t<First&, A...> { return std::invoke(first, std::forward<A>(a)...); }
+  auto process1(A&&... a) -> std::invoke_result_t<First&, A...> {
+    return std::invoke(first, std::forward<A>(a)...);
+  }
   template <class... A>
-  auto process2(A&&... a) -> std::invoke_result_t<Second&, A...> { return std::invoke(second, std::forward<A>(a)...); }
+  auto process2(A&&... a) -> std::invoke_result_t<Second&, A...> {
+    return std::invoke(second, std::forward<A>(a)...);
+  }
 
   template <class Context>
   void open(Context& context) {
@@ -94,9 +106,13 @@ struct CoProcessCall {
   static constexpr const char* kKind = "Co-Process";
   static constexpr const char* kKeyedKind = "Co-Keyed-Process";
   template <class F, class T, class Context, class R>
-  static void first(F& f, const T& record, Context& context, Collector<R>& out) { f.process1(record, context, out); }
+  static void first(F& f, const T& record, Context& context, Collector<R>& out) {
+    f.process1(record, context, out);
+  }
   template <class F, class T, class Context, class R>
-  static void second(F& f, const T& record, Context& context, Collector<R>& out) { f.process2(record, context, out); }
+  static void second(F& f, const T& record, Context& context, Collector<R>& out) {
+    f.process2(record, context, out);
+  }
 };
 
 /// Lives on: the slot's thread. Which input gives next is not known: nothing may depend on it.
@@ -106,11 +122,15 @@ class CoOperator final : public CollectingOperator<F, R> {
   using CollectingOperator<F, R>::CollectingOperator;
   void process(std::uint32_t input, Batch& batch, Output& output) override {
     if (input == 0) {
-      this->run(first_, batch, output, [&](const A& record)
-                    __attribute__((always_inline)) { Call::first(this->function_, record, this->context_, *this->collector_); });
+      this->run(
+          first_, batch, output, [&](const A& record) __attribute__((always_inline)) {
+            Call::first(this->function_, record, this->context_, *this->collector_);
+          });
     } else {
-      this->run(second_, batch, output, [&](const B& record)
-                    __attribute__((always_inline)) { Call::second(this->function_, record, this->context_, *this->collector_); });
+      this->run(
+          second_, batch, output, [&](const B& record) __attribute__((always_inline)) {
+            Call::second(this->function_, record, this->context_, *this->collector_);
+          });
     }
   }
 
@@ -130,11 +150,15 @@ class KeyedCoOperator final : public KeyedFunctionOperator<K, R, F> {
 
   void process(std::uint32_t input, Batch& batch, Output& output) override {
     if (input == 0) {
-      this->run(first_, selector_a_, batch, output, [&](const A& record)
-                    __attribute__((always_inline)) { Call::first(this->function_, record, this->context_, *this->collector_); });
+      this->run(
+          first_, selector_a_, batch, output, [&](const A& record) __attribute__((always_inline)) {
+            Call::first(this->function_, record, this->context_, *this->collector_);
+          });
     } else {
-      this->run(second_, selector_b_, batch, output, [&](const B& record)
-                    __attribute__((always_inline)) { Call::second(this->function_, record, this->context_, *this->collector_); });
+      this->run(
+          second_, selector_b_, batch, output, [&](const B& record) __attribute__((always_inline)) {
+            Call::second(this->function_, record, this->context_, *this->collector_);
+          });
     }
   }
 

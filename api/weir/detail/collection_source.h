@@ -25,7 +25,8 @@ class CollectionReader final : public SourceReader {
   }
   Result<Progress> poll(Output& output) override {
     collector_->bind(output);
-    for (std::uint32_t rows = 0; rows < kBlockRowsMax && next_ < values_->size(); ++rows, next_ += step_) collector_->collect((*values_)[next_]);
+    for (std::uint32_t rows = 0; rows < kBlockRowsMax && next_ < values_->size(); ++rows, next_ += step_)
+      collector_->collect((*values_)[next_]);
     collector_->flush();
     return next_ < values_->size() ? Progress::more() : Progress::finished();
   }
@@ -52,7 +53,8 @@ class CollectionReader final : public SourceReader {
 template <class T>
 class CollectionSource final : public Source<T> {
  public:
-  explicit CollectionSource(std::vector<T> values) : values_(std::make_shared<const std::vector<T>>(std::move(values))) {}
+  explicit CollectionSource(std::vector<T> values)
+      : values_(std::make_shared<const std::vector<T>>(std::move(values))) {}
   std::string name() const override { return "Collection"; }
   bool bounded() const override { return true; }
   std::unique_ptr<SourceReader> make_reader() const override { return std::make_unique<CollectionReader<T>>(values_); }

@@ -52,7 +52,8 @@ class MemberKey {
   template <std::size_t Index>
   static std::size_t offset_of(const T& probe) {
     if constexpr (RowCodec<T>::kPlain) {
-      return static_cast<std::size_t>(reinterpret_cast<const char*>(&field<Index>(probe)) - reinterpret_cast<const char*>(&probe));
+      return static_cast<std::size_t>(reinterpret_cast<const char*>(&field<Index>(probe)) -
+                                      reinterpret_cast<const char*>(&probe));
     } else {
       return slot_offset<T, Index>();
     }
@@ -63,7 +64,9 @@ class MemberKey {
 
 /// A string answered as a view or a literal is a string key.
 template <class R>
-using KeyFromResult = std::conditional_t<std::is_same_v<R, std::string_view> || std::is_same_v<R, const char*> || std::is_same_v<R, Text>, std::string, R>;
+using KeyFromResult =
+    std::conditional_t<std::is_same_v<R, std::string_view> || std::is_same_v<R, const char*> || std::is_same_v<R, Text>,
+                       std::string, R>;
 
 /// A function answers the key.
 template <class T, class F>
@@ -126,14 +129,16 @@ class SelectorHasher final : public KeyHasher {
 template <class Selector, class P>
 class CustomRouter final : public RowRouter {
  public:
-  CustomRouter(Selector selector, P partitioner) : selector_(std::move(selector)), partitioner_(std::move(partitioner)) {}
+  CustomRouter(Selector selector, P partitioner)
+      : selector_(std::move(selector)), partitioner_(std::move(partitioner)) {}
   void route(const Batch& batch, std::uint32_t targets, std::uint16_t* target_of) override {
     const RowArea rows(batch.block());
     const auto subtasks = static_cast<int>(targets);
     for (std::uint32_t i = 0; i < batch.count(); ++i) {
       const typename Selector::View key = selector_.of_row(rows, batch.row_at(i));
       const auto answered = static_cast<std::int64_t>(std::invoke(partitioner_, key, subtasks));
-      if (answered < 0 || answered >= subtasks) [[unlikely]] throw_no_such_subtask(answered, targets);
+      if (answered < 0 || answered >= subtasks) [[unlikely]]
+        throw_no_such_subtask(answered, targets);
       target_of[i] = static_cast<std::uint16_t>(answered);
     }
   }
@@ -153,13 +158,17 @@ struct CheckPartitioner {
     }
   }
   static constexpr bool kCallable = takes();
-  static_assert(kCallable, "weir: the partitioner given to partition_custom() must take the key and the number of subtasks (const K&, int) and return the subtask's index as an int; a text key comes as weir::Text");
+  static_assert(kCallable,
+                "weir: the partitioner given to partition_custom() must take the key and the number of subtasks (const "
+                "K&, int) and return the subtask's index as an int; a text key comes as weir::Text");
 };
 
 template <class T, class F>
 struct CheckKey {
   static constexpr bool kTakes = std::is_invocable_v<F&, const T&>;
-  static_assert(kTakes, "weir: key_by() and partition_custom() take the key as a pointer to a field (&Record::field) or a function of a record (const T&) that answers it");
+  static_assert(kTakes,
+                "weir: key_by() and partition_custom() take the key as a pointer to a field (&Record::field) or a "
+                "function of a record (const T&) that answers it");
   static constexpr bool is_a_key() {
     if constexpr (kTakes) {
       return Key<KeyFromResult<std::remove_cvref_t<std::invoke_result_t<F&, const T&>>>>;
@@ -167,12 +176,15 @@ struct CheckKey {
       return true;
     }
   }
-  static_assert(is_a_key(), "weir: a key is a number, bool, enum, text, time or decimal, or an optional, pair, tuple or struct of these");
+  static_assert(
+      is_a_key(),
+      "weir: a key is a number, bool, enum, text, time or decimal, or an optional, pair, tuple or struct of these");
   static constexpr bool kFits = kTakes && is_a_key();
 };
 
 /// How a key selector is kept, whichever way it was written.
 template <class T, class F>
-using SelectorOf = typename std::conditional_t<std::is_member_object_pointer_v<F>, SelectorByMember<T, F>, SelectorByFunction<T, F>>::Type;
+using SelectorOf = typename std::conditional_t<std::is_member_object_pointer_v<F>, SelectorByMember<T, F>,
+                                               SelectorByFunction<T, F>>::Type;
 
 }  // namespace weir::detail

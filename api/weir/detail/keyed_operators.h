@@ -20,10 +20,11 @@ inline constexpr std::uint32_t kPrefetchDistance = 16;
 /// So many entries are near without that.
 inline constexpr std::size_t kNearEntries = 16 * 1024;
 
-/// Calls body(row, hash, key) for each row, with the state of rows to come on its way. A function that answers keys is asked twice for that, so
-/// only where it is worth it.
+/// Calls body(row, hash, key) for each row, with the state of rows to come on its way. A function that answers keys is
+/// asked twice for that, so only where it is worth it.
 template <class K, class Selector, class Body>
-void for_each_key(const Batch& batch, Selector& selector, const StateTable<K>& table, std::uint64_t* hashes, Body&& body) {
+void for_each_key(const Batch& batch, Selector& selector, const StateTable<K>& table, std::uint64_t* hashes,
+                  Body&& body) {
   const RowArea rows(batch.block());
   const std::uint32_t count = batch.count();
   const auto fetch = [&](std::uint32_t i) __attribute__((always_inline)) {
@@ -62,7 +63,8 @@ class ReduceOperator final : public Operator {
     const Block& block = batch.block();
     const RowArea rows(block);
     if (!only_last_) collector.begin(batch, output);
-    for_each_key<K>(batch, selector_, table, hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
+    for_each_key<K>(batch, selector_, table, hashes_,
+                    [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
       if (collector.inherits()) collector.inherit(block, row);
       bool inserted = false;
       auto& kept = *static_cast<Owned<T>*>(table.layout().value(table.find_or_insert(hash, key, inserted), 0));
@@ -118,17 +120,18 @@ class ReduceOperator final : public Operator {
   std::unique_ptr<Collector<T>> collector_;
   std::uint64_t hashes_[kBlockRowsMax];
   bool is_open_ = false;
-  bool only_last_ = false;         // a BATCH job
-  bool is_emitting_ = false;       // the input has ended
-  std::uint32_t next_group_ = 0;   // of those to emit
+  bool only_last_ = false;        // a BATCH job
+  bool is_emitting_ = false;      // the input has ended
+  std::uint32_t next_group_ = 0;  // of those to emit
 };
 
-/// What operators with a user's function on keyed streams share: the states and timers of the keys, and the function's life.
-/// Lives on: the slot's thread.
+/// What operators with a user's function on keyed streams share: the states and timers of the keys, and the function's
+/// life. Lives on: the slot's thread.
 template <class K, class R, class F>
 class KeyedFunctionOperator : public Operator {
  public:
-  KeyedFunctionOperator(F function, std::shared_ptr<const SideTags> tags) : function_(std::move(function)), tags_(std::move(tags)) {}
+  KeyedFunctionOperator(F function, std::shared_ptr<const SideTags> tags)
+      : function_(std::move(function)), tags_(std::move(tags)) {}
 
   Result<void> open(OperatorContext& context) override {
     collector_ = std::make_unique<Collector<R>>(context);
@@ -181,7 +184,8 @@ class KeyedFunctionOperator : public Operator {
   }
 
  protected:
-  /// Calls body(record) for each row, with the context and the states at its key, between begin and flush of everything that collects.
+  /// Calls body(record) for each row, with the context and the states at its key, between begin and flush of everything
+  /// that collects.
   template <class T, class Selector, class Body>
   void run(RowReader<T>& reader, Selector& selector, Batch& batch, Output& output, Body&& body) {
     Collector<R>& collector = *collector_;
@@ -189,7 +193,8 @@ class KeyedFunctionOperator : public Operator {
     const RowArea rows(block);
     collector.begin(batch, output);
     context_.begin(batch, output);
-    for_each_key<K>(batch, selector, states_.table(), hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
+    for_each_key<K>(batch, selector, states_.table(), hashes_,
+                    [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
       if (collector.inherits()) collector.inherit(block, row);
       context_.set_row(row);
       enter(hash, key);
@@ -243,13 +248,14 @@ class KeyedMapOperator final : public KeyedFunctionOperator<K, R, F> {
       : KeyedFunctionOperator<K, R, F>(std::move(function), std::move(tags)), selector_(std::move(selector)) {}
 
   void process(std::uint32_t, Batch& batch, Output& output) override {
-    this->run(reader_, selector_, batch, output, [&](const T& record) __attribute__((always_inline)) {
-      if constexpr (std::is_invocable_v<F&, const T&>) {
-        this->collector_->collect(std::invoke(this->function_, record));
-      } else {
-        this->collector_->collect(std::invoke(this->function_, record, this->context_));
-      }
-    });
+    this->run(
+        reader_, selector_, batch, output, [&](const T& record) __attribute__((always_inline)) {
+          if constexpr (std::is_invocable_v<F&, const T&>) {
+            this->collector_->collect(std::invoke(this->function_, record));
+          } else {
+            this->collector_->collect(std::invoke(this->function_, record, this->context_));
+          }
+        });
   }
 
  private:
@@ -264,13 +270,14 @@ class KeyedFlatMapOperator final : public KeyedFunctionOperator<K, R, F> {
       : KeyedFunctionOperator<K, R, F>(std::move(function), std::move(tags)), selector_(std::move(selector)) {}
 
   void process(std::uint32_t, Batch& batch, Output& output) override {
-    this->run(reader_, selector_, batch, output, [&](const T& record) __attribute__((always_inline)) {
-      if constexpr (std::is_invocable_v<F&, const T&, Collector<R>&>) {
-        std::invoke(this->function_, record, *this->collector_);
-      } else {
-        std::invoke(this->function_, record, this->context_, *this->collector_);
-      }
-    });
+    this->run(
+        reader_, selector_, batch, output, [&](const T& record) __attribute__((always_inline)) {
+          if constexpr (std::is_invocable_v<F&, const T&, Collector<R>&>) {
+            std::invoke(this->function_, record, *this->collector_);
+          } else {
+            std::invoke(this->function_, record, this->context_, *this->collector_);
+          }
+        });
   }
 
  private:
@@ -289,7 +296,8 @@ class KeyedFilterOperator final : public KeyedFunctionOperator<K, T, F> {
     const RowArea rows(batch.block());
     this->context_.begin(batch, output);
     std::uint32_t kept = 0;
-    for_each_key<K>(batch, selector_, this->states_.table(), this->hashes_, [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
+    for_each_key<K>(batch, selector_, this->states_.table(), this->hashes_,
+                    [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
       this->context_.set_row(row);
       this->enter(hash, key);
       bool keep = false;
@@ -318,13 +326,14 @@ class KeyedProcessOperator final : public KeyedFunctionOperator<K, R, F> {
       : KeyedFunctionOperator<K, R, F>(std::move(function), std::move(tags)), selector_(std::move(selector)) {}
 
   void process(std::uint32_t, Batch& batch, Output& output) override {
-    this->run(reader_, selector_, batch, output, [&](const T& record) __attribute__((always_inline)) {
-      if constexpr (std::is_invocable_v<F&, const T&, KeyedContext<K>&, Collector<R>&>) {
-        std::invoke(this->function_, record, this->context_, *this->collector_);
-      } else {
-        this->function_.process(record, this->context_, *this->collector_);
-      }
-    });
+    this->run(
+        reader_, selector_, batch, output, [&](const T& record) __attribute__((always_inline)) {
+          if constexpr (std::is_invocable_v<F&, const T&, KeyedContext<K>&, Collector<R>&>) {
+            std::invoke(this->function_, record, this->context_, *this->collector_);
+          } else {
+            this->function_.process(record, this->context_, *this->collector_);
+          }
+        });
   }
 
  private:

@@ -49,7 +49,9 @@ StateDeclaration declare_owned_state(std::string_view name) {
   made.name = name;
   made.schema = schema_text(type_of<T>());
   made.kind = &value_kind<Owned<T>>();
-  made.encode = [](ByteWriter& out, const void* value) { encode_value(out, static_cast<const Owned<T>*>(value)->get()); };
+  made.encode = [](ByteWriter& out, const void* value) {
+    encode_value(out, static_cast<const Owned<T>*>(value)->get());
+  };
   made.decode = [](ByteReader& in, void* value) {
     T read{};
     if (!decode_value(in, read)) return false;
@@ -59,7 +61,8 @@ StateDeclaration declare_owned_state(std::string_view name) {
   return made;
 }
 
-/// What a ValueState works on, whatever the key's type. Lives on: the slot's thread. States are declared until seal() and used after it.
+/// What a ValueState works on, whatever the key's type. Lives on: the slot's thread. States are declared until seal()
+/// and used after it.
 class KeyedStates {
  public:
   KeyedStates() = default;
@@ -92,7 +95,7 @@ class KeyedStates {
   virtual void erase() = 0;
 
   std::vector<StateDeclaration> states_;
-  EntryLayout declared_;               // until seal
+  EntryLayout declared_;                 // until seal
   const EntryLayout* layout_ = nullptr;  // after it
   std::uint8_t* entry_ = nullptr;
   bool looked_up_ = false;
@@ -105,7 +108,8 @@ class TypedKeyedStates final : public KeyedStates {
 
   /// Fixes the states and reads what was restored before.
   Result<void> seal(OperatorContext& context) {
-    table_.seal(declared_, key_groups_of_subtask(context.subtask_index(), context.parallelism(), context.max_parallelism()),
+    table_.seal(declared_,
+                key_groups_of_subtask(context.subtask_index(), context.parallelism(), context.max_parallelism()),
                 context.max_parallelism());
     layout_ = &table_.layout();
     max_parallelism_ = context.max_parallelism();
@@ -134,11 +138,13 @@ class TypedKeyedStates final : public KeyedStates {
       out.put_text(states_[state].name);
       out.put_text(states_[state].schema);
       ByteWriter body;
-      for (std::uint32_t group = table_.groups().first; group < table_.groups().last; ++group) write_group(body, state, group);
+      for (std::uint32_t group = table_.groups().first; group < table_.groups().last; ++group)
+        write_group(body, state, group);
       out.put_text(body.view());
     }
   }
-  /// May be called more than once before seal: pieces of several former subtasks, of which each subtask keeps its own key groups.
+  /// May be called more than once before seal: pieces of several former subtasks, of which each subtask keeps its own
+  /// key groups.
   void restore(std::string_view bytes) { restored_.emplace_back(bytes); }
 
   static std::string key_schema() {
@@ -179,7 +185,8 @@ class TypedKeyedStates final : public KeyedStates {
     std::uint64_t version = 0;
     std::string_view schema;
     std::uint64_t sections = 0;
-    if (!in.get_varint(version) || version != 1 || !in.get_text(schema) || !in.get_varint(sections)) return state_corrupt("");
+    if (!in.get_varint(version) || version != 1 || !in.get_text(schema) || !in.get_varint(sections))
+      return state_corrupt("");
     if (schema != key_schema()) return state_mismatch("key", key_schema(), schema);
     for (std::uint64_t section = 0; section < sections; ++section) {
       std::string_view name;

@@ -17,7 +17,8 @@ namespace weir::detail {
 template <class F>
 class FunctionOperator : public Operator {
  public:
-  FunctionOperator(F function, std::shared_ptr<const SideTags> tags) : function_(std::move(function)), tags_(std::move(tags)) {}
+  FunctionOperator(F function, std::shared_ptr<const SideTags> tags)
+      : function_(std::move(function)), tags_(std::move(tags)) {}
 
   Result<void> open(OperatorContext& context) override {
     context_.attach(context, tags_, nullptr);
@@ -59,11 +60,13 @@ class CollectingOperator : public FunctionOperator<F> {
     collector.begin(batch, output);
     this->context_.begin(batch, output);
     const bool inherits = collector.inherits();
-    reader.for_each(batch, [&](const T& record, std::uint32_t row) __attribute__((always_inline)) {
-      if (inherits) [[unlikely]] collector.inherit(batch.block(), row);
-      this->context_.set_row(row);
-      body(record);
-    });
+    reader.for_each(
+        batch, [&](const T& record, std::uint32_t row) __attribute__((always_inline)) {
+          if (inherits) [[unlikely]]
+            collector.inherit(batch.block(), row);
+          this->context_.set_row(row);
+          body(record);
+        });
     collector.flush();
     this->context_.end();
   }
@@ -76,13 +79,14 @@ class MapOperator final : public CollectingOperator<F, R> {
  public:
   using CollectingOperator<F, R>::CollectingOperator;
   void process(std::uint32_t, Batch& batch, Output& output) override {
-    this->run(reader_, batch, output, [&](const T& record) __attribute__((always_inline)) {
-      if constexpr (std::is_invocable_v<F&, const T&>) {
-        this->collector_->collect(std::invoke(this->function_, record));
-      } else {
-        this->collector_->collect(std::invoke(this->function_, record, this->context_));
-      }
-    });
+    this->run(
+        reader_, batch, output, [&](const T& record) __attribute__((always_inline)) {
+          if constexpr (std::is_invocable_v<F&, const T&>) {
+            this->collector_->collect(std::invoke(this->function_, record));
+          } else {
+            this->collector_->collect(std::invoke(this->function_, record, this->context_));
+          }
+        });
   }
 
  private:
@@ -94,13 +98,14 @@ class FlatMapOperator final : public CollectingOperator<F, R> {
  public:
   using CollectingOperator<F, R>::CollectingOperator;
   void process(std::uint32_t, Batch& batch, Output& output) override {
-    this->run(reader_, batch, output, [&](const T& record) __attribute__((always_inline)) {
-      if constexpr (std::is_invocable_v<F&, const T&, Collector<R>&>) {
-        std::invoke(this->function_, record, *this->collector_);
-      } else {
-        std::invoke(this->function_, record, this->context_, *this->collector_);
-      }
-    });
+    this->run(
+        reader_, batch, output, [&](const T& record) __attribute__((always_inline)) {
+          if constexpr (std::is_invocable_v<F&, const T&, Collector<R>&>) {
+            std::invoke(this->function_, record, *this->collector_);
+          } else {
+            std::invoke(this->function_, record, this->context_, *this->collector_);
+          }
+        });
   }
 
  private:
@@ -112,13 +117,14 @@ class ProcessOperator final : public CollectingOperator<F, R> {
  public:
   using CollectingOperator<F, R>::CollectingOperator;
   void process(std::uint32_t, Batch& batch, Output& output) override {
-    this->run(reader_, batch, output, [&](const T& record) __attribute__((always_inline)) {
-      if constexpr (std::is_invocable_v<F&, const T&, RuntimeContext&, Collector<R>&>) {
-        std::invoke(this->function_, record, this->context_, *this->collector_);
-      } else {
-        this->function_.process(record, this->context_, *this->collector_);
-      }
-    });
+    this->run(
+        reader_, batch, output, [&](const T& record) __attribute__((always_inline)) {
+          if constexpr (std::is_invocable_v<F&, const T&, RuntimeContext&, Collector<R>&>) {
+            std::invoke(this->function_, record, this->context_, *this->collector_);
+          } else {
+            this->function_.process(record, this->context_, *this->collector_);
+          }
+        });
   }
 
  private:
@@ -144,17 +150,18 @@ class FilterOperator final : public FunctionOperator<F> {
   void process(std::uint32_t, Batch& batch, Output& output) override {
     this->context_.begin(batch, output);
     std::uint32_t kept = 0;
-    reader_.for_each(batch, [&](const T& record, std::uint32_t row) __attribute__((always_inline)) {
-      bool keep = false;
-      if constexpr (std::is_invocable_v<F&, const T&>) {
-        keep = static_cast<bool>(std::invoke(this->function_, record));
-      } else {
-        this->context_.set_row(row);
-        keep = static_cast<bool>(std::invoke(this->function_, record, this->context_));
-      }
-      selection_[kept] = static_cast<std::uint16_t>(row);
-      kept += keep ? 1 : 0;
-    });
+    reader_.for_each(
+        batch, [&](const T& record, std::uint32_t row) __attribute__((always_inline)) {
+          bool keep = false;
+          if constexpr (std::is_invocable_v<F&, const T&>) {
+            keep = static_cast<bool>(std::invoke(this->function_, record));
+          } else {
+            this->context_.set_row(row);
+            keep = static_cast<bool>(std::invoke(this->function_, record, this->context_));
+          }
+          selection_[kept] = static_cast<std::uint16_t>(row);
+          kept += keep ? 1 : 0;
+        });
     this->context_.end();
     emit_selected(batch, selection_, kept, output);
   }

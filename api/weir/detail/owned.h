@@ -64,7 +64,9 @@ class Owned<T, true> {
     return *this;
   }
   Owned(Owned&& other) noexcept
-      : value_(std::move(other.value_)), bytes_(std::move(other.bytes_)), capacity_(std::exchange(other.capacity_, 0)) {}
+      : value_(std::move(other.value_)),
+        bytes_(std::move(other.bytes_)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
   Owned& operator=(Owned&& other) noexcept {
     value_ = std::move(other.value_);
     bytes_ = std::move(other.bytes_);
@@ -95,7 +97,8 @@ class Owned<T, true> {
 
  private:
   bool holds(const char* at) const {
-    return capacity_ > 0 && !std::less<const char*>{}(at, bytes_.get()) && std::less<const char*>{}(at, bytes_.get() + capacity_);
+    return capacity_ > 0 && !std::less<const char*>{}(at, bytes_.get()) &&
+           std::less<const char*>{}(at, bytes_.get() + capacity_);
   }
   void fill(const T& value, char* to) {
     T copy = value;

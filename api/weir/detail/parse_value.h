@@ -17,7 +17,8 @@ std::uint64_t parse_unsigned(std::string_view what, const std::string& text, std
 /// A bool (true, false), a decimal number, or the text itself.
 template <class T>
 T parse_value(std::string_view what, const std::string& text) {
-  static_assert(std::is_arithmetic_v<T> || std::is_same_v<T, std::string>, "weir: an argument is read as a std::string, a number or a bool");
+  static_assert(std::is_arithmetic_v<T> || std::is_same_v<T, std::string>,
+                "weir: an argument is read as a std::string, a number or a bool");
   if constexpr (std::is_same_v<T, std::string>) {
     return text;
   } else if constexpr (std::is_same_v<T, bool>) {

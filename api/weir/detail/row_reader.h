@@ -9,15 +9,16 @@
 
 namespace weir::detail {
 
-/// Where a block's rows lie, for loops that write between reads: the compiler would ask the block's header again for each row.
+/// Where a block's rows lie, for loops that write between reads: the compiler would ask the block's header again for
+/// each row.
 struct RowArea {
   explicit RowArea(const Block& block) : first(block.fixed()), end(block.end()) {}
   const std::uint8_t* first;
   const std::uint8_t* end;  ///< of the block
 };
 
-/// Lives on: the slot's thread. Owning records are read into one object again and again, which keeps its capacity; others into a fresh one
-/// per row, so that the compiler leaves out what the body does not use.
+/// Lives on: the slot's thread. Owning records are read into one object again and again, which keeps its capacity;
+/// others into a fresh one per row, so that the compiler leaves out what the body does not use.
 template <class T>
 class RowReader {
  public:
@@ -39,7 +40,9 @@ class RowReader {
     });
   }
   /// One row; valid until the next call.
-  const T& read(RowArea rows, std::uint32_t row) { return RowCodec<T>::read_at(rows.first + std::size_t{row} * RowCodec<T>::kStride, rows.end, scratch_); }
+  const T& read(RowArea rows, std::uint32_t row) {
+    return RowCodec<T>::read_at(rows.first + std::size_t{row} * RowCodec<T>::kStride, rows.end, scratch_);
+  }
 
  private:
   static constexpr bool kRecycled = !std::is_trivially_copyable_v<T>;

@@ -19,8 +19,8 @@
 namespace weir::detail {
 
 [[noreturn]] void throw_foreign_key();
-/// Memory for a shard's entries, on huge pages where it is large: random look-ups in gigabytes wait for the page tables otherwise. Null when there is none;
-/// freed with std::free.
+/// Memory for a shard's entries, on huge pages where it is large: random look-ups in gigabytes wait for the page tables
+/// otherwise. Null when there is none; freed with std::free.
 std::uint8_t* allocate_entries(std::size_t bytes);
 
 /// What the table needs to know of one state's value type.
@@ -147,7 +147,9 @@ class EntryLayout {
     std::memcpy(&bits, entry + present_offset_, sizeof bits);
     return bits;
   }
-  void set_present(std::uint8_t* entry, std::uint32_t bits) const { std::memcpy(entry + present_offset_, &bits, sizeof bits); }
+  void set_present(std::uint8_t* entry, std::uint32_t bits) const {
+    std::memcpy(entry + present_offset_, &bits, sizeof bits);
+  }
 
   std::vector<Value> values_;
   std::uint32_t stride_ = 0;
@@ -156,10 +158,11 @@ class EntryLayout {
   bool is_single_ = false;  ///< a single state: an entry exists if and only if the state does
 };
 
-/// Linear probing in many small shards. A shard is chosen by the hash's high bits, and each shard lies within one key group, so a snapshot by key group is a
-/// walk over shards, and growing moves one shard's entries only. All states of an operator lie in one entry beside the key: one look-up serves them all, and
-/// usually touches one cache line: an empty place is told by what stands there in place of a key, a mark that belongs to another shard.
-/// Lives on: the slot's thread. The layout is fixed at `seal`; pointers to values hold until the next insert or erase.
+/// Linear probing in many small shards. A shard is chosen by the hash's high bits, and each shard lies within one key
+/// group, so a snapshot by key group is a walk over shards, and growing moves one shard's entries only. All states of
+/// an operator lie in one entry beside the key: one look-up serves them all, and usually touches one cache line: an
+/// empty place is told by what stands there in place of a key, a mark that belongs to another shard. Lives on: the
+/// slot's thread. The layout is fixed at `seal`; pointers to values hold until the next insert or erase.
 template <class K>
 class StateTable {
  public:
@@ -189,7 +192,8 @@ class StateTable {
     const Mark first = nth_mark(0);
     Mark other = first;
     for (std::uint32_t n = 1; shard_of_mark(other) == shard_of_mark(first); ++n) other = nth_mark(n);
-    for (std::size_t s = 0; s < shards_.size(); ++s) shards_[s].empty = shard_of_mark(first) == first_shard_ + s ? other : first;
+    for (std::size_t s = 0; s < shards_.size(); ++s)
+      shards_[s].empty = shard_of_mark(first) == first_shard_ + s ? other : first;
   }
   const EntryLayout& layout() const { return layout_; }
 
@@ -203,12 +207,14 @@ class StateTable {
     return is_empty(shard, entry) ? nullptr : entry;
   }
 
-  /// The entry of a key, made with no state present when there was none (a single state counts as present and is default constructed).
+  /// The entry of a key, made with no state present when there was none (a single state counts as present and is
+  /// default constructed).
   std::uint8_t* find_or_insert(std::uint64_t hash, const View& key, bool& inserted) {
     Shard& shard = shard_of(hash);
     std::uint8_t* entry = shard.entries == nullptr ? nullptr : probe(shard, hash, key);
     inserted = entry == nullptr || is_empty(shard, entry);
-    if (inserted) [[unlikely]] entry = insert(shard, entry, hash, key);
+    if (inserted) [[unlikely]]
+      entry = insert(shard, entry, hash, key);
     return entry;
   }
 
@@ -243,7 +249,8 @@ class StateTable {
   static constexpr std::uint32_t kShardsMin = 128;
   static constexpr std::uint32_t kCapacityMin = 8;
   static constexpr std::uint32_t kSparseMax = 2048;  ///< places of a shard that is at most half full
-  /// Numbers of more than a byte are compared themselves, and enough of them are another shard's; else the hash stands before the key.
+  /// Numbers of more than a byte are compared themselves, and enough of them are another shard's; else the hash stands
+  /// before the key.
   static constexpr bool kKeepsHash = !kIsScalar<View> || sizeof(View) == 1;
 
   struct ScalarHead {
@@ -275,7 +282,9 @@ class StateTable {
 
   static std::uint32_t start_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
   /// Few collisions while a shard is small, less memory when it is large.
-  static std::uint32_t room_of(std::uint32_t capacity) { return capacity <= kSparseMax ? capacity / 2 : capacity / 4 * 3; }
+  static std::uint32_t room_of(std::uint32_t capacity) {
+    return capacity <= kSparseMax ? capacity / 2 : capacity / 4 * 3;
+  }
   static Mark mark_of(const std::uint8_t* entry) {
     Mark mark;
     std::memcpy(static_cast<void*>(&mark), entry, sizeof mark);
@@ -308,14 +317,18 @@ class StateTable {
     }
   }
 
-  /// Errors: std::logic_error for a key that belongs to another subtask: key_by's function did not answer the same twice.
+  /// Errors: std::logic_error for a key that belongs to another subtask: key_by's function did not answer the same
+  /// twice.
   const Shard& shard_of(std::uint64_t hash) const {
     const std::uint64_t at = ((hash >> 32) * shard_count_ >> 32) - first_shard_;
-    if (at >= own_shards_) [[unlikely]] throw_foreign_key();
+    if (at >= own_shards_) [[unlikely]]
+      throw_foreign_key();
     return shards_[at];
   }
   Shard& shard_of(std::uint64_t hash) { return const_cast<Shard&>(std::as_const(*this).shard_of(hash)); }
-  std::uint8_t* entry_at(const Shard& shard, std::uint32_t at) const { return shard.entries + std::size_t{at} * stride_; }
+  std::uint8_t* entry_at(const Shard& shard, std::uint32_t at) const {
+    return shard.entries + std::size_t{at} * stride_;
+  }
 
   /// The entry of the key, or the empty place where it would be.
   std::uint8_t* probe(const Shard& shard, std::uint64_t hash, const View& key) const {
@@ -415,9 +428,9 @@ class StateTable {
   KeyGroupRange groups_;
   std::uint64_t shard_count_ = 0;  ///< over all subtasks
   std::uint64_t first_shard_ = 0;
-  std::uint64_t own_shards_ = 0;   ///< of this subtask
-  std::uint32_t shard_bits_ = 0;   ///< shards per key group: 1 << shard_bits_
-  std::uint32_t stride_ = 0;       ///< bytes of an entry
+  std::uint64_t own_shards_ = 0;  ///< of this subtask
+  std::uint32_t shard_bits_ = 0;  ///< shards per key group: 1 << shard_bits_
+  std::uint32_t stride_ = 0;      ///< bytes of an entry
   bool plain_ = true;
   std::size_t size_ = 0;
 };

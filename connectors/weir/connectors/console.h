@@ -12,7 +12,8 @@
 namespace weir::connectors {
 
 /// Lines on the worker's standard output, which its TaskManager keeps; a batch at a time.
-/// @param identifier  stands before each line, as Flink writes it: "identifier:1> ", "1> " with more than one subtask, else nothing
+/// @param identifier  stands before each line, as Flink writes it: "identifier:1> ", "1> " with more than one subtask,
+/// else nothing
 std::unique_ptr<ByteSink> make_printer(std::string identifier);
 
 /// Prints each record: text as it is, others as JSON.
@@ -20,7 +21,8 @@ template <class T>
 class PrintSink final : public Sink<T> {
  public:
   PrintSink() : PrintSink(std::string()) {}
-  explicit PrintSink(std::string identifier) : identifier_(std::move(identifier)), format_(readable_format(type_of<T>())) {
+  explicit PrintSink(std::string identifier)
+      : identifier_(std::move(identifier)), format_(readable_format(type_of<T>())) {
     require(format_->check(type_of<T>()), "print");
   }
   std::string name() const override { return "Print to Std. Out"; }

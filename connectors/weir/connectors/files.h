@@ -21,7 +21,8 @@ namespace weir::connectors {
 using BoundaryFactory = std::function<std::unique_ptr<RecordBoundary>()>;
 
 struct FileSourceOptions {
-  /// Absolute: a file, a directory (its files, without those whose name begins with '.' or '_' and parts in progress), or a pattern with * ? [ ].
+  /// Absolute: a file, a directory (its files, without those whose name begins with '.' or '_' and parts in progress),
+  /// or a pattern with * ? [ ].
   std::string path;
   FormatPtr format;
   /// Where records begin; empty: as the format says.
@@ -42,7 +43,8 @@ Result<void> check_input_path(const std::string& path);
 /// Errors: below a millisecond.
 Result<void> check_monitor_interval(std::chrono::milliseconds interval);
 
-/// The reader of one subtask: lists the files itself and reads the splits that are its own. State: one position per split.
+/// The reader of one subtask: lists the files itself and reads the splits that are its own. State: one position per
+/// split.
 std::unique_ptr<RawReader> make_file_reader(FileSourceOptions options);
 
 /// Records of T from files, compressed ones included (.gz, .zst); ends when all are read.
@@ -54,7 +56,9 @@ class FileSource final : public Source<T> {
     options_.format = std::move(format);
     require(options_.format->check(type_of<T>()), "file source of " + options_.path);
     if (!options_.path.starts_with('/')) {
-      require(Error::user(ErrorCode::invalid_argument, "the path is relative, and client, planner and workers stand in different directories; give an absolute one"),
+      require(Error::user(ErrorCode::invalid_argument,
+                          "the path is relative, and client, planner and workers stand in different directories; give "
+                          "an absolute one"),
               "file source of '" + options_.path + "'");
     }
   }
@@ -62,8 +66,8 @@ class FileSource final : public Source<T> {
   FileSource& on_bad_record(OnBadRecord choice) { return options_.on_bad_record = choice, *this; }
   FileSource& split_bytes(std::uint64_t bytes) { return options_.split_bytes = bytes, *this; }
   FileSource& record_bytes_max(std::size_t bytes) { return options_.record_bytes_max = bytes, *this; }
-  /// Goes on for ever and looks for new files this often, as `source.monitor-interval` does in Flink. A file is known by its path: what
-  /// is appended to one that was seen is not read, and one that is renamed is read again.
+  /// Goes on for ever and looks for new files this often, as `source.monitor-interval` does in Flink. A file is known
+  /// by its path: what is appended to one that was seen is not read, and one that is renamed is read again.
   FileSource& monitor_interval(std::chrono::milliseconds interval) {
     require(check_monitor_interval(interval), "file source of " + options_.path);
     return options_.monitor_interval = interval, *this;
@@ -78,7 +82,8 @@ class FileSource final : public Source<T> {
   bool bounded() const override { return options_.monitor_interval.count() == 0; }
   OnBadRecord on_bad_record() const override { return options_.on_bad_record; }
   std::unique_ptr<SourceReader> make_reader() const override {
-    return std::make_unique<DecodingReader<T>>(name(), make_file_reader(options_), options_.format->make_decoder(type_of<T>()), options_.on_bad_record,
+    return std::make_unique<DecodingReader<T>>(name(), make_file_reader(options_),
+                                               options_.format->make_decoder(type_of<T>()), options_.on_bad_record,
                                                options_.max_rate);
   }
 
@@ -86,7 +91,8 @@ class FileSource final : public Source<T> {
   FileSourceOptions options_;
 };
 
-/// When a part is full: as soon as one of these says so. The next record begins a new one. Defaults are Flink's (DefaultRollingPolicy).
+/// When a part is full: as soon as one of these says so. The next record begins a new one. Defaults are Flink's
+/// (DefaultRollingPolicy).
 struct RollingPolicy {
   /// When it has grown to this many bytes; `sink.rolling-policy.file-size`.
   std::uint64_t file_bytes = 128u << 20;
@@ -107,7 +113,8 @@ struct FileSinkOptions {
   std::string suffix;
 };
 
-/// The writer of one subtask: `part-<subtask>-<n>`, written as `.part-<subtask>-<n>.inprogress.<random>` and renamed when it is whole and on disk.
+/// The writer of one subtask: `part-<subtask>-<n>`, written as `.part-<subtask>-<n>.inprogress.<random>` and renamed
+/// when it is whole and on disk.
 std::unique_ptr<ByteSink> make_part_files(FileSinkOptions options);
 
 /// One record a line (or as the format says) into part files of a directory.
@@ -119,7 +126,9 @@ class FileSink final : public Sink<T> {
     options_.format = std::move(format);
     require(options_.format->check(type_of<T>()), "file sink to " + options_.directory);
     if (!options_.directory.starts_with('/')) {
-      require(Error::user(ErrorCode::invalid_argument, "the path is relative, and client, planner and workers stand in different directories; give an absolute one"),
+      require(Error::user(ErrorCode::invalid_argument,
+                          "the path is relative, and client, planner and workers stand in different directories; give "
+                          "an absolute one"),
               "file sink to '" + options_.directory + "'");
     }
   }

@@ -26,11 +26,12 @@ class RecordDecoder {
   /// The first record of the stream that follows, where the format says that it names the columns.
   /// Errors: a column that the record type needs is not there.
   virtual Result<void> begin(std::string_view header) = 0;
-  /// The records that decode() will be asked for next, in this order, some left out: a decoder may look at all of them at once.
-  /// They stay where they are until the next call.
+  /// The records that decode() will be asked for next, in this order, some left out: a decoder may look at all of them
+  /// at once. They stay where they are until the next call.
   virtual void begin_batch(std::span<const RecordBytes> /*records*/) {}
   /// @param bytes   one record, without what separates it from the next
-  /// @param record  an object of the type that the decoder was made for; every field is set. Texts in it are views into `bytes` or into
+  /// @param record  an object of the type that the decoder was made for; every field is set. Texts in it are views into
+  /// `bytes` or into
   ///                the decoder, valid until both change.
   /// @param reason  set when the answer is false: one sentence without its stop; `record` is then anything
   virtual bool decode(std::string_view bytes, void* record, std::string& reason) = 0;
@@ -60,7 +61,8 @@ class RecordBoundary {
   virtual std::size_t look_back_bytes() const { return 1; }
   /// The next place where a record begins; the end of the file is none.
   /// @param window  bytes of the file
-  /// @param record  offset in `window` where the record before that place begins; npos when it is not known (splittable only)
+  /// @param record  offset in `window` where the record before that place begins; npos when it is not known (splittable
+  /// only)
   /// @param from    the first offset that counts; not below record + 1
   /// @param at_end  whether the file ends with the window
   /// @return        an offset in `window`; npos when more bytes are needed or none begins
@@ -91,16 +93,20 @@ FormatPtr raw_format();
 struct CsvOptions {
   char delimiter = ',';
   char quote = '"';
-  /// The first record of each file names the columns, which are then matched by name; else they come in the order of the fields.
+  /// The first record of each file names the columns, which are then matched by name; else they come in the order of
+  /// the fields.
   bool header = false;
-  /// Quoted fields may hold line ends, so that only a whole file can be read by one reader. False: a line is a record, and files are split.
+  /// Quoted fields may hold line ends, so that only a whole file can be read by one reader. False: a line is a record,
+  /// and files are split.
   bool quotes_over_lines = true;
 };
-/// RFC 4180. Numbers, bools, enums, times, decimals and text, and optionals of these: an empty field that is not quoted is none.
+/// RFC 4180. Numbers, bools, enums, times, decimals and text, and optionals of these: an empty field that is not quoted
+/// is none.
 FormatPtr csv_format(CsvOptions options);
 FormatPtr csv_format();
 
-/// One JSON object per record, fields by name. A missing or null field is a bad record unless it is optional; others are ignored.
+/// One JSON object per record, fields by name. A missing or null field is a bad record unless it is optional; others
+/// are ignored.
 FormatPtr json_format();
 
 /// Raw for text, JSON for everything else: what people want to see.

@@ -34,14 +34,15 @@ struct GeneratorOptions {
   double records_per_second = RateLimit::kNone;
 };
 
-/// Makes record n for n = 0, 1, 2, ... by calling `make(n)`; subtask i of p makes i, i + p, i + 2p, ... The same numbers give the same
-/// records at any parallelism. State: the next number.
+/// Makes record n for n = 0, 1, 2, ... by calling `make(n)`; subtask i of p makes i, i + p, i + 2p, ... The same
+/// numbers give the same records at any parallelism. State: the next number.
 ///     GeneratorSource<Bid, decltype(make_bid)> source(make_bid, {.records = 1'000'000});
 template <class T, class Make>
 class GeneratorSource final : public Source<T> {
  public:
   GeneratorSource(Make make, GeneratorOptions options) : make_(std::move(make)), options_(options) {
-    if (options_.records_per_second != RateLimit::kNone) require(check_max_rate(options_.records_per_second), "generator");
+    if (options_.records_per_second != RateLimit::kNone)
+      require(check_max_rate(options_.records_per_second), "generator");
   }
 
   std::string name() const override { return "Generator"; }
@@ -51,7 +52,8 @@ class GeneratorSource final : public Source<T> {
  private:
   class Reader final : public SourceReader {
    public:
-    Reader(Make make, GeneratorOptions options) : make_(std::move(make)), options_(options), rate_(options.records_per_second) {}
+    Reader(Make make, GeneratorOptions options)
+        : make_(std::move(make)), options_(options), rate_(options.records_per_second) {}
 
     Result<void> open(OperatorContext& context) override {
       context_ = &context;

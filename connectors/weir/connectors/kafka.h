@@ -20,7 +20,8 @@
 
 namespace weir::connectors {
 
-/// Client options by their librdkafka names, without the `properties.` in front of them: {"security.protocol", "SASL_SSL"}.
+/// Client options by their librdkafka names, without the `properties.` in front of them: {"security.protocol",
+/// "SASL_SSL"}.
 using KafkaProperties = std::map<std::string, std::string>;
 
 /// What a client needs before anything else.
@@ -35,14 +36,17 @@ struct KafkaCluster {
 struct KafkaStart {
   enum class Kind : std::uint8_t { earliest, latest, timestamp, offsets, group };
   Kind kind = Kind::earliest;
-  std::int64_t timestamp_ms = 0;                   ///< timestamp: the first record of this time or later
-  std::map<std::int32_t, std::int64_t> offsets;    ///< offsets: by partition; those that are not named begin at the earliest
-  Kind without_commit = Kind::earliest;            ///< group: earliest or latest, where the group has committed nothing
+  std::int64_t timestamp_ms = 0;  ///< timestamp: the first record of this time or later
+  std::map<std::int32_t, std::int64_t>
+      offsets;                           ///< offsets: by partition; those that are not named begin at the earliest
+  Kind without_commit = Kind::earliest;  ///< group: earliest or latest, where the group has committed nothing
 
   static KafkaStart earliest() { return {}; }
   static KafkaStart latest() { return {.kind = Kind::latest, .timestamp_ms = 0, .offsets = {}}; }
   static KafkaStart at(EventTime time) { return {.kind = Kind::timestamp, .timestamp_ms = to_ms(time), .offsets = {}}; }
-  static KafkaStart at(std::map<std::int32_t, std::int64_t> offsets) { return {.kind = Kind::offsets, .timestamp_ms = 0, .offsets = std::move(offsets)}; }
+  static KafkaStart at(std::map<std::int32_t, std::int64_t> offsets) {
+    return {.kind = Kind::offsets, .timestamp_ms = 0, .offsets = std::move(offsets)};
+  }
   static KafkaStart committed() { return {.kind = Kind::group, .timestamp_ms = 0, .offsets = {}}; }
 };
 
@@ -52,21 +56,24 @@ struct KafkaSourceOptions {
   KafkaStart start;
   /// Ends where the partitions ended when the reader started.
   bool bounded = false;
-  /// Offsets are committed to this group every 5 s, for people to watch; empty: not at all. Nothing is ever read from it but by
-  /// KafkaStart::committed().
+  /// Offsets are committed to this group every 5 s, for people to watch; empty: not at all. Nothing is ever read from
+  /// it but by KafkaStart::committed().
   std::string group;
-  /// How often an unbounded source looks for partitions that have been added, which it reads from their beginning; 0: never.
+  /// How often an unbounded source looks for partitions that have been added, which it reads from their beginning; 0:
+  /// never.
   std::chrono::milliseconds discovery_interval{std::chrono::minutes(5)};
 };
 
-/// Whether options make sense: names, and properties that librdkafka knows and Weir does not need for itself. Asks no broker.
+/// Whether options make sense: names, and properties that librdkafka knows and Weir does not need for itself. Asks no
+/// broker.
 Result<void> check_kafka_source(const KafkaSourceOptions& options);
-/// The reader of one subtask: partition p of a topic belongs to subtask (hash(topic) + p) modulo parallelism. State: the next offset of
-/// each partition.
+/// The reader of one subtask: partition p of a topic belongs to subtask (hash(topic) + p) modulo parallelism. State:
+/// the next offset of each partition.
 std::unique_ptr<RawReader> make_kafka_reader(KafkaSourceOptions options);
 
-/// Records of T, one per message, with the message's time. Read offsets are Weir's own: no consumer group, no automatic commit; a message below
-/// the next offset of its partition is dropped, and a topic that was cut back or made anew fails the task.
+/// Records of T, one per message, with the message's time. Read offsets are Weir's own: no consumer group, no automatic
+/// commit; a message below the next offset of its partition is dropped, and a topic that was cut back or made anew
+/// fails the task.
 template <class T>
 class KafkaSource final : public Source<T> {
  public:
@@ -86,7 +93,9 @@ class KafkaSource final : public Source<T> {
     for (const auto& [key, value] : properties) options_.cluster.properties[key] = value;
     return check();
   }
-  KafkaSource& connect_timeout(std::chrono::milliseconds limit) { return options_.cluster.connect_timeout = limit, *this; }
+  KafkaSource& connect_timeout(std::chrono::milliseconds limit) {
+    return options_.cluster.connect_timeout = limit, *this;
+  }
 
   /// Records a second over all subtasks, at most.
   KafkaSource& max_rate(double records_per_second) {
@@ -94,7 +103,9 @@ class KafkaSource final : public Source<T> {
     return max_rate_ = records_per_second, *this;
   }
   /// Flink's `partition.discovery.interval.ms`; 0: never.
-  KafkaSource& partition_discovery_interval(std::chrono::milliseconds interval) { return options_.discovery_interval = interval, *this; }
+  KafkaSource& partition_discovery_interval(std::chrono::milliseconds interval) {
+    return options_.discovery_interval = interval, *this;
+  }
 
   std::string name() const override {
     std::string name = "Kafka: ";
@@ -105,7 +116,8 @@ class KafkaSource final : public Source<T> {
   OnBadRecord on_bad_record() const override { return on_bad_record_; }
   std::unique_ptr<SourceReader> make_reader() const override {
     require(check_kafka_source(options_), name());
-    return std::make_unique<DecodingReader<T>>(name(), make_kafka_reader(options_), format_->make_decoder(type_of<T>()), on_bad_record_, max_rate_);
+    return std::make_unique<DecodingReader<T>>(name(), make_kafka_reader(options_), format_->make_decoder(type_of<T>()),
+                                               on_bad_record_, max_rate_);
   }
 
  private:
@@ -134,15 +146,16 @@ struct KafkaMessage {
   std::int64_t timestamp_ms = 0;
 };
 
-/// Sends messages. Lives on: the slot's thread. At least once: idempotent producer, acknowledged by all replicas in sync.
+/// Sends messages. Lives on: the slot's thread. At least once: idempotent producer, acknowledged by all replicas in
+/// sync.
 class KafkaProducer {
  public:
   virtual ~KafkaProducer() = default;
   virtual Result<void> open(OperatorContext& context) = 0;
   /// Takes the message, always; what goes wrong comes out of ready().
   virtual void send(const KafkaMessage& message) = 0;
-  /// Blocked while the client's queue is full, and after finish() until all is acknowledged. Errors: a message that was refused or not
-  /// acknowledged in time (`message.timeout.ms`).
+  /// Blocked while the client's queue is full, and after finish() until all is acknowledged. Errors: a message that was
+  /// refused or not acknowledged in time (`message.timeout.ms`).
   virtual Result<Progress> ready() = 0;
   virtual void finish() = 0;
   /// Returns when everything sent is acknowledged.
@@ -153,7 +166,8 @@ class KafkaProducer {
 Result<void> check_kafka_sink(const KafkaSinkOptions& options);
 std::unique_ptr<KafkaProducer> make_kafka_producer(KafkaSinkOptions options);
 
-/// Records of T to a topic, one message each. Messages with a key go to the partition that Java's clients choose for it.
+/// Records of T to a topic, one message each. Messages with a key go to the partition that Java's clients choose for
+/// it.
 template <class T>
 class KafkaSink final : public Sink<T> {
  public:
@@ -174,7 +188,9 @@ class KafkaSink final : public Sink<T> {
     require(check_kafka_sink(options_), name());
     return *this;
   }
-  KafkaSink& connect_timeout(std::chrono::milliseconds limit) { return options_.cluster.connect_timeout = limit, *this; }
+  KafkaSink& connect_timeout(std::chrono::milliseconds limit) {
+    return options_.cluster.connect_timeout = limit, *this;
+  }
 
   std::string name() const override { return "Kafka: " + options_.topic; }
   std::unique_ptr<Operator> make_writer() const override {
@@ -184,8 +200,12 @@ class KafkaSink final : public Sink<T> {
  private:
   class Writer final : public Operator {
    public:
-    Writer(std::unique_ptr<KafkaProducer> producer, std::unique_ptr<RecordEncoder> encoder, KeyOf key, HeadersOf headers)
-        : producer_(std::move(producer)), encoder_(std::move(encoder)), key_of_(std::move(key)), headers_of_(std::move(headers)) {}
+    Writer(std::unique_ptr<KafkaProducer> producer, std::unique_ptr<RecordEncoder> encoder, KeyOf key,
+           HeadersOf headers)
+        : producer_(std::move(producer)),
+          encoder_(std::move(encoder)),
+          key_of_(std::move(key)),
+          headers_of_(std::move(headers)) {}
 
     Result<void> open(OperatorContext& context) override { return producer_->open(context); }
     void process(std::uint32_t, Batch& batch, Output&) override {

@@ -13,11 +13,13 @@ namespace weir::connectors {
 /// Errors: not a positive, finite number of records a second.
 inline Result<void> check_max_rate(double records_per_second) {
   if (records_per_second > 0 && std::isfinite(records_per_second)) return {};
-  return Error::user(ErrorCode::invalid_argument, "the max-rate must be a positive number of records a second; leave it out to read as fast as it goes");
+  return Error::user(
+      ErrorCode::invalid_argument,
+      "the max-rate must be a positive number of records a second; leave it out to read as fast as it goes");
 }
 
-/// Holds one subtask of a source back to its share of the source's rate. What was not used may be caught up on, for one second's worth
-/// at most. Lives on: the slot's thread.
+/// Holds one subtask of a source back to its share of the source's rate. What was not used may be caught up on, for one
+/// second's worth at most. Lives on: the slot's thread.
 class RateLimit {
  public:
   static constexpr double kNone = 0;
@@ -47,7 +49,8 @@ class RateLimit {
   /// When the next record may be taken, in the clock's milliseconds.
   std::int64_t next_ms() const {
     if (saved_ >= 1) return counted_ms_;
-    return counted_ms_ + std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(std::min(kWaitMsMax, (1 - saved_) / per_ms_))));
+    return counted_ms_ + std::max<std::int64_t>(
+                             1, static_cast<std::int64_t>(std::ceil(std::min(kWaitMsMax, (1 - saved_) / per_ms_))));
   }
 
  private:
@@ -55,9 +58,9 @@ class RateLimit {
   static constexpr double kWaitMsMax = 1e12;
 
   double per_second_;
-  double per_ms_ = 0;     // this subtask's share
+  double per_ms_ = 0;  // this subtask's share
   double saved_max_ = 0;
-  double saved_ = 0;      // records that may be taken, at counted_ms_
+  double saved_ = 0;  // records that may be taken, at counted_ms_
   std::int64_t counted_ms_ = 0;
 };
 

@@ -61,8 +61,13 @@ template <class T>
 class DecodingReader final : public SourceReader {
  public:
   /// @param max_rate  records a second over all subtasks; RateLimit::kNone
-  DecodingReader(std::string name, std::unique_ptr<RawReader> raw, std::unique_ptr<RecordDecoder> decoder, OnBadRecord on_bad_record, double max_rate)
-      : name_(std::move(name)), raw_(std::move(raw)), decoder_(std::move(decoder)), on_bad_record_(on_bad_record), rate_(max_rate) {}
+  DecodingReader(std::string name, std::unique_ptr<RawReader> raw, std::unique_ptr<RecordDecoder> decoder,
+                 OnBadRecord on_bad_record, double max_rate)
+      : name_(std::move(name)),
+        raw_(std::move(raw)),
+        decoder_(std::move(decoder)),
+        on_bad_record_(on_bad_record),
+        rate_(max_rate) {}
 
   Result<void> open(OperatorContext& context) override {
     good_.emplace(context);

@@ -36,7 +36,8 @@ class ByteSink {
 template <class T>
 class RowWriter final : public Operator {
  public:
-  RowWriter(std::unique_ptr<ByteSink> sink, std::unique_ptr<RecordEncoder> encoder) : sink_(std::move(sink)), encoder_(std::move(encoder)) {}
+  RowWriter(std::unique_ptr<ByteSink> sink, std::unique_ptr<RecordEncoder> encoder)
+      : sink_(std::move(sink)), encoder_(std::move(encoder)) {}
 
   Result<void> open(OperatorContext& context) override { return sink_->open(context, encoder_->header()); }
   void process(std::uint32_t, Batch& batch, Output&) override {

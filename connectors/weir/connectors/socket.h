@@ -1,4 +1,5 @@
-// Socket: text from a TCP server, for trying things out. Nothing can be read again: after a failure, what came before it is lost.
+// Socket: text from a TCP server, for trying things out. Nothing can be read again: after a failure, what came before
+// it is lost.
 #pragma once
 
 #include <chrono>
@@ -23,8 +24,9 @@ struct SocketSourceOptions {
   std::string delimiter = "\n";
   /// A longer record is a bad one.
   std::size_t record_bytes_max = 1u << 20;
-  /// How often to dial again, one after the other without a byte in between, when the server is not there or has closed the connection.
-  /// 0: a server that is not there fails the task, and the end of the connection is the end of the source.
+  /// How often to dial again, one after the other without a byte in between, when the server is not there or has closed
+  /// the connection. 0: a server that is not there fails the task, and the end of the connection is the end of the
+  /// source.
   int reconnect_tries = 0;
   /// Between two tries, as Flink's socketTextStream waits.
   std::chrono::milliseconds retry_delay{500};
@@ -68,7 +70,9 @@ class SocketSource final : public Source<T> {
   bool bounded() const override { return options_.reconnect_tries != SocketSourceOptions::kEndless; }
   OnBadRecord on_bad_record() const override { return options_.on_bad_record; }
   std::unique_ptr<SourceReader> make_reader() const override {
-    return std::make_unique<DecodingReader<T>>(name(), make_socket_reader(options_), options_.format->make_decoder(type_of<T>()), options_.on_bad_record, options_.max_rate);
+    return std::make_unique<DecodingReader<T>>(name(), make_socket_reader(options_),
+                                               options_.format->make_decoder(type_of<T>()), options_.on_bad_record,
+                                               options_.max_rate);
   }
 
  private:

@@ -16,7 +16,8 @@ namespace {
 
 FileSink<std::string> lines_to(const std::string& directory) {
   // The tests wait for parts of jobs that do not end.
-  return FileSink<std::string>(directory, raw_format()).rolling_policy({.rollover_interval = 200ms, .inactivity_interval = 100ms});
+  return FileSink<std::string>(directory, raw_format())
+      .rolling_policy({.rollover_interval = 200ms, .inactivity_interval = 100ms});
 }
 
 }  // namespace
@@ -26,7 +27,8 @@ WEIR_JOB(watch_files) {
   FileSource<std::string> source(args.require("input"), raw_format());
   source.monitor_interval(50ms).on_bad_record(weir::OnBadRecord::dead_letter);
   auto lines = env.from_source(source);
-  lines.bad_records().sink_to(FileSink<weir::BadRecord>(args.require("output") + "/bad", json_format()).rolling_policy({.inactivity_interval = 100ms}));
+  lines.bad_records().sink_to(FileSink<weir::BadRecord>(args.require("output") + "/bad", json_format())
+                                  .rolling_policy({.inactivity_interval = 100ms}));
   lines.sink_to(lines_to(args.require("output")));
 }
 

@@ -78,7 +78,9 @@ class Numbers final : public weir::Source<Number> {
   explicit Numbers(std::int64_t count, std::int64_t per_second = 0) : count_(count), per_second_(per_second) {}
   std::string name() const override { return "numbers"; }
   bool bounded() const override { return count_ >= 0; }
-  std::unique_ptr<weir::SourceReader> make_reader() const override { return std::make_unique<NumberReader>(count_, per_second_); }
+  std::unique_ptr<weir::SourceReader> make_reader() const override {
+    return std::make_unique<NumberReader>(count_, per_second_);
+  }
 
  private:
   std::int64_t count_;
@@ -155,9 +157,13 @@ WEIR_JOB(endless) { env.from_source(Numbers(-1, 5'000)).rebalance().sink_to(Nowh
 WEIR_JOB(counted) {
   const std::int64_t keys = args.get_or<std::int64_t>("keys", 10);
   env.from_source(Numbers(args.get_or<std::int64_t>("count", 1000)))
-      .map([keys](const Number& number) { return Counted{number.value % keys, 1}; })
+      .map([keys](const Number& number) {
+        return Counted{number.value % keys, 1};
+      })
       .key_by(&Counted::key)
-      .reduce([](const Counted& sum, const Counted& next) { return Counted{sum.key, sum.count + next.count}; })
+      .reduce([](const Counted& sum, const Counted& next) {
+        return Counted{sum.key, sum.count + next.count};
+      })
       .uid("count")
       .sink_to(weir::connectors::FileSink<Counted>(args.require("output"), weir::connectors::json_format()));
 }
@@ -166,8 +172,12 @@ WEIR_JOB(counted) {
 struct BothCame {
   weir::ValueState<std::int64_t> sides;  // bit 0: the first stream's, bit 1: the second's
   void open(weir::RuntimeContext& context) { sides = context.value_state<std::int64_t>("sides"); }
-  void process1(const Number& number, weir::KeyedContext<std::int64_t>&, weir::Collector<Number>& out) { came(number, 1, out); }
-  void process2(const Counted& counted, weir::KeyedContext<std::int64_t>&, weir::Collector<Number>& out) { came({counted.key}, 2, out); }
+  void process1(const Number& number, weir::KeyedContext<std::int64_t>&, weir::Collector<Number>& out) {
+    came(number, 1, out);
+  }
+  void process2(const Counted& counted, weir::KeyedContext<std::int64_t>&, weir::Collector<Number>& out) {
+    came({counted.key}, 2, out);
+  }
   void came(const Number& number, std::int64_t side, weir::Collector<Number>& out) {
     if ((sides.edit() |= side) == 3) out.collect(number);
   }
@@ -184,9 +194,7 @@ WEIR_JOB(connected) {
       .sink_to(weir::connectors::FileSink<Number>(args.require("output"), weir::connectors::json_format()));
 }
 
-WEIR_JOB(stopped_sink) {
-  env.from_source(Numbers(20'000'000)).rebalance().sink_to(Gated(args.require("gate")));
-}
+WEIR_JOB(stopped_sink) { env.from_source(Numbers(20'000'000)).rebalance().sink_to(Gated(args.require("gate"))); }
 
 /// One TaskManager's worth of it ends at once, the other's never does.
 WEIR_JOB(half_ends) {
@@ -254,7 +262,10 @@ WEIR_JOB(hoards) {
   });
 }
 WEIR_JOB(changes_its_mind) {
-  env.from_source(Numbers(10)).map([](const Number& number) { return number; }).name("pid " + std::to_string(::getpid())).sink_to(Nowhere<Number>());
+  env.from_source(Numbers(10))
+      .map([](const Number& number) { return number; })
+      .name("pid " + std::to_string(::getpid()))
+      .sink_to(Nowhere<Number>());
 }
 
 WEIR_JOB(plan_throws) { throw std::runtime_error("no such table: orders"); }

@@ -41,9 +41,12 @@ TEST_CASE("arguments: what is missing or no number is a sentence that names it")
 }
 
 TEST_CASE("arguments: allow_only refuses unknown names and stray words, and lists the known ones") {
-  CHECK(refusal([] { Arguments({"--inptu", "x"}).allow_only({"input"}); }) == "unknown argument --inptu; this job takes --input");
-  CHECK(refusal([] { Arguments({"stray"}).allow_only({"input", "keys"}); }) ==
-        "argument 'stray' belongs to no option; this job takes --input, --keys");
+  CHECK(refusal([] {
+          Arguments({"--inptu", "x"}).allow_only({"input"});
+        }) == "unknown argument --inptu; this job takes --input");
+  CHECK(refusal([] {
+          Arguments({"stray"}).allow_only({"input", "keys"});
+        }) == "argument 'stray' belongs to no option; this job takes --input, --keys");
   CHECK(refusal([] { Arguments({"--input", "a", "b"}).allow_only({"input"}); }).find("'b'") != std::string::npos);
   CHECK(refusal([] { Arguments({"--input=a", "--keys", "3"}).allow_only({"input", "keys"}); }).empty());
 }

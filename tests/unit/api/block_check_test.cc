@@ -63,7 +63,10 @@ TEST_CASE("block_check: every header field that is wrong is named") {
   CHECK(verdict([](Block& b) { b.fixed_bytes = 0; }).find("bytes of rows for 3 rows") != std::string::npos);
   CHECK(verdict([](Block& b) { b.text_bytes = b.capacity; }).find("at most") != std::string::npos);
   CHECK(verdict([](Block& b) { b.text_bytes = UINT32_MAX; }).find("at most") != std::string::npos);
-  CHECK(verdict([](Block& b) { b.rows = 0; b.fixed_bytes = 0; }) == "block: text without rows");
+  CHECK(verdict([](Block& b) {
+          b.rows = 0;
+          b.fixed_bytes = 0;
+        }) == "block: text without rows");
   CHECK(verdict([](Block& b) { b.capacity = 100; }, kBlockTimestamps) == "block: shorter than its own prefix");
 }
 
@@ -71,7 +74,9 @@ TEST_CASE("block_check: a text outside the block's text is found in any row") {
   CHECK(verdict([](Block& b) { set_ref(b, 0, {0, 1}); }).starts_with("block: text outside the block"));
   CHECK(verdict([](Block& b) { set_ref(b, 1, {4, 5}); }).starts_with("block: text outside the block"));
   CHECK(verdict([](Block& b) { set_ref(b, 2, {b.text_bytes + 1, 1}); }).starts_with("block: text outside the block"));
-  CHECK(verdict([](Block& b) { set_ref(b, 2, {UINT32_MAX, UINT32_MAX}); }).starts_with("block: text outside the block"));
+  CHECK(verdict([](Block& b) {
+          set_ref(b, 2, {UINT32_MAX, UINT32_MAX});
+        }).starts_with("block: text outside the block"));
   CHECK(verdict([](Block& b) { set_ref(b, 2, {b.text_bytes, b.text_bytes}); }) == "good");
 }
 
@@ -84,7 +89,8 @@ TEST_CASE("block_check: a bool or an optional's byte that is neither 0 nor 1 is 
 }
 
 TEST_CASE("block_check: an unknown row kind is found") {
-  CHECK(verdict([](Block& b) { b.row_kinds()[1] = static_cast<RowKind>(4); }, kBlockRowKinds) == "block: unknown row kind");
+  CHECK(verdict([](Block& b) { b.row_kinds()[1] = static_cast<RowKind>(4); }, kBlockRowKinds) ==
+        "block: unknown row kind");
 }
 
 TEST_CASE("block_check: after any change, a block is refused or can be read") {
@@ -93,13 +99,19 @@ TEST_CASE("block_check: after any change, a block is refused or can be read") {
   Everything scratch;
   for (int round = 0; round < 3000; ++round) {
     Block* block = pool.take(kBlockCapacity);
-    *block = [&] { Block fresh; fresh.capacity = block->capacity; fresh.home = block->home; return fresh; }();
+    *block = [&] {
+      Block fresh;
+      fresh.capacity = block->capacity;
+      fresh.home = block->home;
+      return fresh;
+    }();
     block->reset(RowCodec<Everything>::layout(), 0);
     for (std::int64_t i = 0; i < 5; ++i) REQUIRE(RowCodec<Everything>::append(filled(i), *block));
     for (int change = 0; change < 3; ++change) {
       const bool in_header = random() % 4 == 0;
       if (in_header) {
-        reinterpret_cast<std::uint8_t*>(block)[random() % offsetof(Block, capacity)] = static_cast<std::uint8_t>(random());
+        reinterpret_cast<std::uint8_t*>(block)[random() % offsetof(Block, capacity)] =
+            static_cast<std::uint8_t>(random());
       } else {
         block->fixed()[random() % (5 * RowCodec<Everything>::kStride)] = static_cast<std::uint8_t>(random());
       }

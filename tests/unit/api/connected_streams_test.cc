@@ -26,7 +26,8 @@ struct Payment {
 const OutputTag<std::int64_t> kUnpaid{"unpaid"};
 const OutputTag<std::string> kEarly{"early"};
 
-/// Matches orders and payments; an order without payment goes to a side output an hour after it, a payment without order at once.
+/// Matches orders and payments; an order without payment goes to a side output an hour after it, a payment without
+/// order at once.
 struct Match {
   ValueState<Order> order;
   std::shared_ptr<std::vector<std::string>> calls;
@@ -60,7 +61,8 @@ auto matched(DataStream<Order> orders, DataStream<Payment> payments) {
 
 TEST_CASE("connect: map makes one record for each of either stream, with two functions or one object") {
   TwoInputHarness<Order, Payment, std::string> two([](auto orders, auto payments) {
-    return orders.connect(payments).map([](const Order& o) { return std::to_string(o.id); }, [](const Payment& p, RuntimeContext&) { return p.by; });
+    return orders.connect(payments).map([](const Order& o) { return std::to_string(o.id); },
+                                        [](const Payment& p, RuntimeContext&) { return p.by; });
   });
   two.push1({7, 1});
   two.push2({1, "ann"});
@@ -69,10 +71,13 @@ TEST_CASE("connect: map makes one record for each of either stream, with two fun
 
   struct Both {
     std::string prefix;
-    std::string map1(const Order& order, RuntimeContext& context) { return prefix + std::to_string(order.price) + std::string(context.operator_name()); }
+    std::string map1(const Order& order, RuntimeContext& context) {
+      return prefix + std::to_string(order.price) + std::string(context.operator_name());
+    }
     std::string map2(const Payment& payment) { return prefix + payment.by; }
   };
-  TwoInputHarness<Order, Payment, std::string> one([](auto orders, auto payments) { return orders.connect(payments).map(Both{"> "}).name("both"); });
+  TwoInputHarness<Order, Payment, std::string> one(
+      [](auto orders, auto payments) { return orders.connect(payments).map(Both{"> "}).name("both"); });
   one.push2({1, "bob"});
   one.push1({1, 30});
   CHECK(one.take() == std::vector<std::string>{"> bob", "> 30both"});
@@ -82,22 +87,26 @@ TEST_CASE("connect: flat_map makes any number, generic functions name their outp
   TwoInputHarness<std::int64_t, std::string, std::string> harness([](auto numbers, auto texts) {
     return numbers.connect(texts).template flat_map<std::string>(
         [](const auto& number, auto& out) {
-          for (std::int64_t i = 0; i < number; ++i) out.collect(std::to_string(i));
+      for (std::int64_t i = 0; i < number; ++i) out.collect(std::to_string(i));
         },
         [](const auto& text, auto& out) {
-          if (!text.empty()) out.collect(text);
-        });
+      if (!text.empty()) out.collect(text);
+    });
   });
   harness.push1(2, from_ms(100));
   harness.push2("", from_ms(101));
   harness.push2("x");
-  CHECK(harness.take_timed() == std::vector<Timed<std::string>>{{"0", from_ms(100)}, {"1", from_ms(100)}, {"x", kBeginningOfTime}});
+  CHECK(harness.take_timed() ==
+        std::vector<Timed<std::string>>{{"0", from_ms(100)}, {"1", from_ms(100)}, {"x", kBeginningOfTime}});
 
   struct Members {
     void flat_map1(const std::int64_t& number, Collector<std::int64_t>& out) { out.collect(number); }
-    void flat_map2(const std::string& text, RuntimeContext&, Collector<std::int64_t>& out) { out.collect(static_cast<std::int64_t>(text.size())); }
+    void flat_map2(const std::string& text, RuntimeContext&, Collector<std::int64_t>& out) {
+      out.collect(static_cast<std::int64_t>(text.size()));
+    }
   };
-  TwoInputHarness<std::int64_t, std::string, std::int64_t> members([](auto numbers, auto texts) { return numbers.connect(texts).flat_map(Members{}); });
+  TwoInputHarness<std::int64_t, std::string, std::int64_t> members(
+      [](auto numbers, auto texts) { return numbers.connect(texts).flat_map(Members{}); });
   members.push1(5);
   members.push2("four");
   CHECK(members.take() == std::vector<std::int64_t>{5, 4});
@@ -148,7 +157,9 @@ TEST_CASE("connect: keyed map and flat_map have the state of the key too, text k
     }
   };
   TwoInputHarness<std::string, Payment, std::string> harness([](auto words, auto payments) {
-    return words.key_by([](const std::string& word) { return std::string_view(word); }).connect(payments.key_by(&Payment::by)).map(Count{});
+    return words.key_by([](const std::string& word) { return std::string_view(word); })
+        .connect(payments.key_by(&Payment::by))
+        .map(Count{});
   });
   harness.push1("ann");
   harness.push2({1, "ann"});
@@ -159,8 +170,12 @@ TEST_CASE("connect: keyed map and flat_map have the state of the key too, text k
 TEST_CASE("connect: the watermark is the lesser of both, and an input that has ended holds it back no more") {
   TwoInputHarness<std::int64_t, std::string, std::int64_t> harness([](auto numbers, auto texts) {
     return numbers.connect(texts).process(
-        [](const std::int64_t&, RuntimeContext& context, Collector<std::int64_t>& out) { out.collect(to_ms(context.watermark())); },
-        [](const std::string&, RuntimeContext& context, Collector<std::int64_t>& out) { out.collect(-to_ms(context.watermark())); });
+        [](const std::int64_t&, RuntimeContext& context, Collector<std::int64_t>& out) {
+      out.collect(to_ms(context.watermark()));
+        },
+        [](const std::string&, RuntimeContext& context, Collector<std::int64_t>& out) {
+      out.collect(-to_ms(context.watermark()));
+    });
   });
   harness.watermark1(from_ms(10));
   harness.watermark2(from_ms(5));
@@ -189,11 +204,13 @@ TEST_CASE("connect: functions are opened and closed once, both of two, also when
       if (throws) throw std::runtime_error("the disk is full");
     }
   };
-  TwoInputHarness<std::int64_t, std::int64_t, std::int64_t> harness(
-      [&](auto a, auto b) { return a.connect(b).map(Loud{calls, "first", true}, Loud{calls, "second"}).name("pair"); });
+  TwoInputHarness<std::int64_t, std::int64_t, std::int64_t> harness([&](auto a, auto b) {
+    return a.connect(b).map(Loud{calls, "first", true}, Loud{calls, "second"}).name("pair");
+  });
   harness.push1(1);
   harness.restart();
-  CHECK(*calls == std::vector<std::string>{"open first", "open second", "close first", "close second", "open first", "open second"});
+  CHECK(*calls == std::vector<std::string>{"open first", "open second", "close first", "close second", "open first",
+                                           "open second"});
   CHECK(harness.log() == std::vector<std::string>{"close() of pair threw: the disk is full"});
 }
 
@@ -202,7 +219,9 @@ TEST_CASE("connect: behind a union and with itself, each edge leads to its input
   auto a = env.from_collection<std::int64_t>({1});
   auto b = env.from_collection<std::int64_t>({2});
   auto texts = env.from_collection<std::string>({"x"});
-  a.union_with(b).connect(texts.broadcast()).map([](std::int64_t n) { return n; }, [](const std::string&) { return std::int64_t{0}; });
+  a.union_with(b)
+      .connect(texts.broadcast())
+      .map([](std::int64_t n) { return n; }, [](const std::string&) { return std::int64_t{0}; });
   const OperatorNode& node = env.graph().operators[3];
   CHECK(node.kind == "Co-Map");
   REQUIRE(node.inputs.size() == 3);
@@ -234,7 +253,9 @@ TEST_CASE("connect: streams of two environments are refused") {
   auto numbers = one.from_collection<std::int64_t>({1});
   auto texts = other.from_collection<std::string>({"x"});
   CHECK_THROWS_WITH(numbers.connect(texts), "connect: the streams belong to two environments");
-  CHECK_THROWS_WITH(numbers.key_by([](std::int64_t n) { return n; }).connect(texts.key_by([](const std::string&) { return std::int64_t{1}; })),
+  CHECK_THROWS_WITH(numbers.key_by([](std::int64_t n) { return n; }).connect(texts.key_by([](const std::string&) {
+    return std::int64_t{1};
+  })),
                     "connect: the streams belong to two environments");
 }
 
@@ -244,8 +265,10 @@ TEST_CASE("rich functions: task, metrics and log are there, and close is called 
     Gauge* last = nullptr;
     void open(RuntimeContext& context) {
       last = &context.gauge("last");
-      context.log(LogLevel::info, "subtask " + std::to_string(context.subtask_index()) + " of " + std::to_string(context.parallelism()) + ", " +
-                                      std::to_string(context.max_parallelism()) + " groups, attempt " + std::to_string(context.attempt()));
+      context.log(LogLevel::info, "subtask " + std::to_string(context.subtask_index()) + " of " +
+                                      std::to_string(context.parallelism()) + ", " +
+                                      std::to_string(context.max_parallelism()) + " groups, attempt " +
+                                      std::to_string(context.attempt()));
       if (context.setting("refuse") == "yes") throw std::runtime_error("not today");
     }
     std::int64_t operator()(const std::int64_t& number) {
@@ -255,14 +278,16 @@ TEST_CASE("rich functions: task, metrics and log are there, and close is called 
     void close() { calls->push_back("close"); }
   };
   const auto calls = std::make_shared<std::vector<std::string>>();
-  OperatorHarness<std::int64_t, std::int64_t> harness([&](auto numbers) { return numbers.map(Rich{calls}); }, {.subtask_index = 1, .parallelism = 2});
+  OperatorHarness<std::int64_t, std::int64_t> harness([&](auto numbers) { return numbers.map(Rich{calls}); },
+                                                      {.subtask_index = 1, .parallelism = 2});
   harness.push(5);
   CHECK(harness.gauge("last") == 2.5);
   CHECK(harness.log() == std::vector<std::string>{"subtask 1 of 2, 128 groups, attempt 0"});
   {
     HarnessOptions options;
     options.settings["refuse"] = "yes";
-    OperatorHarness<std::int64_t, std::int64_t> refused([&](auto numbers) { return numbers.map(Rich{calls}); }, options);
+    OperatorHarness<std::int64_t, std::int64_t> refused([&](auto numbers) { return numbers.map(Rich{calls}); },
+                                                        options);
     CHECK_THROWS_WITH(refused.push(1), "not today");
   }
   CHECK(*calls == std::vector<std::string>{"close"});

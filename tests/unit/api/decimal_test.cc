@@ -23,7 +23,8 @@ TEST_CASE("decimal: text goes in and comes out") {
 }
 
 TEST_CASE("decimal: what is no number, or does not fit, is refused") {
-  for (const char* text : {"", "-", ".", "+.", "1.2.3", "12a", " 1", "1 ", "1e3", "0x1", "--1", "1.234", "100000000", "99999999.999"}) {
+  for (const char* text :
+       {"", "-", ".", "+.", "1.2.3", "12a", " 1", "1 ", "1e3", "0x1", "--1", "1.234", "100000000", "99999999.999"}) {
     CAPTURE(text);
     CHECK_FALSE(Money::parse(text).has_value());
   }

@@ -64,7 +64,8 @@ TEST_CASE("graph: calls on streams become operators and edges in the order of ma
   CHECK(env.graph().operators.empty());
 }
 
-TEST_CASE("graph: each way to spread records is one partitioner, the last one said counts, and forward by name is strict") {
+TEST_CASE(
+    "graph: each way to spread records is one partitioner, the last one said counts, and forward by name is strict") {
   StreamExecutionEnvironment env;
   auto lines = env.from_source(Lines(OnBadRecord::fail));
   const auto one = [](Text, int) { return 0; };
@@ -129,7 +130,8 @@ TEST_CASE("graph: bad records are a side output of a source that hands them on")
   CHECK(env.graph().operators[0].outputs[1].tag == "bad-records");
   CHECK(env.graph().operators[1].inputs[0].output == 1);
   CHECK_THROWS_WITH(env.from_source(Lines(OnBadRecord::skip)).bad_records(),
-                    "bad_records: \"lines\" does not hand on its bad records; it is no source, or was not told on_bad_record = dead_letter");
+                    "bad_records: \"lines\" does not hand on its bad records; it is no source, or was not told "
+                    "on_bad_record = dead_letter");
 }
 
 TEST_CASE("graph: side outputs of one name and type are one, of another type refused") {
@@ -146,13 +148,15 @@ TEST_CASE("graph: side outputs of one name and type are one, of another type ref
 TEST_CASE("graph: what is out of range is refused where it is written") {
   StreamExecutionEnvironment env;
   auto lines = env.from_source(Lines(OnBadRecord::fail));
-  CHECK_THROWS_WITH(lines.set_parallelism(0), "the parallelism of operator \"lines\" must be between 1 and 32768, not 0");
+  CHECK_THROWS_WITH(lines.set_parallelism(0),
+                    "the parallelism of operator \"lines\" must be between 1 and 32768, not 0");
   CHECK_THROWS(lines.set_max_parallelism(40000));
   CHECK_THROWS(lines.uid(""));
   CHECK_THROWS(lines.slot_sharing_group(""));
   CHECK_THROWS(env.set_parallelism(-1));
   StreamExecutionEnvironment other;
-  CHECK_THROWS_WITH(lines.union_with(other.from_source(Lines(OnBadRecord::fail))), "union_with: the streams belong to two environments");
+  CHECK_THROWS_WITH(lines.union_with(other.from_source(Lines(OnBadRecord::fail))),
+                    "union_with: the streams belong to two environments");
 }
 
 TEST_CASE("environment: settings of the submission win over the build function's") {

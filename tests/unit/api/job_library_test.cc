@@ -33,8 +33,11 @@ TEST_CASE("job_library: builds the graph of the entry that was asked for, with a
 }
 
 TEST_CASE("job_library: an unknown entry, or none among several, lists what there is") {
-  CHECK(refusal("nope") == "several_jobs.so: no job \"nope\" in it, there is: good, misused, named, throws, throws_strange");
-  CHECK(refusal("") == "several_jobs.so: holds several jobs, name one of them as entry class (-c): good, misused, named, throws, throws_strange");
+  CHECK(refusal("nope") ==
+        "several_jobs.so: no job \"nope\" in it, there is: good, misused, named, throws, throws_strange");
+  CHECK(refusal("") ==
+        "several_jobs.so: holds several jobs, name one of them as entry class (-c): good, misused, named, throws, "
+        "throws_strange");
 }
 
 TEST_CASE("job_library: what a build function throws is a sentence with its type; a usage error is shown as it is") {
@@ -49,14 +52,16 @@ TEST_CASE("job_library: a symbol that is nowhere is named readably") {
   REQUIRE_FALSE(opened.ok());
   CHECK(opened.error().blame == Blame::user);
   CHECK(opened.error().message ==
-        "missing_symbol.so: cannot be loaded, a symbol is missing: elsewhere::count(int); link the library that has it, or put it beside the job in a bundle");
+        "missing_symbol.so: cannot be loaded, a symbol is missing: elsewhere::count(int); link the library that has "
+        "it, or put it beside the job in a bundle");
 }
 
 TEST_CASE("job_library: a connector's symbol that is nowhere names the library that has it") {
   auto opened = JobLibrary::open(MISSING_CONNECTOR);
   REQUIRE_FALSE(opened.ok());
   CHECK(opened.error().message ==
-        "missing_connector.so: cannot be loaded, a symbol is missing: weir::connectors::make_something(int); link weir-connectors (pkg-config --libs weir-connectors)");
+        "missing_connector.so: cannot be loaded, a symbol is missing: weir::connectors::make_something(int); link "
+        "weir-connectors (pkg-config --libs weir-connectors)");
 }
 
 TEST_CASE("job_library: what is no job library is refused before it is loaded") {

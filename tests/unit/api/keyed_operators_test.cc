@@ -78,7 +78,9 @@ auto count_per_key = [](DataStream<Named> names) { return names.key_by(&Named::n
 
 TEST_CASE("reduce: emits the new value for every record, per key") {
   OperatorHarness<Named, Named> harness([](auto names) {
-    return names.key_by(&Named::name).reduce([](const Named& a, const Named& b) { return Named{a.name, a.value + b.value}; });
+    return names.key_by(&Named::name).reduce([](const Named& a, const Named& b) {
+      return Named{a.name, a.value + b.value};
+    });
   });
   harness.push_all({{"a", 1}, {"b", 10}, {"a", 2}, {"b", 20}, {"a", 3}});
   CHECK(harness.take() == std::vector<Named>{{"a", 1}, {"b", 10}, {"a", 3}, {"b", 30}, {"a", 6}});
@@ -88,7 +90,12 @@ TEST_CASE("reduce: in a batch job emits the last value of each key, once, when t
   HarnessOptions options;
   options.settings["execution.runtime-mode"] = "BATCH";
   OperatorHarness<Named, Named> harness(
-      [](auto names) { return names.key_by(&Named::name).reduce([](const Named& a, const Named& b) { return Named{a.name, a.value + b.value}; }); }, options);
+      [](auto names) {
+    return names.key_by(&Named::name).reduce([](const Named& a, const Named& b) {
+      return Named{a.name, a.value + b.value};
+    });
+      },
+      options);
   std::map<std::string, std::int64_t> sums;
   for (std::int64_t i = 0; i < 10'000; ++i) {
     const Named named{"key" + std::to_string(i % 3000), i};
@@ -106,7 +113,9 @@ TEST_CASE("reduce: in a batch job emits the last value of each key, once, when t
 
 TEST_CASE("reduce: texts in state outlive the batch they came in") {
   OperatorHarness<Word, Word> harness([](auto words) {
-    return words.key_by(&Word::word).reduce([](const Word& a, const Word& b) { return Word{a.word, a.count + b.count, b.last}; });
+    return words.key_by(&Word::word).reduce([](const Word& a, const Word& b) {
+      return Word{a.word, a.count + b.count, b.last};
+    });
   });
   std::string expected_last;
   for (int i = 0; i < 300; ++i) {
@@ -135,18 +144,31 @@ TEST_CASE("key_by: members, functions, references, views, pairs and structs are 
   };
   check([&](auto names) { return names.key_by(&Named::name).reduce(sum); });
   check([&](auto names) { return names.key_by([](const Named& n) { return n.name; }).reduce(sum); });
-  check([&](auto names) { return names.key_by([](const Named& n) -> const std::string& { return n.name; }).reduce(sum); });
+  check([&](auto names) {
+    return names.key_by([](const Named& n) -> const std::string& { return n.name; }).reduce(sum);
+  });
   check([&](auto names) { return names.key_by([](const Named& n) { return std::string_view(n.name); }).reduce(sum); });
   check([&](auto names) { return names.key_by([](const Named& n) { return std::pair(n.name, true); }).reduce(sum); });
   check([&](auto names) { return names.key_by([](const Named& n) { return n.name.front(); }).reduce(sum); });
-  check([&](auto names) { return names.key_by([](const Named& n) { return std::optional<double>(n.name.front()); }).reduce(sum); });
-  check([&](auto names) { return names.key_by([](const Named& n) { return Word{Text::borrow(n.name), 1, "x"}; }).reduce(sum); });
+  check([&](auto names) {
+    return names.key_by([](const Named& n) { return std::optional<double>(n.name.front()); }).reduce(sum);
+  });
+  check([&](auto names) {
+    return names.key_by([](const Named& n) { return Word{Text::borrow(n.name), 1, "x"}; }).reduce(sum);
+  });
 }
 
-TEST_CASE("reduce: a function that answers keys is asked once per record while there are few keys, and many keys change no result") {
+TEST_CASE(
+    "reduce: a function that answers keys is asked once per record while there are few keys, and many keys change no "
+    "result") {
   int asked = 0;
   OperatorHarness<Named, Named> harness([&asked](auto names) {
-    return names.key_by([&asked](const Named& n) { return ++asked, n.name; }).reduce([](const Named& a, const Named& b) { return Named{a.name, a.value + b.value}; });
+    return names.key_by(
+                    [&asked](const Named& n) {
+      return ++asked, n.name;
+    }).reduce([](const Named& a, const Named& b) {
+      return Named{a.name, a.value + b.value};
+    });
   });
   std::vector<Named> input;
   std::vector<Named> expected;
@@ -165,7 +187,8 @@ TEST_CASE("reduce: a function that answers keys is asked once per record while t
 TEST_CASE("keyed process: states of a key are created, changed and cleared one by one") {
   OperatorHarness<Named, std::string> harness(count_per_key);
   harness.push_all({{"a", 7}, {"b", 8}, {"a", 9}, {"a", -1}, {"a", 1}, {"a", -2}, {"a", 2}, {"b", 3}});
-  CHECK(harness.take() == std::vector<std::string>{"a 1 first=7", "b 1 first=8", "a 2 first=7", "a 1 first=7", "a 1 first=2", "b 2 first=8"});
+  CHECK(harness.take() == std::vector<std::string>{"a 1 first=7", "b 1 first=8", "a 2 first=7", "a 1 first=7",
+                                                   "a 1 first=2", "b 2 first=8"});
 }
 
 TEST_CASE("keyed process: a snapshot carries state over a restart, and to another parallelism and back") {
@@ -205,19 +228,21 @@ TEST_CASE("keyed process: a damaged or foreign snapshot is refused with the stat
   }
   OperatorHarness<Named, std::string> other_type(
       [](DataStream<Named> names) {
-        struct Other {
-          ValueState<std::int32_t> count;
-          void open(RuntimeContext& context) { count = context.value_state<std::int32_t>("count"); }
-          void process(const Named&, KeyedContext<std::string>&, Collector<std::string>&) {}
-        };
-        return names.key_by(&Named::name).process(Other{});
+    struct Other {
+      ValueState<std::int32_t> count;
+      void open(RuntimeContext& context) { count = context.value_state<std::int32_t>("count"); }
+      void process(const Named&, KeyedContext<std::string>&, Collector<std::string>&) {}
+    };
+    return names.key_by(&Named::name).process(Other{});
       },
       {}, good);
-  CHECK_THROWS_WITH(other_type.push({"a", 1}), "state \"count\" has another type than when it was saved: now int32, saved int64");
+  CHECK_THROWS_WITH(other_type.push({"a", 1}),
+                    "state \"count\" has another type than when it was saved: now int32, saved int64");
 }
 
 TEST_CASE("keyed process: event timers fire in time order at the watermark, once, with the time of the timer") {
-  OperatorHarness<Named, std::string> harness([](DataStream<Named> names) { return names.key_by(&Named::name).process(CountUntilTimer{}); });
+  OperatorHarness<Named, std::string> harness(
+      [](DataStream<Named> names) { return names.key_by(&Named::name).process(CountUntilTimer{}); });
   harness.push({"b", 0}, from_ms(500));
   harness.push({"a", 0}, from_ms(0));
   harness.push({"a", 0}, from_ms(10));
@@ -232,9 +257,8 @@ TEST_CASE("keyed process: event timers fire in time order at the watermark, once
 }
 
 TEST_CASE("keyed process: processing timers follow the clock, and a restart keeps them") {
-  OperatorHarness<std::int64_t, std::string> harness([](auto numbers) {
-    return numbers.key_by([](std::int64_t n) { return n; }).process(Alarm{});
-  });
+  OperatorHarness<std::int64_t, std::string> harness(
+      [](auto numbers) { return numbers.key_by([](std::int64_t n) { return n; }).process(Alarm{}); });
   harness.push_all({300, 100});
   harness.advance_to(from_ms(99));
   CHECK(harness.take().empty());
@@ -277,14 +301,16 @@ TEST_CASE("keyed map, filter and flat_map: an object with open() has states of t
   map.push({"b", 0});
   CHECK(map.take() == std::vector<Named>{{"b", 3}});
 
-  OperatorHarness<Named, Named> filter([](DataStream<Named> names) { return names.key_by(&Named::name).filter(FirstOnly{}); });
+  OperatorHarness<Named, Named> filter(
+      [](DataStream<Named> names) { return names.key_by(&Named::name).filter(FirstOnly{}); });
   filter.push_all(input);
   CHECK(filter.take() == std::vector<Named>{{"a", 5}, {"b", 1}});
   filter.restart();
   filter.push_all({{"b", 2}, {"c", 3}});
   CHECK(filter.take() == std::vector<Named>{{"c", 3}});
 
-  OperatorHarness<Named, Named> flat_map([](DataStream<Named> names) { return names.key_by(&Named::name).flat_map(Difference{}); });
+  OperatorHarness<Named, Named> flat_map(
+      [](DataStream<Named> names) { return names.key_by(&Named::name).flat_map(Difference{}); });
   flat_map.push_all(input);
   CHECK(flat_map.take() == std::vector<Named>{{"a", 2}, {"a", -3}, {"b", 0}});
   flat_map.restart();
@@ -306,7 +332,8 @@ TEST_CASE("state: mistakes are named") {
       context.value_state<std::int64_t>("late").update(1);
     }
   };
-  OperatorHarness<Named, std::string> late([](DataStream<Named> names) { return names.key_by(&Named::name).process(TooLate{}); });
+  OperatorHarness<Named, std::string> late(
+      [](DataStream<Named> names) { return names.key_by(&Named::name).process(TooLate{}); });
   CHECK_THROWS_WITH(late.push({"a", 1}), "state \"late\" must be asked for in open(), before the first record");
 
   struct NoKey {
@@ -315,13 +342,15 @@ TEST_CASE("state: mistakes are named") {
     void process(const Named&, RuntimeContext&, Collector<std::string>&) {}
   };
   OperatorHarness<Named, std::string> no_key([](DataStream<Named> names) { return names.process(NoKey{}); });
-  CHECK_THROWS_WITH(no_key.push({"a", 1}), "state \"count\" needs a key: call key_by() before the function that uses it");
+  CHECK_THROWS_WITH(no_key.push({"a", 1}),
+                    "state \"count\" needs a key: call key_by() before the function that uses it");
 
   struct Unopened {
     ValueState<std::int64_t> state;
     void process(const Named&, KeyedContext<std::string>&, Collector<std::string>&) { state.update(1); }
   };
-  OperatorHarness<Named, std::string> unopened([](DataStream<Named> names) { return names.key_by(&Named::name).process(Unopened{}); });
+  OperatorHarness<Named, std::string> unopened(
+      [](DataStream<Named> names) { return names.key_by(&Named::name).process(Unopened{}); });
   CHECK_THROWS(unopened.push({"a", 1}));
 }
 

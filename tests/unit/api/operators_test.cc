@@ -46,7 +46,9 @@ struct Rich {
 }  // namespace
 
 TEST_CASE("map: makes one record of each, in order, from any shape to any other") {
-  OperatorHarness<Bid, Priced> harness([](DataStream<Bid> bids) { return bids.map([](const Bid& b) { return Priced{b.auction, b.price * 2}; }); });
+  OperatorHarness<Bid, Priced> harness([](DataStream<Bid> bids) {
+    return bids.map([](const Bid& b) { return Priced{b.auction, b.price * 2}; });
+  });
   harness.push_all({bid(1, 10), bid(2, 20)});
   CHECK(harness.take() == std::vector<Priced>{{1, 20}, {2, 40}});
   CHECK(harness.take().empty());
@@ -69,16 +71,19 @@ TEST_CASE("map: texts pass through, and new ones come from the context") {
 
 TEST_CASE("map, filter, flat_map: times of rows pass through") {
   OperatorHarness<std::int64_t, std::int64_t> harness([](auto numbers) {
-    return numbers.map([](std::int64_t n) { return n * 10; })
-        .filter([](std::int64_t n) { return n != 20; })
-        .flat_map([](const std::int64_t& n, Collector<std::int64_t>& out) {
-          out.collect(n);
-          out.collect(n + 1);
-        });
+    return numbers.map(
+                      [](std::int64_t n) {
+      return n * 10;
+    }).filter([](std::int64_t n) {
+        return n != 20;
+      }).flat_map([](const std::int64_t& n, Collector<std::int64_t>& out) {
+      out.collect(n);
+      out.collect(n + 1);
+    });
   });
   for (std::int64_t n = 1; n <= 3; ++n) harness.push(n, from_ms(100 + n));
-  CHECK(harness.take_timed() ==
-        std::vector<Timed<std::int64_t>>{{10, from_ms(101)}, {11, from_ms(101)}, {30, from_ms(103)}, {31, from_ms(103)}});
+  CHECK(harness.take_timed() == std::vector<Timed<std::int64_t>>{
+                                    {10, from_ms(101)}, {11, from_ms(101)}, {30, from_ms(103)}, {31, from_ms(103)}});
 }
 
 TEST_CASE("filter: keeps some rows, all rows, no rows, and filters a selection again") {
@@ -113,7 +118,8 @@ TEST_CASE("flat_map: a generic lambda names its output") {
 TEST_CASE("map: a rich function is opened and closed with its operator") {
   auto calls = std::make_shared<std::vector<std::string>>();
   {
-    OperatorHarness<std::int64_t, std::int64_t> harness([&](auto numbers) { return numbers.map(Rich{calls}).name("plus one"); });
+    OperatorHarness<std::int64_t, std::int64_t> harness(
+        [&](auto numbers) { return numbers.map(Rich{calls}).name("plus one"); });
     harness.push_all({1, 2});
     CHECK(harness.take() == std::vector<std::int64_t>{2, 3});
     CHECK(harness.counter("seen") == 2);

@@ -33,7 +33,8 @@ Values properties(std::string_view text) { return Parameters::from_properties_te
 }  // namespace
 
 TEST_CASE("parameters: arguments as they are written") {
-  const auto parameters = Parameters::from_args(Arguments({"--input", "file:/a", "--keys=3", "--rate", "-5", "--keys", "4", "--share=0.5", "--url", "a=b", "--bounded"}));
+  const auto parameters = Parameters::from_args(Arguments(
+      {"--input", "file:/a", "--keys=3", "--rate", "-5", "--keys", "4", "--share=0.5", "--url", "a=b", "--bounded"}));
   CHECK(parameters.require("input") == "file:/a");
   CHECK(parameters.require<int>("keys") == 4);
   CHECK(parameters.require<std::int64_t>("rate") == -5);
@@ -45,14 +46,16 @@ TEST_CASE("parameters: arguments as they are written") {
   CHECK(parameters.get_or("absent", true));
   CHECK(parameters.has("keys"));
   CHECK_FALSE(parameters.has("key"));
-  CHECK(refusal([] { Parameters::from_args(Arguments({"stray"})); }) == "argument 'stray' belongs to no name: write --name value, or --name=value");
+  CHECK(refusal([] { Parameters::from_args(Arguments({"stray"})); }) ==
+        "argument 'stray' belongs to no name: write --name value, or --name=value");
   CHECK(refusal([] { Parameters::from_args(Arguments({"--a", "b", "c"})); }).find("'c'") != std::string::npos);
 }
 
 TEST_CASE("parameters: what is missing or no number is a sentence that names it") {
   const Parameters parameters(Values{{"keys", "many"}, {"small", "300"}, {"empty", ""}});
   CHECK(refusal([&] { parameters.require("input"); }) == "parameter 'input' is missing");
-  CHECK(refusal([&] { parameters.require<int>("keys"); }) == "parameter 'keys' wants a whole number from -2147483648 to 2147483647, not 'many'");
+  CHECK(refusal([&] { parameters.require<int>("keys"); }) ==
+        "parameter 'keys' wants a whole number from -2147483648 to 2147483647, not 'many'");
   CHECK(refusal([&] { parameters.get_or("keys", 1.5); }) == "parameter 'keys' wants a number, not 'many'");
   CHECK(refusal([&] { parameters.require<std::uint8_t>("small"); }).find("0 to 255") != std::string::npos);
   CHECK(refusal([&] { parameters.get_or("small", false); }).find("true or false") != std::string::npos);
@@ -91,11 +94,15 @@ TEST_CASE("parameters: lines of properties are read as Java reads them") {
 TEST_CASE("parameters: a properties file is named by every sentence about it") {
   const weir::test::TemporaryDirectory folder;
   const std::string path = folder.string() + "/job.properties";
-  CHECK(refusal([&] { Parameters::from_properties_file(path); }) == "properties file " + path + " cannot be read: No such file or directory");
-  CHECK(refusal([] { Parameters::from_properties_file("job.properties"); }).find("must be absolute") != std::string::npos);
-  CHECK(refusal([&] { Parameters::from_properties_file(folder.string()); }).find("cannot be read: Is a directory") != std::string::npos);
+  CHECK(refusal([&] { Parameters::from_properties_file(path); }) ==
+        "properties file " + path + " cannot be read: No such file or directory");
+  CHECK(refusal([] { Parameters::from_properties_file("job.properties"); }).find("must be absolute") !=
+        std::string::npos);
+  CHECK(refusal([&] { Parameters::from_properties_file(folder.string()); }).find("cannot be read: Is a directory") !=
+        std::string::npos);
   std::ofstream(path) << "keys = 5\nbad = \\u1\n";
-  CHECK(refusal([&] { Parameters::from_properties_file(path); }) == "properties file " + path + ", line 2: \\u wants four hexadecimal digits");
+  CHECK(refusal([&] { Parameters::from_properties_file(path); }) ==
+        "properties file " + path + ", line 2: \\u wants four hexadecimal digits");
   std::ofstream(path) << "keys = 5\n";
   CHECK(Parameters::from_properties_file(path).require<int>("keys") == 5);
   std::ofstream(path) << std::string((1u << 20) + 1, 'x');
@@ -112,8 +119,10 @@ TEST_CASE("parameters: the environment by prefix, and the stronger of two wins")
 
 TEST_CASE("parameters: as one line and back, whatever is in them") {
   CHECK(Parameters(Values{{"a", "1"}, {"b", "x y"}}).text() == "a:1,b:x y");
-  CHECK(Parameters(Values{{"url", "http://a,b"}, {"e", ""}, {"it's", " '"}}).text() == "e:'','it''s':' ''',url:'http://a,b'");
-  CHECK(Parameters::from_text(" a : 1 , b:'x,y' ,c:http://z").values() == Values{{"a", "1"}, {"b", "x,y"}, {"c", "http://z"}});
+  CHECK(Parameters(Values{{"url", "http://a,b"}, {"e", ""}, {"it's", " '"}}).text() ==
+        "e:'','it''s':' ''',url:'http://a,b'");
+  CHECK(Parameters::from_text(" a : 1 , b:'x,y' ,c:http://z").values() ==
+        Values{{"a", "1"}, {"b", "x,y"}, {"c", "http://z"}});
   CHECK(Parameters::from_text("").values().empty());
   CHECK(refusal([] { Parameters::from_text("a"); }) == "parameters 'a' are no list of name:value with commas between");
   CHECK(refusal([] { Parameters::from_text("a:'b"); }).find("a quote has no end") != std::string::npos);
@@ -141,7 +150,9 @@ TEST_CASE("parameters: what the environment is given, functions find") {
   options.settings = env.graph().configuration;
   weir::testing::OperatorHarness<std::int64_t, std::int64_t> harness(
       [](auto numbers) {
-        return numbers.map([](const std::int64_t& number, weir::RuntimeContext& context) { return number + context.job_parameters().require<std::int64_t>("threshold"); });
+    return numbers.map([](const std::int64_t& number, weir::RuntimeContext& context) {
+      return number + context.job_parameters().require<std::int64_t>("threshold");
+    });
       },
       options);
   harness.push(1);

@@ -51,17 +51,21 @@ TEST_CASE("plan_builder: operators and edges stand in the plan as they were made
   CHECK(plan.warnings_size() == 0);
 }
 
-TEST_CASE("plan_builder: an empty job, a loop, a loose end, a doubled uid and a wrong parallelism are sentences that name the operator") {
+TEST_CASE(
+    "plan_builder: an empty job, a loop, a loose end, a doubled uid and a wrong parallelism are sentences that name "
+    "the operator") {
   CHECK(refusal(StreamGraph()).find("no operators") != std::string::npos);
 
   StreamGraph loose = source_to_sink();
   loose.operators.pop_back();
   CHECK(refusal(loose) ==
-        "nothing consumes Source \"numbers\": end the stream with .sink_to(...), or with connectors::discard() where the rows are not wanted");
+        "nothing consumes Source \"numbers\": end the stream with .sink_to(...), or with connectors::discard() where "
+        "the rows are not wanted");
 
   StreamGraph loop = source_to_sink();
   loop.operators[1].inputs[0].source = 2;
-  CHECK(refusal(loop) == "Sink \"nowhere\" reads from operator 2, which was not made before it: a job's graph has no loops");
+  CHECK(refusal(loop) ==
+        "Sink \"nowhere\" reads from operator 2, which was not made before it: a job's graph has no loops");
   loop.operators[1].inputs[0].source = 77;
   CHECK(refusal(loop).find("no loops") != std::string::npos);
   loop.operators[1].inputs[0].source = 0;

@@ -13,19 +13,50 @@ using detail::Misfit;
 
 namespace {
 
-struct WithPointer { int a; int* p; };
-struct WithArray { int a; int b[3]; };
-struct WithShortArray { int a; char b[1]; };
-struct WithArrayOfStrings { std::string b[2]; int a; };
-struct WithUnique { int a; std::unique_ptr<int> p; };
-struct WithReference { int& a; };
-struct WithVectorBool { std::vector<bool> b; };
-struct WithView { std::string_view b; };
-struct WithNestedView { int a; std::optional<std::vector<std::string_view>> b; };
+struct WithPointer {
+  int a;
+  int* p;
+};
+struct WithArray {
+  int a;
+  int b[3];
+};
+struct WithShortArray {
+  int a;
+  char b[1];
+};
+struct WithArrayOfStrings {
+  std::string b[2];
+  int a;
+};
+struct WithUnique {
+  int a;
+  std::unique_ptr<int> p;
+};
+struct WithReference {
+  int& a;
+};
+struct WithVectorBool {
+  std::vector<bool> b;
+};
+struct WithView {
+  std::string_view b;
+};
+struct WithNestedView {
+  int a;
+  std::optional<std::vector<std::string_view>> b;
+};
 struct Empty {};
-struct WithEmpty { int a; Empty b; };
-struct Base { int a; };
-struct Derived : Base { int b; };
+struct WithEmpty {
+  int a;
+  Empty b;
+};
+struct Base {
+  int a;
+};
+struct Derived : Base {
+  int b;
+};
 class Closed {
  public:
   Closed() = default;
@@ -43,7 +74,10 @@ class Hand {
   std::string y;
 };
 template <class T>
-struct Pairwise { T left; T right; };
+struct Pairwise {
+  T left;
+  T right;
+};
 
 template <class T>
 std::string names() {
@@ -61,17 +95,23 @@ struct weir::Schema<Hand> {
 };
 
 TEST_CASE("reflect: names of types and fields come without namespaces and functions around them") {
-  struct Local { int loc; std::pair<int, std::string> both; };
+  struct Local {
+    int loc;
+    std::pair<int, std::string> both;
+  };
   CHECK(names<Bid>() == "Bid auction bidder price time channel url extra");
   CHECK(names<Local>() == "Local loc both");
   CHECK(names<Hand>() == "Hand x y");
   CHECK(names<std::pair<int, std::string>>() == "pair first second");
   CHECK(names<std::tuple<int, Point, std::string>>() == "tuple f0 f1 f2");
   CHECK(detail::type_name<Pairwise<Point>>() == "Pairwise<weir::test::Point>");
-  [](int, char (*)[3]) {
-    struct Deep { int q1; Colour q2; };
+  [](int, char(*)[3]) {
+    struct Deep {
+      int q1;
+      Colour q2;
+    };
     CHECK(names<Deep>() == "Deep q1 q2");
-  }(0, nullptr);
+      }(0, nullptr);
 }
 
 TEST_CASE("reflect: a type that does not fit is told apart with its reason") {
@@ -106,12 +146,16 @@ TEST_CASE("reflect: what fits, fits") {
 
 TEST_CASE("type_of: the schema's text names every kind") {
   CHECK(schema_text(type_of<Point>()) == "record Point{x:int32,y:float64,marked:bool}");
-  CHECK(schema_text(type_of<Everything>()) ==
-        "record Everything{flag:bool,small:int8,big:uint64,single:float32,colour:enum<uint8>,at:time,price:decimal<10,2>,"
-        "total:decimal<30,4>,note:string,maybe:optional<int32>,maybe_note:optional<string>,maybe_point:optional<record Point{x:int32,"
-        "y:float64,marked:bool}>,point:record Point{x:int32,y:float64,marked:bool},tags:list<string>,points:list<record Point{x:int32,"
-        "y:float64,marked:bool}>,lists:map<string,list<int64>>,names:map<int32,string>,choice:variant<int64,string,record Point{x:int32,"
-        "y:float64,marked:bool}>}");
+  CHECK(
+      schema_text(type_of<Everything>()) ==
+      "record Everything{flag:bool,small:int8,big:uint64,single:float32,colour:enum<uint8>,at:time,price:decimal<10,2>,"
+      "total:decimal<30,4>,note:string,maybe:optional<int32>,maybe_note:optional<string>,maybe_point:optional<record "
+      "Point{x:int32,"
+      "y:float64,marked:bool}>,point:record Point{x:int32,y:float64,marked:bool},tags:list<string>,points:list<record "
+      "Point{x:int32,"
+      "y:float64,marked:bool}>,lists:map<string,list<int64>>,names:map<int32,string>,choice:variant<int64,string,"
+      "record Point{x:int32,"
+      "y:float64,marked:bool}>}");
   CHECK(schema_text(type_of<std::int64_t>()) == "int64");
   CHECK(schema_id("int64") == schema_id("int64"));
   CHECK(schema_id("int64") != schema_id("int32"));

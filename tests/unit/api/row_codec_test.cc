@@ -82,7 +82,8 @@ TEST_CASE("row_codec: numbers and strings are rows of their own") {
   CHECK(RowCodec<std::string>::read(*strings.block, 0) == "five");
   Filled<std::pair<std::string, std::int32_t>> pairs;
   REQUIRE(RowCodec<std::pair<std::string, std::int32_t>>::append({"a", 7}, *pairs.block));
-  CHECK(RowCodec<std::pair<std::string, std::int32_t>>::read(*pairs.block, 0) == std::pair<std::string, std::int32_t>("a", 7));
+  CHECK(RowCodec<std::pair<std::string, std::int32_t>>::read(*pairs.block, 0) ==
+        std::pair<std::string, std::int32_t>("a", 7));
 }
 
 TEST_CASE("row_codec: an empty optional leaves nothing of an earlier one") {

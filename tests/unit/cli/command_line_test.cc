@@ -61,7 +61,8 @@ TEST_CASE("command line: list and cancel take their options anywhere") {
 
 TEST_CASE("command line: help and version need no cluster") {
   CHECK(std::get<HelpVerb>(parse_command_line({"--help"}).value().verb).text.find("run") != std::string::npos);
-  CHECK(std::get<HelpVerb>(parse_command_line({"run", "--help"}).value().verb).text.find("--detached") != std::string::npos);
+  CHECK(std::get<HelpVerb>(parse_command_line({"run", "--help"}).value().verb).text.find("--detached") !=
+        std::string::npos);
   CHECK(std::holds_alternative<VersionVerb>(parse_command_line({"--version"}).value().verb));
 }
 
@@ -103,7 +104,9 @@ TEST_CASE("run: a finished job is noticed soon, a long one is not asked about of
 }
 
 TEST_CASE("console: progress is one line of known width") {
-  CHECK(progress_line("job.so", 0, 2'000'000) == "Uploading job.so   0% [                              ] 0.0 of 2.0 MB");
-  CHECK(progress_line("job.so", 1'000'000, 2'000'000) == "Uploading job.so  50% [===============               ] 1.0 of 2.0 MB");
+  CHECK(progress_line("job.so", 0, 2'000'000) ==
+        "Uploading job.so   0% [                              ] 0.0 of 2.0 MB");
+  CHECK(progress_line("job.so", 1'000'000, 2'000'000) ==
+        "Uploading job.so  50% [===============               ] 1.0 of 2.0 MB");
   CHECK(progress_line("job.so", 0, 0).find("100%") != std::string::npos);
 }

@@ -30,7 +30,8 @@ http::Response json(unsigned status, std::string body) {
   return response;
 }
 
-/// Answers each "METHOD path" with the next of its prepared answers, the last one again and again; writes down what was asked.
+/// Answers each "METHOD path" with the next of its prepared answers, the last one again and again; writes down what was
+/// asked.
 class FakeJobManager : public http::Handler {
  public:
   FakeJobManager() {
@@ -125,26 +126,28 @@ class Library {
 TEST_CASE("weir run -d: uploads, starts, says the id, and takes the upload away") {
   FakeJobManager manager;
   Library library;
-  Outcome outcome = type({"run", "-m", manager.address(), "-d", "-c", "slow", "-p", "2", "-Dpipeline.name=x", "-Drest.port=1",
-                          library.path(), "--input", "file:/a b"});
+  Outcome outcome = type({"run", "-m", manager.address(), "-d", "-c", "slow", "-p", "2", "-Dpipeline.name=x",
+                          "-Drest.port=1", library.path(), "--input", "file:/a b"});
   CHECK(outcome.err == "");
   CHECK(outcome.out == "Job has been submitted with JobID " + kJob + "\n");
   CHECK(outcome.exit_code == 0);
-  CHECK(manager.asked == std::vector<std::string>{"POST /v1/jars/upload", "POST /v1/jars/uuid_job.so/run", "DELETE /v1/jars/uuid_job.so"});
+  CHECK(manager.asked == std::vector<std::string>{"POST /v1/jars/upload", "POST /v1/jars/uuid_job.so/run",
+                                                  "DELETE /v1/jars/uuid_job.so"});
   CHECK(manager.bodies["POST /v1/jars/uuid_job.so/run"] ==
-        R"({"entryClass":"slow","programArgsList":["--input","file:/a b"],"parallelism":2,"flinkConfiguration":{"pipeline.name":"x"}})");
+        R"({"entryClass":"slow","programArgsList":["--input","file:/a b"],"parallelism":2,)"
+        R"("flinkConfiguration":{"pipeline.name":"x"}})");
 }
 
 TEST_CASE("weir run: waits for the end and prints Flink's lines") {
   FakeJobManager manager;
   Library library;
   manager.answers["GET /v1/jobs/" + kJob + "/execution-result"] = {
-      json(200, R"({"status":{"id":"IN_PROGRESS"}})"),
-      json(503, R"({"errors":["a moment"]})"),
-      json(200, R"({"status":{"id":"COMPLETED"},"job-execution-result":{"id":"x","application-status":"SUCCEEDED","accumulator-results":{},"net-runtime":3432}})")};
+      json(200, R"({"status":{"id":"IN_PROGRESS"}})"), json(503, R"({"errors":["a moment"]})"),
+      json(200, R"({"status":{"id":"COMPLETED"},"job-execution-result":{"id":"x","application-status":"SUCCEEDED",)"
+                R"("accumulator-results":{},"net-runtime":3432}})")};
   Outcome outcome = type({"run", "-m", manager.address(), "-Drest.retry.delay=10 ms", library.path()});
-  CHECK(outcome.out == "Job has been submitted with JobID " + kJob + "\nProgram execution finished\nJob with JobID " + kJob +
-                           " has finished.\nJob Runtime: 3432 ms\nAccumulator Results: \n- parse.broken: 7\n");
+  CHECK(outcome.out == "Job has been submitted with JobID " + kJob + "\nProgram execution finished\nJob with JobID " +
+                           kJob + " has finished.\nJob Runtime: 3432 ms\nAccumulator Results: \n- parse.broken: 7\n");
   CHECK(outcome.exit_code == 0);
 }
 
@@ -153,10 +156,13 @@ TEST_CASE("weir run: a job that fails or is canceled gives exit code 1 and says 
   Library library;
   auto ended = [&](const std::string& status, const std::string& more) {
     manager.answers["GET /v1/jobs/" + kJob + "/execution-result"] = {
-        json(200, R"({"status":{"id":"COMPLETED"},"job-execution-result":{"id":"x","application-status":")" + status + R"(","net-runtime":1)" + more + "}}")};
+        json(200, R"({"status":{"id":"COMPLETED"},"job-execution-result":{"id":"x","application-status":")" + status +
+                      R"(","net-runtime":1)" + more + "}}")};
     return type({"run", "-m", manager.address(), library.path()});
   };
-  Outcome failed = ended("FAILED", R"(,"failure-cause":{"class":"std::runtime_error","stack-trace":"std::runtime_error: boom","serialized-throwable":""})");
+  Outcome failed =
+      ended("FAILED", R"(,"failure-cause":{"class":"std::runtime_error","stack-trace":"std::runtime_error: boom",)"
+                      R"("serialized-throwable":""})");
   CHECK(failed.exit_code == 1);
   CHECK(failed.err == "weir: job " + kJob + " failed: std::runtime_error: boom\n");
   Outcome canceled = ended("CANCELED", "");
@@ -170,14 +176,16 @@ TEST_CASE("weir run: an interrupt leaves the job running and says how to end it"
   const std::string result = "GET /v1/jobs/" + kJob + "/execution-result";
   manager.answers[result] = {json(200, R"({"status":{"id":"IN_PROGRESS"}})")};
   manager.answers["PATCH /v1/jobs/" + kJob + "?mode=cancel"] = {json(202, "{}")};
-  // Only the thread that waits has blocked the signal's default action; it is told, as a terminal would tell the process.
+  // Only the thread that waits has blocked the signal's default action; it is told, as a terminal would tell the
+  // process.
   pthread_t waiting = ::pthread_self();
   manager.on_ask = [&](const std::string& line) {
     if (line == result) ::pthread_kill(waiting, SIGINT);
   };
   Outcome outcome = type({"run", "-m", manager.address(), library.path()});
   CHECK(outcome.exit_code == 130);
-  CHECK(outcome.err.find("The job goes on. To end it: weir cancel -m " + manager.address() + " " + kJob) != std::string::npos);
+  CHECK(outcome.err.find("The job goes on. To end it: weir cancel -m " + manager.address() + " " + kJob) !=
+        std::string::npos);
   CHECK_FALSE(manager.was_asked("PATCH /v1/jobs/" + kJob + "?mode=cancel"));
 
   Outcome cancelling = type({"run", "-sae", "-m", manager.address(), library.path()});
@@ -185,7 +193,9 @@ TEST_CASE("weir run: an interrupt leaves the job running and says how to end it"
   CHECK(manager.was_asked("PATCH /v1/jobs/" + kJob + "?mode=cancel"));
 }
 
-TEST_CASE("weir run: an interrupt while the job is submitted takes the upload away and says what may have become of the job") {
+TEST_CASE(
+    "weir run: an interrupt while the job is submitted takes the upload away and says what may have become of the "
+    "job") {
   FakeJobManager manager;
   Library library;
   pthread_t waiting = ::pthread_self();
@@ -195,7 +205,8 @@ TEST_CASE("weir run: an interrupt while the job is submitted takes the upload aw
   };
   Outcome outcome = type({"run", "-d", "-m", manager.address(), library.path()});
   CHECK(outcome.exit_code == 130);
-  CHECK(outcome.err == "weir: interrupted while the job was planned; it may start all the same: weir list -m " + manager.address() + " shows it\n");
+  CHECK(outcome.err == "weir: interrupted while the job was planned; it may start all the same: weir list -m " +
+                           manager.address() + " shows it\n");
   CHECK(manager.was_asked("DELETE /v1/jars/uuid_job.so"));
 
   manager.held = "POST /v1/jars/upload";
@@ -217,7 +228,8 @@ TEST_CASE("weir: output that cannot be written is no success") {
 }
 
 TEST_CASE("weir: without a port, the way to name one") {
-  CHECK(type({"list", "-Drest.port=0"}).err == "weir: the JobManager's port is not known here, as rest.port is 0: write -m HOST:PORT\n");
+  CHECK(type({"list", "-Drest.port=0"}).err ==
+        "weir: the JobManager's port is not known here, as rest.port is 0: write -m HOST:PORT\n");
   CHECK(type({"list", "-m", "localhost", "-Drest.port=0"}).exit_code == 1);
 }
 
@@ -228,7 +240,8 @@ TEST_CASE("weir run: what is wrong before anything is sent") {
   CHECK(missing.exit_code == 1);
   CHECK(missing.err == "weir: the job library does not exist: /no/such.so\n");
   CHECK(type({"run", "-m", manager.address(), "/tmp"}).err.find("is not a file") != std::string::npos);
-  CHECK(type({"run", "-m", manager.address(), library.path(), "--input", "file:x"}).err.find("relative path") != std::string::npos);
+  CHECK(type({"run", "-m", manager.address(), library.path(), "--input", "file:x"}).err.find("relative path") !=
+        std::string::npos);
   CHECK(type({"run", "-m", "host:x", library.path()}).err.find("the port is not a number") != std::string::npos);
   std::ofstream(library.path(), std::ios::trunc);
   CHECK(type({"run", "-m", manager.address(), library.path()}).err.find("is empty") != std::string::npos);
@@ -238,7 +251,8 @@ TEST_CASE("weir run: what is wrong before anything is sent") {
 TEST_CASE("weir run: the JobManager's refusal is shown in its words, and the upload goes away") {
   FakeJobManager manager;
   Library library;
-  manager.answers["POST /v1/jars/uuid_job.so/run"] = {json(500, R"({"errors":["Internal server error.","no job named x: it has y"]})")};
+  manager.answers["POST /v1/jars/uuid_job.so/run"] = {
+      json(500, R"({"errors":["Internal server error.","no job named x: it has y"]})")};
   Outcome outcome = type({"run", "-m", manager.address(), library.path()});
   CHECK(outcome.exit_code == 1);
   CHECK(outcome.err == "weir: no job named x: it has y\n");
@@ -249,14 +263,17 @@ TEST_CASE("weir: a JobManager that is not there is named, with the way out") {
   Outcome outcome = type({"list", "-m", "127.0.0.1:1"});
   CHECK(outcome.exit_code == 1);
   CHECK(outcome.out == "Waiting for response...\n");
-  CHECK(outcome.err.find("cannot connect to 127.0.0.1:1: Connection refused. Is the JobManager running there?") != std::string::npos);
+  CHECK(outcome.err.find("cannot connect to 127.0.0.1:1: Connection refused. Is the JobManager running there?") !=
+        std::string::npos);
 }
 
 TEST_CASE("weir list: blocks as Flink prints them") {
   ::setenv("TZ", "UTC", 1);
   ::tzset();
-  std::vector<JobLine> jobs = {{"b", "late", "RUNNING", 1795420835511}, {"a", "early", "RUNNING", 1795420000000},
-                               {"c", "waits", "CREATED", 1795420835511}, {"d", "done", "FINISHED", 1795420835511},
+  std::vector<JobLine> jobs = {{"b", "late", "RUNNING", 1795420835511},
+                               {"a", "early", "RUNNING", 1795420000000},
+                               {"c", "waits", "CREATED", 1795420835511},
+                               {"d", "done", "FINISHED", 1795420835511},
                                {"e", "again", "RESTARTING", 1795420835511}};
   ListVerb all;
   all.all = true;
@@ -297,8 +314,11 @@ TEST_CASE("weir cancel: Flink's two lines, and the JobManager's words where it c
 TEST_CASE("weir: an answer that is not the JobManager's is said to be so") {
   FakeJobManager manager;
   manager.answers["GET /v1/jobs/overview"] = {json(200, "<html>"), json(200, R"({"jobs":[{}]})"), json(500, "oops")};
-  CHECK(type({"list", "-m", manager.address()}).err.find("cannot understand the JobManager's answer") != std::string::npos);
-  CHECK(type({"list", "-m", manager.address()}).err.find("cannot understand the JobManager's answer") != std::string::npos);
-  CHECK(type({"list", "-m", manager.address()}).err == "weir: " + manager.address() + " answers with HTTP status 500, and not in a " +
-        "JobManager's words; -m HOST:PORT names the address of its REST API\n");
+  CHECK(type({"list", "-m", manager.address()}).err.find("cannot understand the JobManager's answer") !=
+        std::string::npos);
+  CHECK(type({"list", "-m", manager.address()}).err.find("cannot understand the JobManager's answer") !=
+        std::string::npos);
+  CHECK(type({"list", "-m", manager.address()}).err ==
+        "weir: " + manager.address() + " answers with HTTP status 500, and not in a " +
+            "JobManager's words; -m HOST:PORT names the address of its REST API\n");
 }

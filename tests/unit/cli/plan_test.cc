@@ -27,7 +27,8 @@ std::string good_frame() {
   return *plan::encode_plan_frame(plan);
 }
 
-/// Starts a shell script in the place of `weir plan`; the child's descriptors 3 and 4 are the frame and the configuration.
+/// Starts a shell script in the place of `weir plan`; the child's descriptors 3 and 4 are the frame and the
+/// configuration.
 struct Script {
   explicit Script(const std::string& body) {
     directory.write("good", good_frame());
@@ -85,8 +86,12 @@ TEST_CASE("planner child: a plan comes over the frame, whatever is printed") {
   CHECK(run_planner_child(script.start).value().job_name == "words");
 }
 
-TEST_CASE("planner child: it gets arguments and configuration verbatim, and an environment that does not depend on the caller's") {
-  Script script("printf '%s\\n' \"$@\" >$here/arguments; env >$here/environment; cat <&4 >$here/configuration; cat $here/good >&3");
+TEST_CASE(
+    "planner child: it gets arguments and configuration verbatim, and an environment that does not depend on the "
+    "caller's") {
+  Script script(
+      "printf '%s\\n' \"$@\" >$here/arguments; env >$here/environment; cat <&4 >$here/configuration; cat $here/good "
+      ">&3");
   script.start.entry = "words";
   script.start.arguments = {"--flag", "", "a b", "--", "-D"};
   script.start.configuration = {{"parallelism.default", "3"}};
@@ -94,7 +99,8 @@ TEST_CASE("planner child: it gets arguments and configuration verbatim, and an e
   ::setenv("WEIR_TEST_LEAK", "1", 1);
   REQUIRE(run_planner_child(script.start).ok());
   CHECK(script.read("arguments") ==
-        "plan\n--frame-fd\n3\n--configuration-fd\n4\n--shown-name\njob.so\n--entry\nwords\n-j\n/jobs/job.so\n--\n--flag\n\na b\n--\n-D\n");
+        "plan\n--frame-fd\n3\n--configuration-fd\n4\n--shown-name\njob.so\n--entry\nwords\n-j\n/jobs/"
+        "job.so\n--\n--flag\n\na b\n--\n-D\n");
   proto::JobConfiguration configuration;
   REQUIRE(configuration.ParseFromString(script.read("configuration")));
   CHECK(configuration.values().at("parallelism.default") == "3");

@@ -83,10 +83,13 @@ TEST_CASE("rate limit: a rate of nearly nothing waits and does not overflow") {
 }
 
 TEST_CASE("rate limit: what is no rate is refused while the job is built") {
-  for (const double rate : {0.0, -0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}) {
+  for (const double rate : {0.0, -0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity(),
+                            -std::numeric_limits<double>::infinity()}) {
     CHECK_FALSE(check_max_rate(rate).ok());
-    CHECK_THROWS_WITH(FileSource<std::string>("/a", raw_format()).max_rate(rate), doctest::Contains("file source of /a: the max-rate must be a positive number"));
+    CHECK_THROWS_WITH(FileSource<std::string>("/a", raw_format()).max_rate(rate),
+                      doctest::Contains("file source of /a: the max-rate must be a positive number"));
   }
   const auto make = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
-  CHECK_THROWS_WITH(generate<std::int64_t>(make, {.records_per_second = -5}), doctest::Contains("generator: the max-rate must be a positive number"));
+  CHECK_THROWS_WITH(generate<std::int64_t>(make, {.records_per_second = -5}),
+                    doctest::Contains("generator: the max-rate must be a positive number"));
 }

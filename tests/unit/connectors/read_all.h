@@ -14,7 +14,9 @@
 
 namespace weir::test {
 
-inline std::string operator/(const TemporaryDirectory& directory, const std::string& name) { return (directory.path() / name).string(); }
+inline std::string operator/(const TemporaryDirectory& directory, const std::string& name) {
+  return (directory.path() / name).string();
+}
 
 /// Everything that one subtask reads, or the error.
 template <class T>
@@ -26,7 +28,8 @@ struct Reading {
 };
 
 template <class T>
-Reading<T> read_all(const Source<T>& source, std::uint32_t subtask = 0, std::uint32_t subtasks = 1, std::string* state = nullptr, int polls = 1'000'000) {
+Reading<T> read_all(const Source<T>& source, std::uint32_t subtask = 0, std::uint32_t subtasks = 1,
+                    std::string* state = nullptr, int polls = 1'000'000) {
   Reading<T> reading;
   FakeOperatorContext context(subtask, subtasks);
   RowOutput<T> output([&](const T& record) { reading.records.push_back(record); });
@@ -59,7 +62,8 @@ Reading<T> read_all(const Source<T>& source, std::uint32_t subtask = 0, std::uin
 
 inline std::vector<std::string> lines(int count) {
   std::vector<std::string> lines;
-  for (int i = 0; i < count; ++i) lines.push_back("line " + std::to_string(i) + std::string(static_cast<std::size_t>(i % 40), 'x'));
+  for (int i = 0; i < count; ++i)
+    lines.push_back("line " + std::to_string(i) + std::string(static_cast<std::size_t>(i % 40), 'x'));
   return lines;
 }
 
@@ -88,7 +92,8 @@ class Reader {
   /// Polls until the reader waits, has ended or has failed.
   Progress poll() {
     Progress progress = Progress::more();
-    for (int i = 0; i < 1'000'000 && error.empty() && progress.kind == Progress::Kind::more; ++i) progress = poll_once();
+    for (int i = 0; i < 1'000'000 && error.empty() && progress.kind == Progress::Kind::more; ++i)
+      progress = poll_once();
     return progress;
   }
   Progress poll_once() {

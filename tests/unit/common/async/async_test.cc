@@ -236,7 +236,8 @@ TEST_CASE("run_blocking: runs elsewhere and comes back to the control thread wit
   });
 }
 
-TEST_CASE("run_blocking: what the call throws is an error of ours where it returns a Result, and is thrown on elsewhere") {
+TEST_CASE(
+    "run_blocking: what the call throws is an error of ours where it returns a Result, and is thrown on elsewhere") {
   run_coroutine([](ControlThread&) -> Async<void> {
     BlockingPool pool(1);
     auto with_result = []() -> Result<int> { throw std::runtime_error("no such directory"); };

@@ -12,7 +12,8 @@ using namespace weir;
 namespace {
 
 struct Room {
-  explicit Room(ControlThread& control, int places) : turns(control.executor(), places), go(control.executor()), gate(control.executor(), "room") {}
+  explicit Room(ControlThread& control, int places)
+      : turns(control.executor(), places), go(control.executor()), gate(control.executor(), "room") {}
 
   Async<void> visit(int number) {
     co_await turns.take();

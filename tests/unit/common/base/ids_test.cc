@@ -21,9 +21,9 @@ TEST_CASE("ids: hexadecimal text and back, in either case") {
 }
 
 TEST_CASE("ids: text that is no id is refused with a sentence that names it") {
-  for (const char* text : {"", "0", "00112233445566778899aabbccddeef", "00112233445566778899aabbccddeeff0",
-                           "0011223344556677 899aabbccddeeff", "0011223344556677889gaabbccddeeff",
-                           "00112233-4455-6677-8899-aabbccdd"}) {
+  for (const char* text :
+       {"", "0", "00112233445566778899aabbccddeef", "00112233445566778899aabbccddeeff0",
+        "0011223344556677 899aabbccddeeff", "0011223344556677889gaabbccddeeff", "00112233-4455-6677-8899-aabbccdd"}) {
     const auto id = JobId::from_hex(text);
     CHECK_FALSE(id.ok());
     if (!id.ok()) CHECK(id.error().code == ErrorCode::invalid_argument);

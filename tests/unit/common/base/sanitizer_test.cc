@@ -13,7 +13,9 @@ std::ptrdiff_t count_of(const Lines& lines, const std::string& start) {
   return std::ranges::count_if(lines, [&](const std::string& line) { return line.starts_with(start); });
 }
 
-TEST_CASE("sanitizer: a child's cleared environment keeps what it had, and gets options only where the build has a sanitizer") {
+TEST_CASE(
+    "sanitizer: a child's cleared environment keeps what it had, and gets options only where the build has a "
+    "sanitizer") {
   const Lines before{"TZ=UTC", "LANG=C.UTF-8"};
   const Lines after = with_sanitizer_options(before);
   CHECK(Lines(after.begin(), after.begin() + 2) == before);

@@ -16,8 +16,8 @@ TEST_CASE("parse_port_ranges: single ports, ranges and lists") {
 }
 
 TEST_CASE("parse_port_ranges: everything else is refused") {
-  for (const char* text : {"", ",", "1,", "a", "-", "1-", "-1", "65536", "99999999999", "2-1", "0-10", "1-2-3", "1 2", "0x10",
-                           "+1", "1.5", "\n"}) {
+  for (const char* text : {"", ",", "1,", "a", "-", "1-", "-1", "65536", "99999999999", "2-1", "0-10", "1-2-3", "1 2",
+                           "0x10", "+1", "1.5", "\n"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_port_ranges(text).ok());
   }

@@ -14,8 +14,8 @@ TEST_CASE("printable: text stays, everything that steers a terminal is written o
   CHECK(printable("plain text, k8s测试", 100) == "plain text, k8s测试");
   CHECK(printable("a\nb\tc\rd\"e\\f", 100) == "a\\nb\\tc\\rd\\\"e\\\\f");
   CHECK(printable(std::string_view("\x1b[31m\0\x7f", 7), 100) == "\\x1b[31m\\x00\\x7f");
-  CHECK(printable("\xc2\x9b", 100) == "\\xc2\\x9b");              // a C1 control
-  CHECK(printable("\xff\xc3", 100) == "\\xff\\xc3");              // no UTF-8, cut UTF-8
+  CHECK(printable("\xc2\x9b", 100) == "\\xc2\\x9b");                             // a C1 control
+  CHECK(printable("\xff\xc3", 100) == "\\xff\\xc3");                             // no UTF-8, cut UTF-8
   CHECK(printable("\xc0\xaf\xed\xa0\x80", 100) == "\\xc0\\xaf\\xed\\xa0\\x80");  // overlong, surrogate
   CHECK(printable("abcdef", 3) == "abc...");
   CHECK(printable("abc", 3) == "abc");

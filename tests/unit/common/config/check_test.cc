@@ -43,7 +43,8 @@ TEST_CASE("check: an unknown key is an error that names the nearest and where it
   CHECK(error_of({{"execution.checkpointing.intervall", "1"}}) ==
         "c.yaml:1: unknown key execution.checkpointing.intervall; did you mean execution.checkpointing.interval?");
   CHECK(error_of({{"weir.slot.spinn", "1"}}) == "c.yaml:1: unknown key weir.slot.spinn; did you mean weir.slot.spin?");
-  CHECK(error_of({{"zzzzzzzzzzzz", "1"}}) == "c.yaml:1: unknown key zzzzzzzzzzzz; docs/reference/configuration.md lists the known ones");
+  CHECK(error_of({{"zzzzzzzzzzzz", "1"}}) ==
+        "c.yaml:1: unknown key zzzzzzzzzzzz; docs/reference/configuration.md lists the known ones");
   CHECK(error_of({{std::string(400, 'x'), "1"}}).find("lists the known ones") != std::string::npos);
 }
 
@@ -59,10 +60,13 @@ TEST_CASE("check: a key of Flink without effect is a warning, also one with a fr
 }
 
 TEST_CASE("check: a key of Flink whose wish can be had in another way says in which") {
-  Report report = check(with({{"web.history", "9"}, {"execution.attached", "true"}, {"taskmanager.memory.segment-size", "64kb"}}));
+  Report report =
+      check(with({{"web.history", "9"}, {"execution.attached", "true"}, {"taskmanager.memory.segment-size", "64kb"}}));
   CHECK(report.errors.empty());
   REQUIRE(report.warnings.size() == 3);
-  CHECK(report.warnings[0] == "c.yaml:2: execution.attached is a key of Flink that has no effect in Weir: weir run waits for the job unless -d is given");
+  CHECK(report.warnings[0] ==
+        "c.yaml:2: execution.attached is a key of Flink that has no effect in Weir: weir run waits for the job unless "
+        "-d is given");
   CHECK(report.warnings[1].ends_with("no effect in Weir: a block has 32 kb"));
   CHECK(report.warnings[2].ends_with("no effect in Weir: jobstore.max-capacity says how many finished jobs are kept"));
 }
@@ -72,7 +76,8 @@ TEST_CASE("check: only the restarts, which come with checkpoints, wait for a lat
     for (const OptionEntry& entry : group.options) {
       if (!entry.option->inert) continue;
       INFO(entry.option->key);
-      CHECK((entry.option->key.starts_with("restart-strategy.") || entry.option->key == "jobmanager.execution.failover-strategy"));
+      CHECK((entry.option->key.starts_with("restart-strategy.") ||
+             entry.option->key == "jobmanager.execution.failover-strategy"));
     }
   }
 }
@@ -82,34 +87,47 @@ TEST_CASE("check: the origin that may ask is * or one origin") {
     INFO(origin);
     CHECK(error_of({{"web.access-control-allow-origin", origin}}) == "no error");
   }
-  for (const char* origin : {"", "dashboard.example.com", "https://", "https://a/", "https://a/path", "http://a,http://b", "ftp://a", "null"}) {
+  for (const char* origin : {"", "dashboard.example.com", "https://", "https://a/", "https://a/path",
+                             "http://a,http://b", "ftp://a", "null"}) {
     INFO(origin);
-    CHECK(error_of({{"web.access-control-allow-origin", origin}}).starts_with("c.yaml:1: web.access-control-allow-origin: "));
+    CHECK(error_of({{"web.access-control-allow-origin", origin}})
+              .starts_with("c.yaml:1: web.access-control-allow-origin: "));
   }
 }
 
-TEST_CASE("check: an option that nothing acts on yet is a warning when its value is right, and an error when it is not") {
-  Report report = check(with({{"restart-strategy.type", "fixed-delay"}, {"restart-strategy.fixed-delay.delay", "3 s"}, {"slot.idle.timeout", "3 s"}}));
+TEST_CASE(
+    "check: an option that nothing acts on yet is a warning when its value is right, and an error when it is not") {
+  Report report = check(with({{"restart-strategy.type", "fixed-delay"},
+                              {"restart-strategy.fixed-delay.delay", "3 s"},
+                              {"slot.idle.timeout", "3 s"}}));
   CHECK(report.errors.empty());
-  CHECK(report.warnings == std::vector<std::string>{"c.yaml:2: restart-strategy.fixed-delay.delay has no effect in this version",
-                                                    "c.yaml:1: restart-strategy.type has no effect in this version"});
+  CHECK(report.warnings ==
+        std::vector<std::string>{"c.yaml:2: restart-strategy.fixed-delay.delay has no effect in this version",
+                                 "c.yaml:1: restart-strategy.type has no effect in this version"});
   CHECK(check(with({{"restart-strategy.fixed-delay.delay", "3 parsecs"}})).errors.size() == 1);
 }
 
 TEST_CASE("check: a wrong value is one sentence with key, value and accepted forms") {
-  CHECK(error_of({{"rest.port", "http"}}) == "c.yaml:1: rest.port: \"http\" is not a port: a whole number between 0 and 65535");
+  CHECK(error_of({{"rest.port", "http"}}) ==
+        "c.yaml:1: rest.port: \"http\" is not a port: a whole number between 0 and 65535");
   CHECK(error_of({{"heartbeat.timeout", "5 parsecs"}}) ==
-        "c.yaml:1: heartbeat.timeout: \"5 parsecs\" is not a duration: a whole number and one of ns, us, ms, s, min, h, d (without a "
+        "c.yaml:1: heartbeat.timeout: \"5 parsecs\" is not a duration: a whole number and one of ns, us, ms, s, min, "
+        "h, d (without a "
         "unit: ms), such as 500 ms or 1 min");
   CHECK(error_of({{"taskmanager.memory.process.size", "1.5g"}}) ==
-        "c.yaml:1: taskmanager.memory.process.size: \"1.5g\" is not a memory size: a whole number and one of b, kb, mb, gb, tb (without "
+        "c.yaml:1: taskmanager.memory.process.size: \"1.5g\" is not a memory size: a whole number and one of b, kb, "
+        "mb, gb, tb (without "
         "a unit: bytes), such as 1728m or 4 gb");
   CHECK(error_of({{"web.submit.enable", "yes"}}) == "c.yaml:1: web.submit.enable: \"yes\" is not true or false");
   CHECK(error_of({{"restart-strategy.type", "sometimes"}}) ==
-        "c.yaml:1: restart-strategy.type: \"sometimes\" is not one of none, fixed-delay, failure-rate, exponential-delay");
-  CHECK(error_of({{"high-availability", "zookeeper"}}) == "c.yaml:1: high-availability.type: \"zookeeper\" is not NONE");
-  CHECK(error_of({{"taskmanager.numberOfTaskSlots", "0"}}) == "c.yaml:1: taskmanager.numberOfTaskSlots: \"0\" is too small: at least 1");
-  CHECK(error_of({{"parallelism.default", "40000"}}) == "c.yaml:1: parallelism.default: \"40000\" is too large: at most 32768");
+        "c.yaml:1: restart-strategy.type: \"sometimes\" is not one of none, fixed-delay, failure-rate, "
+        "exponential-delay");
+  CHECK(error_of({{"high-availability", "zookeeper"}}) ==
+        "c.yaml:1: high-availability.type: \"zookeeper\" is not NONE");
+  CHECK(error_of({{"taskmanager.numberOfTaskSlots", "0"}}) ==
+        "c.yaml:1: taskmanager.numberOfTaskSlots: \"0\" is too small: at least 1");
+  CHECK(error_of({{"parallelism.default", "40000"}}) ==
+        "c.yaml:1: parallelism.default: \"40000\" is too large: at most 32768");
   CHECK(error_of({{"blob.server.port", "9-1"}}).find("is not ports: ") != std::string::npos);
   CHECK(error_of({{"jobmanager.rpc.port", ""}}).find("\"\" is not a port") != std::string::npos);
 }
@@ -119,7 +137,8 @@ TEST_CASE("check: values that contradict each other are errors") {
         "c.yaml:2: heartbeat.timeout (5 s) is less than heartbeat.interval (10 s)");
   CHECK(error_of({{"taskmanager.memory.network.max", "32m"}}) ==
         "c.yaml:1: taskmanager.memory.network.max (32 mb) is less than taskmanager.memory.network.min (64 mb)");
-  CHECK(error_of({{"weir.max-record-bytes", "100m"}}) == "c.yaml:1: weir.rpc.max-frame-bytes (64 mb) is less than weir.max-record-bytes (100 mb)");
+  CHECK(error_of({{"weir.max-record-bytes", "100m"}}) ==
+        "c.yaml:1: weir.rpc.max-frame-bytes (64 mb) is less than weir.max-record-bytes (100 mb)");
 }
 
 TEST_CASE("check: a key that asks for TLS is refused, because ignoring it would expose its user") {
@@ -132,13 +151,15 @@ TEST_CASE("check: all errors are reported, one to a line, and old names are warn
   CHECK(error_of({{"rest.port", "x"}, {"nonsense.key.here", "1"}}).find('\n') != std::string::npos);
   Report report = check(with({{"restart-strategy", "none"}, {"execution.buffer-timeout", "0"}}));
   CHECK(report.errors.empty());
-  CHECK(report.warnings == std::vector<std::string>{"c.yaml:2: execution.buffer-timeout is an old name of execution.buffer-timeout.interval",
-                                                    "c.yaml:1: restart-strategy is an old name of restart-strategy.type",
-                                                   "c.yaml:1: restart-strategy.type has no effect in this version"});
+  CHECK(report.warnings == std::vector<std::string>{
+                               "c.yaml:2: execution.buffer-timeout is an old name of execution.buffer-timeout.interval",
+                               "c.yaml:1: restart-strategy is an old name of restart-strategy.type",
+                               "c.yaml:1: restart-strategy.type has no effect in this version"});
 }
 
 TEST_CASE("check: parts of a map are known") {
-  CHECK(error_of({{"pipeline.global-job-parameters.a.b", "1"}, {"containerized.taskmanager.env.TZ", "UTC"}}) == "no error");
+  CHECK(error_of({{"pipeline.global-job-parameters.a.b", "1"}, {"containerized.taskmanager.env.TZ", "UTC"}}) ==
+        "no error");
   CHECK(error_of({{"rest.port.x", "1"}}) != "no error");
 }
 
@@ -148,8 +169,8 @@ TEST_CASE("check: only loopback needs no permission to listen") {
     CHECK(is_loopback(host));
     CHECK(check_listener(host, Configuration()).ok());
   }
-  for (const char* host : {"", "0.0.0.0", "::", "[::]", "*", "10.0.0.1", "128.0.0.1", "localhost.example.com", "127.0.0.1.example.com", "127.1",
-                           "::ffff:10.0.0.1", "jobmanager", "fe80::1"}) {
+  for (const char* host : {"", "0.0.0.0", "::", "[::]", "*", "10.0.0.1", "128.0.0.1", "localhost.example.com",
+                           "127.0.0.1.example.com", "127.1", "::ffff:10.0.0.1", "jobmanager", "fe80::1"}) {
     INFO(host);
     CHECK_FALSE(is_loopback(host));
     auto refused = check_listener(host, Configuration());
@@ -217,7 +238,9 @@ TEST_CASE("configuration: values have their default, or what was set, or an erro
   CHECK(configuration.get(kHeartbeatTimeout).value() == 5s);
   CHECK(configuration.get(kBufferTimeout).value() == 1ms);
   CHECK(configuration.get(kSlotSpin).value() == 20us);
-  CHECK(configuration.get(kHeartbeatInterval).error().message.starts_with("c.yaml:2: heartbeat.interval: \"x\" is not a duration"));
+  CHECK(configuration.get(kHeartbeatInterval)
+            .error()
+            .message.starts_with("c.yaml:2: heartbeat.interval: \"x\" is not a duration"));
   CHECK_FALSE(configuration.find(kRestBindPort).value().has_value());
   CHECK(configuration.get(kRestBindPort).error().message == "rest.bind-port is not set and has no default");
   CHECK(configuration.has(kRestPort));
@@ -225,14 +248,17 @@ TEST_CASE("configuration: values have their default, or what was set, or an erro
 }
 
 TEST_CASE("configuration: a map takes its own key and its parts, and a part wins") {
-  Configuration configuration = with({{"pipeline.global-job-parameters", "a:1,b:2"}, {"pipeline.global-job-parameters.b", "3"}});
+  Configuration configuration =
+      with({{"pipeline.global-job-parameters", "a:1,b:2"}, {"pipeline.global-job-parameters.b", "3"}});
   CHECK(configuration.get(kPipelineGlobalJobParameters).value() == Map{{"a", "1"}, {"b", "3"}});
   CHECK_FALSE(Configuration().find(kPipelineGlobalJobParameters).value().has_value());
   CHECK_FALSE(with({{"pipeline.global-job-parameters", "a"}}).find(kPipelineGlobalJobParameters).ok());
 }
 
 TEST_CASE("configuration: the part of jobs has only their keys") {
-  Configuration part = with({{"rest.port", "1"}, {"pipeline.name", "n"}, {"restart-strategy", "none"}, {"execution.attached", "true"}}).job_part();
+  Configuration part =
+      with({{"rest.port", "1"}, {"pipeline.name", "n"}, {"restart-strategy", "none"}, {"execution.attached", "true"}})
+          .job_part();
   std::vector<std::string> keys;
   for (const auto& [key, setting] : part.settings()) keys.push_back(key);
   CHECK(keys == std::vector<std::string>{"execution.attached", "pipeline.name", "restart-strategy.type"});

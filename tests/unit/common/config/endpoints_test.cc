@@ -34,20 +34,28 @@ TEST_CASE("endpoints: without settings everything is on loopback") {
 }
 
 TEST_CASE("endpoints: a bind port goes before the announced one, which is still announced") {
-  CHECK(shown(jobmanager_rpc_listener(with({{"jobmanager.rpc.bind-port", "7000"}, {"jobmanager.rpc.address", "jm"}}))) == "localhost|7000|jm|6123");
+  CHECK(shown(jobmanager_rpc_listener(with(
+            {{"jobmanager.rpc.bind-port", "7000"}, {"jobmanager.rpc.address", "jm"}}))) == "localhost|7000|jm|6123");
   CHECK(shown(rest_listener(with({{"rest.bind-port", "50100-50200,0"}}))) == "localhost|50100-50200,0|localhost|-");
   CHECK(shown(rest_listener(with({{"rest.port", "0"}, {"rest.address", "r"}}))) == "localhost|0|r|-");
-  CHECK(shown(taskmanager_rpc_listener(with({{"taskmanager.rpc.port", "6122"}, {"taskmanager.rpc.bind-port", "7001"}}))) == "localhost|7001|-|6122");
-  CHECK(shown(taskmanager_rpc_listener(with({{"taskmanager.rpc.port", "1-9"}, {"taskmanager.rpc.bind-port", "7001"}}))) == "localhost|7001|-|-");
-  CHECK(shown(taskmanager_data_listener(with({{"taskmanager.data.port", "5"}, {"taskmanager.data.bind-port", "6-7"}, {"taskmanager.host", "t"}}))) ==
+  CHECK(shown(taskmanager_rpc_listener(with(
+            {{"taskmanager.rpc.port", "6122"}, {"taskmanager.rpc.bind-port", "7001"}}))) == "localhost|7001|-|6122");
+  CHECK(shown(taskmanager_rpc_listener(
+            with({{"taskmanager.rpc.port", "1-9"}, {"taskmanager.rpc.bind-port", "7001"}}))) == "localhost|7001|-|-");
+  CHECK(shown(taskmanager_data_listener(with(
+            {{"taskmanager.data.port", "5"}, {"taskmanager.data.bind-port", "6-7"}, {"taskmanager.host", "t"}}))) ==
         "localhost|6-7|t|5");
 }
 
-TEST_CASE("endpoints: a listener beyond loopback needs to be allowed, and the error names its option and where it was set") {
-  Configuration open = with({{"rest.bind-address", "0.0.0.0"}, {"jobmanager.bind-host", "::"}, {"taskmanager.bind-host", "10.0.0.1"}});
+TEST_CASE(
+    "endpoints: a listener beyond loopback needs to be allowed, and the error names its option and where it was set") {
+  Configuration open =
+      with({{"rest.bind-address", "0.0.0.0"}, {"jobmanager.bind-host", "::"}, {"taskmanager.bind-host", "10.0.0.1"}});
   CHECK(shown(rest_listener(open)).starts_with("c.yaml:1: rest.bind-address: a listener on \"0.0.0.0\""));
-  for (const auto& listener : {jobmanager_rpc_listener(open), blob_listener(open)}) CHECK(shown(listener).starts_with("c.yaml:1: jobmanager.bind-host: "));
-  for (const auto& listener : {taskmanager_rpc_listener(open), taskmanager_data_listener(open)}) CHECK(shown(listener).starts_with("c.yaml:1: taskmanager.bind-host: "));
+  for (const auto& listener : {jobmanager_rpc_listener(open), blob_listener(open)})
+    CHECK(shown(listener).starts_with("c.yaml:1: jobmanager.bind-host: "));
+  for (const auto& listener : {taskmanager_rpc_listener(open), taskmanager_data_listener(open)})
+    CHECK(shown(listener).starts_with("c.yaml:1: taskmanager.bind-host: "));
   open.set("security.allow-unauthenticated", "true", "c");
   CHECK(shown(rest_listener(open)) == "0.0.0.0|8081|localhost|8081");
 }
@@ -60,7 +68,8 @@ TEST_CASE("endpoints: clients use the address of the JobManager where REST has n
 
 TEST_CASE("endpoints: a cluster id is taken or made from any name") {
   CHECK(cluster_id(with({}))->is_none());
-  CHECK(cluster_id(with({{"cluster.id", "00112233445566778899aabbccddeeff"}}))->to_hex() == "00112233445566778899aabbccddeeff");
+  CHECK(cluster_id(with({{"cluster.id", "00112233445566778899aabbccddeeff"}}))->to_hex() ==
+        "00112233445566778899aabbccddeeff");
   CHECK(cluster_id(with({{"cluster.id", "a"}})).value() != cluster_id(with({{"cluster.id", "b"}})).value());
 }
 
@@ -69,6 +78,8 @@ TEST_CASE("endpoints: temporary directories are split as Flink splits them and m
   CHECK(temporary_directories(with({})).value() == Names{"/tmp"});
   CHECK(temporary_directories(with({{"io.tmp.dirs", "/a, /b:/c;/d"}})).value() == Names{"/a", "/b", "/c", "/d"});
   CHECK(temporary_directories(with({{"io.tmp.dirs", "[/a, '/b,c']"}})).value() == Names{"/a", "/b,c"});
-  CHECK(temporary_directories(with({{"io.tmp.dirs", "/a,b"}})).error().message == "c.yaml:1: io.tmp.dirs: \"b\" is not an absolute path, which begins with a slash");
-  for (const char* text : {"", " , ", "[]", "[/a"}) CHECK_FALSE(temporary_directories(with({{"io.tmp.dirs", text}})).ok());
+  CHECK(temporary_directories(with({{"io.tmp.dirs", "/a,b"}})).error().message ==
+        "c.yaml:1: io.tmp.dirs: \"b\" is not an absolute path, which begins with a slash");
+  for (const char* text : {"", " , ", "[]", "[/a"})
+    CHECK_FALSE(temporary_directories(with({{"io.tmp.dirs", text}})).ok());
 }

@@ -43,8 +43,9 @@ TEST_CASE("layers: every wrong setting of a daemon is in the one error") {
   std::string file = directory.string() + "/config.yaml";
   auto loaded = load_checked({.directory = directory.string(), .environment = {}, .dynamic = {"web.timeot=1"}});
   REQUIRE_FALSE(loaded.ok());
-  CHECK(loaded.error().message ==
-        file + ":1: rest.port: \"x\" is not a port: a whole number between 0 and 65535\n-D: unknown key web.timeot; did you mean web.timeout?");
+  CHECK(loaded.error().message == file +
+                                      ":1: rest.port: \"x\" is not a port: a whole number between 0 and 65535\n-D: "
+                                      "unknown key web.timeot; did you mean web.timeout?");
 }
 
 TEST_CASE("layers: a job has the cluster's settings about jobs and above them its own") {
@@ -57,7 +58,8 @@ TEST_CASE("layers: a job has the cluster's settings about jobs and above them it
 }
 
 TEST_CASE("layers: a submitted key of the cluster or of Flink alone is a warning, and has no effect") {
-  auto job = job_configuration(cluster(), {{"rest.port", "7"}, {"security.allow-unauthenticated", "true"}, {"state.backend.type", "hashmap"}});
+  auto job = job_configuration(
+      cluster(), {{"rest.port", "7"}, {"security.allow-unauthenticated", "true"}, {"state.backend.type", "hashmap"}});
   REQUIRE(job.ok());
   CHECK(job->warnings.size() == 3);
   CHECK_FALSE(job->configuration.has(kRestPort));
@@ -65,8 +67,10 @@ TEST_CASE("layers: a submitted key of the cluster or of Flink alone is a warning
 }
 
 TEST_CASE("layers: a submitted key that is unknown and a wrong value are refused") {
-  CHECK(refused({{"parallelism.defalt", "1"}}) == "submission: unknown key parallelism.defalt; did you mean parallelism.default?");
+  CHECK(refused({{"parallelism.defalt", "1"}}) ==
+        "submission: unknown key parallelism.defalt; did you mean parallelism.default?");
   CHECK(refused({{"parallelism.default", "0"}}) == "submission: parallelism.default: \"0\" is too small: at least 1");
   CHECK(refused({{"", "1"}}) != "no error");
-  CHECK(refused({{"execution.runtime-mode", "fast"}}) == "submission: execution.runtime-mode: \"fast\" is not one of STREAMING, BATCH, AUTOMATIC");
+  CHECK(refused({{"execution.runtime-mode", "fast"}}) ==
+        "submission: execution.runtime-mode: \"fast\" is not one of STREAMING, BATCH, AUTOMATIC");
 }

@@ -18,7 +18,8 @@ namespace {
 /// key=value@origin of every setting, sorted by key.
 std::string listed(const Configuration& configuration) {
   std::string text;
-  for (const auto& [key, setting] : configuration.settings()) text += key + "=" + setting.value + "@" + setting.origin + "\n";
+  for (const auto& [key, setting] : configuration.settings())
+    text += key + "=" + setting.value + "@" + setting.origin + "\n";
   return text;
 }
 
@@ -74,7 +75,8 @@ TEST_CASE("load: an empty YAML file and a map without values are no settings") {
   REQUIRE(loaded.ok());
   CHECK(loaded.value().configuration.settings().empty());
   CHECK(loaded.value().warnings ==
-        std::vector<std::string>{"c.yaml:1: rest has no value and is ignored", "c.yaml:3: jobmanager.rpc.port has no value and is ignored"});
+        std::vector<std::string>{"c.yaml:1: rest has no value and is ignored",
+                                 "c.yaml:3: jobmanager.rpc.port has no value and is ignored"});
 }
 
 TEST_CASE("load: YAML that is no configuration is refused with its line") {
@@ -97,10 +99,13 @@ TEST_CASE("load: a key set twice in a file is refused with both lines") {
   CHECK(yaml_error("rest.port: 1\nrest:\n  port: 2\n") ==
         "config.yaml:3: rest.port is set a second time, first at config.yaml:1; remove one");
   CHECK(yaml_error("a: 1\na: 1\n") == "config.yaml:2: a is set a second time, first at config.yaml:1; remove one");
-  CHECK(lines_error("a: 1\n\n# x\na: 2\n") == "flink-conf.yaml:4: a is set a second time, first at flink-conf.yaml:1; remove one");
-  CHECK(properties_error("a: 1\na: 2") == "WEIR_PROPERTIES:2: a is set a second time, first at WEIR_PROPERTIES:1; remove one");
+  CHECK(lines_error("a: 1\n\n# x\na: 2\n") ==
+        "flink-conf.yaml:4: a is set a second time, first at flink-conf.yaml:1; remove one");
+  CHECK(properties_error("a: 1\na: 2") ==
+        "WEIR_PROPERTIES:2: a is set a second time, first at WEIR_PROPERTIES:1; remove one");
   CHECK(lines_error("restart-strategy: none\nrestart-strategy.type: none\n") ==
-        "flink-conf.yaml:2: restart-strategy.type sets what restart-strategy has set at flink-conf.yaml:1: they are two names of one "
+        "flink-conf.yaml:2: restart-strategy.type sets what restart-strategy has set at flink-conf.yaml:1: they are "
+        "two names of one "
         "option; remove one");
 }
 
@@ -173,7 +178,8 @@ TEST_CASE("load: -D needs a key and an equals sign; the last of two counts; an e
 }
 
 TEST_CASE("load: a line that is no pair is not repeated where it may hold a secret") {
-  CHECK(lines_error("s3.secret-key:canary") == "flink-conf.yaml:1: the line is not of the form key: value, with a blank after the colon");
+  CHECK(lines_error("s3.secret-key:canary") ==
+        "flink-conf.yaml:1: the line is not of the form key: value, with a blank after the colon");
   CHECK(properties_error("my password canary").find("canary") == std::string::npos);
   CHECK(parse_dynamic({"=token canary"}).error().message.find("canary") == std::string::npos);
 }
@@ -181,13 +187,15 @@ TEST_CASE("load: a line that is no pair is not repeated where it may hold a secr
 TEST_CASE("load: later layers win: file, FLINK_PROPERTIES, WEIR_PROPERTIES, -D") {
   TemporaryDirectory directory;
   directory.write("config.yaml", "a: file\nb: file\nc: file\nd: file\n");
-  Sources sources{.directory = directory.string(),
-                  .environment = {{"WEIR_PROPERTIES", "c: weir\nd: weir"}, {"FLINK_PROPERTIES", "b: flink\nc: flink\nd: flink"}},
-                  .dynamic = {"d=dynamic"}};
+  Sources sources{
+      .directory = directory.string(),
+      .environment = {{"WEIR_PROPERTIES", "c: weir\nd: weir"}, {"FLINK_PROPERTIES", "b: flink\nc: flink\nd: flink"}},
+      .dynamic = {"d=dynamic"}};
   auto loaded = load(sources);
   REQUIRE(loaded.ok());
-  CHECK(listed(loaded.value().configuration) == "a=file@" + directory.string() + "/config.yaml:1\nb=flink@FLINK_PROPERTIES:1\n"
-                                                "c=weir@WEIR_PROPERTIES:1\nd=dynamic@-D\n");
+  CHECK(listed(loaded.value().configuration) == "a=file@" + directory.string() +
+                                                    "/config.yaml:1\nb=flink@FLINK_PROPERTIES:1\n"
+                                                    "c=weir@WEIR_PROPERTIES:1\nd=dynamic@-D\n");
   CHECK(loaded.value().file == directory.string() + "/config.yaml");
 }
 
@@ -199,7 +207,8 @@ TEST_CASE("load: a later layer wins under an old name too") {
   CHECK(listed(loaded.value().configuration) == "restart-strategy.type=fixed-delay@-D\n");
 }
 
-TEST_CASE("load: flink-conf.yaml goes before config.yaml, as in Flink 1.20, and a warning names the file that is not read") {
+TEST_CASE(
+    "load: flink-conf.yaml goes before config.yaml, as in Flink 1.20, and a warning names the file that is not read") {
   TemporaryDirectory directory;
   directory.write("config.yaml", "a: yaml\n");
   auto alone = load({.directory = directory.string(), .environment = {}, .dynamic = {}});
@@ -211,7 +220,9 @@ TEST_CASE("load: flink-conf.yaml goes before config.yaml, as in Flink 1.20, and 
   REQUIRE(both.ok());
   CHECK(listed(both->configuration) == "b=legacy@" + directory.string() + "/flink-conf.yaml:1\n");
   CHECK(both->file == directory.string() + "/flink-conf.yaml");
-  CHECK(both->warnings == std::vector<std::string>{directory.string() + "/config.yaml is ignored, because flink-conf.yaml stands beside it; remove one of them"});
+  CHECK(both->warnings == std::vector<std::string>{
+                              directory.string() +
+                              "/config.yaml is ignored, because flink-conf.yaml stands beside it; remove one of them"});
 }
 
 TEST_CASE("load: a directory without a file, an unreadable file and one too large are errors that name them") {
@@ -219,7 +230,8 @@ TEST_CASE("load: a directory without a file, an unreadable file and one too larg
   auto empty = load({.directory = directory.string(), .environment = {}, .dynamic = {}});
   REQUIRE_FALSE(empty.ok());
   CHECK(empty.error().code == ErrorCode::not_found);
-  CHECK(empty.error().message.find(directory.string() + " has neither config.yaml nor flink-conf.yaml") != std::string::npos);
+  CHECK(empty.error().message.find(directory.string() + " has neither config.yaml nor flink-conf.yaml") !=
+        std::string::npos);
   auto absent = load({.directory = directory.string() + "/none", .environment = {}, .dynamic = {}});
   REQUIRE_FALSE(absent.ok());
   CHECK(absent.error().message.find("is no readable directory") != std::string::npos);

@@ -1,5 +1,5 @@
-// The pages docs/reference/configuration.md and defaults.md are made here from the table of options, and compared with what is
-// committed. To write them again: WEIR_WRITE_REFERENCE=1 build/tests/unit/common/unit_common -tc='reference*'
+// The pages docs/reference/configuration.md and defaults.md are made here from the table of options, and compared with
+// what is committed. To write them again: WEIR_WRITE_REFERENCE=1 build/tests/unit/common/unit_common -tc='reference*'
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -33,10 +33,15 @@ std::string type_of(const OptionEntry& entry) {
 std::string configuration_page() {
   std::string page =
       "# Configuration\n\n"
-      "Every option of Weir. Generated from `common/config/*_options.h` by\n`" + std::string(kCommand) + "`.\n\n"
-      "Options are read from `conf/config.yaml` (nested or flat YAML) or, where it exists, from `conf/flink-conf.yaml` alone (lines\n"
-      "`key: value`; Flink 1.20 chooses so too), then from the variables `FLINK_PROPERTIES` and `WEIR_PROPERTIES` (lines `key: value`), then from\n"
-      "`-Dkey=value`. Later ones win. A key set twice in one place and an unknown key are errors; a key of Flink that has no effect here is a warning.\n\n"
+      "Every option of Weir. Generated from `common/config/*_options.h` by\n`" +
+      std::string(kCommand) +
+      "`.\n\n"
+      "Options are read from `conf/config.yaml` (nested or flat YAML) or, where it exists, from `conf/flink-conf.yaml` "
+      "alone (lines\n"
+      "`key: value`; Flink 1.20 chooses so too), then from the variables `FLINK_PROPERTIES` and `WEIR_PROPERTIES` "
+      "(lines `key: value`), then from\n"
+      "`-Dkey=value`. Later ones win. A key set twice in one place and an unknown key are errors; a key of Flink that "
+      "has no effect here is a warning.\n\n"
       "| type | forms |\n|---|---|\n";
   page += "| Duration | " + Value<Duration>::forms() + " |\n";
   page += "| MemorySize | " + Value<weir::ByteCount>::forms() + " |\n";
@@ -53,7 +58,8 @@ std::string configuration_page() {
       }
       if (!old_keys.empty()) about += " Also accepted: " + old_keys + ".";
       if (option.inert) about += " **No effect in this version**: setting it is a warning.";
-      page += "| `" + std::string(option.key) + "` | " + default_of(option) + " | " + type_of(entry) + " | " + about + " |\n";
+      page += "| `" + std::string(option.key) + "` | " + default_of(option) + " | " + type_of(entry) + " | " + about +
+              " |\n";
     }
   }
   return page;
@@ -62,13 +68,16 @@ std::string configuration_page() {
 std::string defaults_page() {
   std::string page =
       "# Defaults that differ from Flink's\n\n"
-      "Everything else has the default of Flink. Generated from `common/config/*_options.h` by\n`" + std::string(kCommand) + "`.\n\n"
+      "Everything else has the default of Flink. Generated from `common/config/*_options.h` by\n`" +
+      std::string(kCommand) +
+      "`.\n\n"
       "| key | Weir | Flink | because |\n|---|---|---|---|\n";
   for (const OptionGroup& group : option_groups()) {
     for (const OptionEntry& entry : group.options) {
       const OptionText& option = *entry.option;
       if (!option.flink) continue;
-      page += "| `" + std::string(option.key) + "` | " + default_of(option) + " | " + std::string(*option.flink) + " | " + std::string(option.because) + " |\n";
+      page += "| `" + std::string(option.key) + "` | " + default_of(option) + " | " + std::string(*option.flink) +
+              " | " + std::string(option.because) + " |\n";
     }
   }
   return page;
@@ -87,9 +96,13 @@ void compare(const std::string& name, const std::string& page) {
 
 }  // namespace
 
-TEST_CASE("reference: docs/reference/configuration.md is what the table of options gives") { compare("configuration.md", configuration_page()); }
+TEST_CASE("reference: docs/reference/configuration.md is what the table of options gives") {
+  compare("configuration.md", configuration_page());
+}
 
-TEST_CASE("reference: docs/reference/defaults.md is what the table of options gives") { compare("defaults.md", defaults_page()); }
+TEST_CASE("reference: docs/reference/defaults.md is what the table of options gives") {
+  compare("defaults.md", defaults_page());
+}
 
 TEST_CASE("reference: conf/config.yaml is right and raises no warning") {
   auto loaded = load({.directory = kRoot + "/conf", .environment = {}, .dynamic = {}});
@@ -109,7 +122,8 @@ TEST_CASE("reference: conf/config.yaml with every comment of a setting taken awa
     std::size_t hash = line.find("# ");
     std::string_view rest = hash == std::string::npos ? std::string_view() : std::string_view(line).substr(hash + 2);
     std::size_t first = rest.find_first_not_of(' ');
-    std::string_view word = first == std::string_view::npos ? std::string_view() : rest.substr(first, rest.find(' ', first) - first);
+    std::string_view word =
+        first == std::string_view::npos ? std::string_view() : rest.substr(first, rest.find(' ', first) - first);
     bool is_setting = !word.empty() && word.ends_with(':') && word[0] >= 'a' && word[0] <= 'z';
     if (is_setting) line = line.substr(0, hash) + std::string(rest);
     text += line + "\n";

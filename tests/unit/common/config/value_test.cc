@@ -16,12 +16,14 @@ TEST_CASE("duration: Flink's forms are read") {
     const char* text;
     Duration expected;
   };
+  // clang-format off
   const Case cases[] = {
       {"0", 0ns},          {"100", 100ms},        {"1 ms", 1ms},         {"1ms", 1ms},       {"  7   s ", 7s},
       {"5 min", 5min},     {"5m", 5min},          {"2 h", 2h},           {"1 d", 24h},       {"3 days", 72h},
       {"1 hour", 1h},      {"90 SECONDS", 90s},   {"1 Sec", 1s},         {"20 us", 20us},    {"20 µs", 20us},
       {"15 micros", 15us}, {"9 nanoseconds", 9ns}, {"2 milliseconds", 2ms}, {"1 minute", 1min}, {"106751 d", 24h * 106751},
   };
+  // clang-format on
   for (const Case& one : cases) {
     INFO(one.text);
     CHECK(parse_duration(one.text) == one.expected);
@@ -29,8 +31,9 @@ TEST_CASE("duration: Flink's forms are read") {
 }
 
 TEST_CASE("duration: what is no duration is refused") {
-  for (const char* text : {"", " ", "s", "-1 s", "+1 s", "1.5 s", "1 fortnight", "1 s 2", "1 ss", "0x10 ms", "1 dayss", "1e3", "106752 d",
-                           "9223372036854775808", "99999999999999999999 ns", "1 s\n2 s", "forever", "1 month"}) {
+  for (const char* text :
+       {"", " ", "s", "-1 s", "+1 s", "1.5 s", "1 fortnight", "1 s 2", "1 ss", "0x10 ms", "1 dayss", "1e3", "106752 d",
+        "9223372036854775808", "99999999999999999999 ns", "1 s\n2 s", "forever", "1 month"}) {
     INFO(text);
     CHECK_FALSE(parse_duration(text).has_value());
   }
@@ -53,9 +56,19 @@ TEST_CASE("memory size: Flink's forms are read") {
     const char* text;
     std::uint64_t bytes;
   };
-  const Case cases[] = {{"0", 0},           {"104857600", 104857600}, {"1728m", 1728LL << 20}, {"1 gb", 1LL << 30}, {"4 G", 4LL << 30},
-                        {"32 kb", 32 << 10}, {"10485760b", 10485760},  {"7 bytes", 7},          {"2 kibibytes", 2048},
-                        {"1 Mebibytes", 1 << 20}, {"3 gibibytes", 3LL << 30}, {"8388607 tb", 8388607LL << 40}, {"1 t", 1LL << 40}};
+  const Case cases[] = {{"0", 0},
+                        {"104857600", 104857600},
+                        {"1728m", 1728LL << 20},
+                        {"1 gb", 1LL << 30},
+                        {"4 G", 4LL << 30},
+                        {"32 kb", 32 << 10},
+                        {"10485760b", 10485760},
+                        {"7 bytes", 7},
+                        {"2 kibibytes", 2048},
+                        {"1 Mebibytes", 1 << 20},
+                        {"3 gibibytes", 3LL << 30},
+                        {"8388607 tb", 8388607LL << 40},
+                        {"1 t", 1LL << 40}};
   for (const Case& one : cases) {
     INFO(one.text);
     CHECK(parse_memory_size(one.text) == ByteCount(one.bytes));
@@ -63,8 +76,8 @@ TEST_CASE("memory size: Flink's forms are read") {
 }
 
 TEST_CASE("memory size: what is none is refused") {
-  for (const char* text : {"", "m", "-1m", "+1m", "1.5g", "12 giga", "1 kib", "8388608 tb", "9223372036854775808", "1 gb 2", "0x10", "1 pb",
-                           "infinite", "1,000 mb"}) {
+  for (const char* text : {"", "m", "-1m", "+1m", "1.5g", "12 giga", "1 kib", "8388608 tb", "9223372036854775808",
+                           "1 gb 2", "0x10", "1 pb", "infinite", "1,000 mb"}) {
     INFO(text);
     CHECK_FALSE(parse_memory_size(text).has_value());
   }
@@ -103,10 +116,12 @@ TEST_CASE("values: booleans, numbers and enums are read as Flink reads them") {
   for (const char* text : {"", "yes", "on", "1", "true "}) CHECK_FALSE(Value<bool>::parse(text).has_value());
   CHECK(Value<int>::parse("-7") == -7);
   CHECK(Value<int>::parse("+7") == 7);
-  for (const char* text : {"", "7x", "2147483648", "+-7", "1.0", "--7", "0x1", " 7"}) CHECK_FALSE(Value<int>::parse(text).has_value());
+  for (const char* text : {"", "7x", "2147483648", "+-7", "1.0", "--7", "0x1", " 7"})
+    CHECK_FALSE(Value<int>::parse(text).has_value());
   CHECK(Value<double>::parse("0.25") == 0.25);
   CHECK(Value<double>::parse("1e-1") == 0.1);
-  for (const char* text : {"", "nan", "inf", "1,5", "1.0f", "0.1%"}) CHECK_FALSE(Value<double>::parse(text).has_value());
+  for (const char* text : {"", "nan", "inf", "1,5", "1.0f", "0.1%"})
+    CHECK_FALSE(Value<double>::parse(text).has_value());
 }
 
 TEST_CASE("values: lists are read with semicolons, quotes and brackets") {

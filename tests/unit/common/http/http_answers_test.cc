@@ -87,7 +87,8 @@ TEST_CASE("http_server: a body that comes in pieces is sent chunked, and the con
   f.start();
   CHECK(client_of(*f.server).send("GET", "/stream", "").value().body ==
         std::string(100'000, '3') + std::string(100'000, '2') + std::string(100'000, '1'));
-  std::string answer = ask(*f.server, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nConnection: close\r\n\r\n");
+  std::string answer =
+      ask(*f.server, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nConnection: close\r\n\r\n");
   CHECK(answer.find("Transfer-Encoding: chunked") != std::string::npos);
   CHECK(answer.ends_with("GET /next "));
   std::string old = ask(*f.server, "GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
@@ -120,11 +121,15 @@ TEST_CASE("http_server: an upload goes to a file that is gone after the answer")
   std::string path = source.write("job.so", content);
   std::uint64_t last = 0;
   HttpClient client = client_of(*f.server);
-  ClientResponse response = client.upload("/upload", "jarfile", path, "../my \"job\".so", [&](std::uint64_t sent, std::uint64_t total) {
-                                    CHECK(sent > last);
-                                    CHECK(total == content.size());
-                                    last = sent;
-                                  }).value();
+  ClientResponse response = client
+                                .upload(
+                                    "/upload", "jarfile", path, "../my \"job\".so",
+                                    [&](std::uint64_t sent, std::uint64_t total) {
+    CHECK(sent > last);
+    CHECK(total == content.size());
+    last = sent;
+                                    })
+      .value();
   CHECK(response.body == "jarfile/../my %22job%22.so/10485777/10485777;");
   CHECK(last == content.size());
   REQUIRE(f.echo.spooled_paths.size() == 1);
@@ -137,8 +142,9 @@ TEST_CASE("http_server: an upload that breaks off leaves nothing behind") {
   Fixture f;
   f.start();
   RawClient client(*f.server);
-  client.send("POST /upload HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=XX\r\nContent-Length: 1000000\r\n\r\n"
-              "--XX\r\nContent-Disposition: form-data; name=jarfile; filename=a.so\r\n\r\nhalf a library");
+  client.send(
+      "POST /upload HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=XX\r\nContent-Length: 1000000\r\n\r\n"
+      "--XX\r\nContent-Disposition: form-data; name=jarfile; filename=a.so\r\n\r\nhalf a library");
   client.half_close();
   client.read_all();
   f.server->stop(0ms);
@@ -150,7 +156,8 @@ TEST_CASE("http_server: an upload without a form, or above the limit, is refused
   Fixture f;
   f.start();
   CHECK(ask(*f.server, "POST /upload HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}").starts_with("HTTP/1.1 400 "));
-  CHECK(ask(*f.server, "POST /upload HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=XX\r\nContent-Length: 2\r\n\r\n{}")
+  CHECK(ask(*f.server,
+            "POST /upload HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=XX\r\nContent-Length: 2\r\n\r\n{}")
             .starts_with("HTTP/1.1 400 "));
   Folder source;
   std::string path = source.write("big.so", std::string(21 * 1024 * 1024, 'x'));

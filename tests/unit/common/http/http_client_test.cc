@@ -14,13 +14,16 @@ TEST_CASE("http_client: an address is read in all its forms") {
   CHECK(Address::parse("host:80", 8081).value().to_string() == "host:80");
   CHECK(Address::parse("[::1]:80", 8081).value().to_string() == "[::1]:80");
   CHECK(Address::parse("http://host:80/prefix/", 8081).value().path_prefix == "/prefix");
-  for (const char* text : {"", ":80", "host:", "host:0", "host:65536", "host:8a", "host:-1", "https://host", "[::1", "a b:1", "::1"}) {
+  for (const char* text :
+       {"", ":80", "host:", "host:0", "host:65536", "host:8a", "host:-1", "https://host", "[::1", "a b:1", "::1"}) {
     INFO(text);
     CHECK_FALSE(Address::parse(text, 8081).ok());
   }
 }
 
-TEST_CASE("http_client: a refused connection, an unknown host, a silent and a strange server are told apart, each with the address") {
+TEST_CASE(
+    "http_client: a refused connection, an unknown host, a silent and a strange server are told apart, each with the "
+    "address") {
   Address address;
   address.host = "127.0.0.1";
   ClientOptions options;

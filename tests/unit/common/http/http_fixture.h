@@ -38,7 +38,8 @@ class Folder {
   ~Folder() { std::filesystem::remove_all(path_); }
   const std::string& path() const { return path_; }
   std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator()));
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator()));
   }
   std::string write(const std::string& name, const std::string& content) const {
     std::ofstream(path_ + "/" + name, std::ios::binary) << content;
@@ -156,7 +157,8 @@ class RawClient {
     while (!enough(received)) {
       auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
       pollfd poll{fd_.get(), POLLIN, 0};
-      if (left.count() <= 0 || ::poll(&poll, 1, static_cast<int>(left.count())) <= 0) return received + "<no end within 10 s>";
+      if (left.count() <= 0 || ::poll(&poll, 1, static_cast<int>(left.count())) <= 0)
+        return received + "<no end within 10 s>";
       char piece[65536];
       ssize_t count = ::recv(fd_.get(), piece, sizeof piece, 0);
       if (count <= 0) break;

@@ -43,8 +43,9 @@ TEST_CASE("http_server: a thousand requests sent at once are answered one after 
 TEST_CASE("http_server: a chunked body arrives whole") {
   Fixture f;
   f.start();
-  std::string answer = ask(*f.server,
-                           "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+  std::string answer = ask(
+      *f.server,
+      "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
   CHECK(answer.ends_with("POST /x abcde"));
 }
 
@@ -113,8 +114,9 @@ TEST_CASE("http_server: malformed requests are refused with 400 and closed") {
   Fixture f;
   f.start();
   for (std::string_view request :
-       {"nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "G@T / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n",
-        "GET / HTTP/1.1\r\nContent-Length: abc\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+       {"nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "G@T / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: abc\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "\x16\x03\x01\x02garbage of TLS\r\n\r\n"}) {
     std::string answer = ask(*f.server, request);
     INFO(std::string(request), " -> ", answer);

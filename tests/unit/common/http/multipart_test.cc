@@ -118,7 +118,8 @@ TEST_CASE("multipart: the content comes out as it went in, for any bytes and any
     std::string content;
     for (std::size_t i = random() % 60; i > 0; --i) content.push_back(letters[random() % letters.size()]);
     if (("\r\n" + content).find("\r\n--XX") != std::string::npos) continue;
-    std::string body = "--XX\r\nContent-Disposition: form-data; name=f; filename=f\r\n\r\n" + content + "\r\n--XX--\r\n";
+    std::string body =
+        "--XX\r\nContent-Disposition: form-data; name=f; filename=f\r\n\r\n" + content + "\r\n--XX--\r\n";
     CHECK(parse(body, 1 + random() % 20) == "[f|'f'|]" + content + ";");
   }
 }
@@ -137,8 +138,8 @@ TEST_CASE("multipart: the boundary is read from the content type") {
 
 TEST_CASE("multipart: a content type without a usable boundary is refused") {
   for (std::string text : {"", "application/json", "multipart/mixed; boundary=a", "multipart/form-data",
-                           "multipart/form-data; boundary=", "multipart/form-data; boundary=\"a", "multipart/form-data; x",
-                           "multipart/form-data; boundary=\"a\r\nb\""}) {
+                           "multipart/form-data; boundary=", "multipart/form-data; boundary=\"a",
+                           "multipart/form-data; x", "multipart/form-data; boundary=\"a\r\nb\""}) {
     INFO(text);
     CHECK_FALSE(boundary_of(text).ok());
   }
@@ -161,5 +162,6 @@ TEST_CASE("multipart: a client's file name is never a path") {
 TEST_CASE("json: a string is escaped, and broken UTF-8 is replaced") {
   std::string out;
   weir::http::append_json_string(out, "a\"\\\n\t\x01 k8s测试 \xff\xc0\x80\xed\xa0\x80");
-  CHECK(out == "\"a\\\"\\\\\\n\\t\\u0001 k8s测试 \xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
+  CHECK(out ==
+        "\"a\\\"\\\\\\n\\t\\u0001 k8s测试 \xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
 }

@@ -94,9 +94,9 @@ TEST_CASE("log_files: a name is never a path") {
   std::filesystem::create_symlink("/etc/passwd", folder.path + "/log/link.log");
   ::mkfifo((folder.path + "/log/pipe.log").c_str(), 0600);
   for (const std::string& name :
-       {std::string("../secret"), std::string("/etc/passwd"), std::string(".hidden"), std::string(".."), std::string("."),
-        std::string(), std::string("link.log"), std::string("pipe.log"), std::string("none.log"), std::string("a\0b", 3),
-        std::string(5000, 'x'), std::string("log/x")}) {
+       {std::string("../secret"), std::string("/etc/passwd"), std::string(".hidden"), std::string(".."),
+        std::string("."), std::string(), std::string("link.log"), std::string("pipe.log"), std::string("none.log"),
+        std::string("a\0b", 3), std::string(5000, 'x'), std::string("log/x")}) {
     CAPTURE(name);
     const auto piece = log::read_file(folder.path + "/log", name, 0, 100);
     REQUIRE_FALSE(piece.ok());

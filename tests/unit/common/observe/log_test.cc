@@ -63,7 +63,8 @@ TEST_CASE("log: a line in a file has time, padded level, place and message") {
 TEST_CASE("log: a file is rotated before it exceeds its size and only so many are kept") {
   TemporaryDirectory directory;
   std::string file = directory.path() / "weir.log";
-  REQUIRE(wlog::start({.program = "test", .file = file, .also_stdout = false, .file_bytes_max = 2000, .files_kept = 2}).ok());
+  REQUIRE(wlog::start({.program = "test", .file = file, .also_stdout = false, .file_bytes_max = 2000, .files_kept = 2})
+              .ok());
   for (int i = 0; i < 200; ++i) wlog::write(Level::info, std::string(100, 'x'));
   wlog::stop();
   std::size_t files = 0;
@@ -158,11 +159,13 @@ TEST_CASE("log: escape writes control characters and broken UTF-8 visibly and ke
       {std::string("\0", 1), "\\x00"},
       {"\x7f", "\\x7f"},
       {"测试 ü 🙂", "测试 ü 🙂"},
-      {"\xc2\x9b" "31m", "\\xc2\\x9b31m"},   // C1 control sequence introducer
+      {"\xc2\x9b"
+       "31m",
+       "\\xc2\\x9b31m"},  // C1 control sequence introducer
       {"\xff\xfe", "\\xff\\xfe"},
-      {"\xc3", "\\xc3"},                      // cut in the middle
-      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},    // surrogate
-      {"\xc0\xaf", "\\xc0\\xaf"},             // too long for its value
+      {"\xc3", "\\xc3"},                    // cut in the middle
+      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},  // surrogate
+      {"\xc0\xaf", "\\xc0\\xaf"},           // too long for its value
       {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
   };
   for (const Case& one : cases) CHECK(wlog::escape(one.text) == one.expected);

@@ -61,7 +61,8 @@ TEST_CASE("make_job_graph: a batch job is one whose sources all end, where someb
       CHECK(graph_of(builder.plan(), {.mode = RuntimeMode::batch}).is_batch);
     } else {
       CHECK(refusal(builder.plan(), {.mode = RuntimeMode::batch}) ==
-            "source 'topic' has no end, and a job with execution.runtime-mode BATCH takes only sources that have one: set it to STREAMING or AUTOMATIC");
+            "source 'topic' has no end, and a job with execution.runtime-mode BATCH takes only sources that have one: "
+            "set it to STREAMING or AUTOMATIC");
     }
   }
 }
@@ -75,7 +76,8 @@ TEST_CASE("chaining: a chain with branches is a tree in its name and its descrip
   JobGraph graph = graph_of(builder.plan());
   REQUIRE(graph.vertices.size() == 1);
   CHECK(graph.vertices[0].name == "Source: lines -> (Sink: a, Filter -> Sink: b)");
-  CHECK(chain_description(builder.plan(), graph.vertices[0].operators) == "Source: lines\n:- Sink: a\n+- Filter\n   +- Sink: b\n");
+  CHECK(chain_description(builder.plan(), graph.vertices[0].operators) ==
+        "Source: lines\n:- Sink: a\n+- Filter\n   +- Sink: b\n");
 }
 
 TEST_CASE("chaining: each of Flink's conditions breaks a chain by itself") {
@@ -110,7 +112,9 @@ TEST_CASE("chaining: forward between different parallelisms becomes rebalance, b
   CHECK(graph.edges[1].partitioner == Partitioner::forward);
 }
 
-TEST_CASE("chaining: forward that was asked for by name is refused between different parallelisms, and chains between equal ones") {
+TEST_CASE(
+    "chaining: forward that was asked for by name is refused between different parallelisms, and chains between equal "
+    "ones") {
   PlanBuilder builder("strict");
   auto lines = builder.source("lines", 2);
   auto map = builder.map("Map", lines, Partitioner::forward, 2);
@@ -118,7 +122,8 @@ TEST_CASE("chaining: forward that was asked for by name is refused between diffe
   CHECK(graph_of(builder.plan()).vertices.size() == 1);
   builder.at(map).parallelism = 3;
   CHECK(refusal(builder.plan()) ==
-        "forward() does not allow a change of parallelism: 'Source: lines' has 2, 'Map' behind it has 3; use rebalance(), rescale(), shuffle(), "
+        "forward() does not allow a change of parallelism: 'Source: lines' has 2, 'Map' behind it has 3; use "
+        "rebalance(), rescale(), shuffle(), "
         "broadcast() or global()");
 }
 
@@ -134,7 +139,8 @@ TEST_CASE("parallelism: the operator's own, then the job's, then the submission'
 }
 
 TEST_CASE("max parallelism: by Flink's formula where nobody asks for one") {
-  const std::map<int, int> expected{{1, 128}, {85, 128}, {86, 256}, {128, 256}, {171, 256}, {172, 512}, {10'000, 16'384}, {20'000, 32'768}, {32'768, 32'768}};
+  const std::map<int, int> expected{{1, 128},   {85, 128},        {86, 256},        {128, 256},      {171, 256},
+                                    {172, 512}, {10'000, 16'384}, {20'000, 32'768}, {32'768, 32'768}};
   for (auto [parallelism, groups] : expected) CHECK(default_max_parallelism(parallelism) == groups);
 }
 
@@ -170,7 +176,8 @@ TEST_CASE("make_job_graph: refuses what can't run with a sentence that names it"
   PlanBuilder twice("job");
   twice.at(twice.source("one")).uid = "same";
   twice.at(twice.source("two")).uid = "same";
-  CHECK(refusal(twice.plan()) == "two operators have the uid 'same': 'one' and 'two'; a uid names one operator of a job");
+  CHECK(refusal(twice.plan()) ==
+        "two operators have the uid 'same': 'one' and 'two'; a uid names one operator of a job");
 
   PlanBuilder wide("job");
   wide.at(wide.source("s", 9)).max_parallelism = 8;
@@ -185,7 +192,8 @@ TEST_CASE("make_job_graph: refuses what can't run with a sentence that names it"
   CHECK(refusal(many.plan()) == "the job has 300000 tasks, more than the limit of 200000");
 }
 
-TEST_CASE("make_job_graph: for random plans, every operator is in one chain and every plan edge is a call or an exchange") {
+TEST_CASE(
+    "make_job_graph: for random plans, every operator is in one chain and every plan edge is a call or an exchange") {
   for (std::uint64_t seed = 0; seed < 400; ++seed) {
     INFO("seed " << seed);
     const Plan plan = random_plan(seed);

@@ -10,8 +10,13 @@ TEST_CASE("exchange_window: the window shrinks with the channels, and says when 
     JobGraph graph;
     const VertexId source = VertexId::random();
     const VertexId sink = VertexId::random();
-    graph.vertices = {{source, "source", parallelism, 128, "default", {1}}, {sink, "sink", parallelism, 128, "default", {2}}};
-    graph.edges = {{.id = 0, .source_vertex = source, .target_vertex = sink, .source_operator = 1, .target_operator = 2,
+    graph.vertices = {{source, "source", parallelism, 128, "default", {1}},
+                      {sink, "sink", parallelism, 128, "default", {2}}};
+    graph.edges = {{.id = 0,
+                    .source_vertex = source,
+                    .target_vertex = sink,
+                    .source_operator = 1,
+                    .target_operator = 2,
                     .partitioner = Partitioner::hash}};
     return graph;
   };
@@ -29,12 +34,25 @@ TEST_CASE("exchange_window: what a slot needs follows from the graph, by hand") 
   const VertexId source = VertexId::random();
   const VertexId map = VertexId::random();
   const VertexId sink = VertexId::random();
-  graph.vertices = {{source, "source", 3, 128, "default", {1}}, {map, "map", 2, 128, "default", {2, 3}}, {sink, "sink", 4, 128, "default", {4}}};
-  graph.edges = {{.id = 0, .source_vertex = source, .target_vertex = map, .source_operator = 1, .target_operator = 2, .partitioner = Partitioner::hash},
-                 {.id = 1, .source_vertex = map, .target_vertex = sink, .source_operator = 3, .target_operator = 4, .partitioner = Partitioner::rescale}};
+  graph.vertices = {{source, "source", 3, 128, "default", {1}},
+                    {map, "map", 2, 128, "default", {2, 3}},
+                    {sink, "sink", 4, 128, "default", {4}}};
+  graph.edges = {{.id = 0,
+                  .source_vertex = source,
+                  .target_vertex = map,
+                  .source_operator = 1,
+                  .target_operator = 2,
+                  .partitioner = Partitioner::hash},
+                 {.id = 1,
+                  .source_vertex = map,
+                  .target_vertex = sink,
+                  .source_operator = 3,
+                  .target_operator = 4,
+                  .partitioner = Partitioner::rescale}};
   const ExchangeNeed need = exchange_need(graph);
-  CHECK(need.channels == 3 + 1);                          // a map task reads three sources, a sink task one map
-  CHECK(need.fixed_blocks == (2 + 3 + 2) + (2 + 2));      // operators and one more per vertex; open blocks towards two maps and two sinks
+  CHECK(need.channels == 3 + 1);  // a map task reads three sources, a sink task one map
+  CHECK(need.fixed_blocks ==
+        (2 + 3 + 2) + (2 + 2));  // operators and one more per vertex; open blocks towards two maps and two sinks
   CHECK(need.blocks(16) == 11 + 4 * 16);
   CHECK(need.bytes(2) == (11 + 4 * 2) * (64 + 41'984));
 }

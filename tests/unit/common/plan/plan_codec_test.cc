@@ -62,31 +62,47 @@ TEST_CASE("plan_codec: a plan that breaks one promise is refused with a sentence
     const char* sentence;
     std::function<void(proto::Plan&)> damage;
   };
-  const Case cases[] = {
-      {"operator 9 stands at position 2", [](auto& p) { p.mutable_operators(1)->set_id(9); }},
-      {"operator 2 reads from operator 2, which does not stand before it", [](auto& p) { p.mutable_operators(1)->mutable_inputs(0)->set_source(2); }},
-      {"operator 1 reads from operator 2, which does not stand before it; a job's graph has no loops",
-       [](auto& p) {
-         p.mutable_operators(0)->set_role(proto::TRANSFORM);
-         p.mutable_operators(0)->add_inputs()->set_source(2);
-       }},
-      {"operator 2 reads from operator 0", [](auto& p) { p.mutable_operators(1)->mutable_inputs(0)->set_source(0); }},
-      {"operator 2 reads output 1 of operator 1, which has 1", [](auto& p) { p.mutable_operators(1)->mutable_inputs(0)->set_output(1); }},
-      {"operator 2 has an input number 256", [](auto& p) { p.mutable_operators(1)->mutable_inputs(0)->set_input(256); }},
-      {"unknown partitioner 99", [](auto& p) { p.mutable_operators(1)->mutable_inputs(0)->set_partitioner(static_cast<proto::Partitioner>(99)); }},
+  const Case cases[] =
+      {
+          {"operator 9 stands at position 2", [](auto& p) { p.mutable_operators(1)->set_id(9); }},
+          {"operator 2 reads from operator 2, which does not stand before it",
+           [](auto& p) { p.mutable_operators(1)->mutable_inputs(0)->set_source(2); }},
+          {"operator 1 reads from operator 2, which does not stand before it; a job's graph has no loops",
+           [](auto& p) {
+    p.mutable_operators(0)->set_role(proto::TRANSFORM);
+    p.mutable_operators(0)->add_inputs()->set_source(2);
+           }},
+          {"operator 2 reads from operator 0",
+           [](auto& p) { p.mutable_operators(1)->mutable_inputs(0)->set_source(0); }},
+          {"operator 2 reads output 1 of operator 1, which has 1",
+           [](auto& p) { p.mutable_operators(1)->mutable_inputs(0)->set_output(1); }},
+          {"operator 2 has an input number 256",
+           [](auto& p) {
+    p.mutable_operators(1)->mutable_inputs(0)->set_input(256);
+           }},
+             {"unknown partitioner 99",
+              [](auto& p) {
+    p.mutable_operators(1)->mutable_inputs(0)->set_partitioner(static_cast<proto::Partitioner>(99));
+              }},
       {"unknown role 0", [](auto& p) { p.mutable_operators(0)->set_role(proto::OPERATOR_ROLE_UNSPECIFIED); }},
       {"unknown role 77", [](auto& p) { p.mutable_operators(0)->set_role(static_cast<proto::OperatorRole>(77)); }},
       {"unknown chaining 5", [](auto& p) { p.mutable_operators(0)->set_chaining(static_cast<proto::Chaining>(5)); }},
-      {"the parallelism of operator 1 must be 0 to 32768, is -1", [](auto& p) { p.mutable_operators(0)->set_parallelism(-1); }},
-      {"the max parallelism of operator 1 must be 0 to 32768, is 32769", [](auto& p) { p.mutable_operators(0)->set_max_parallelism(32769); }},
+      {"the parallelism of operator 1 must be 0 to 32768, is -1",
+       [](auto& p) { p.mutable_operators(0)->set_parallelism(-1); }},
+      {"the max parallelism of operator 1 must be 0 to 32768, is 32769",
+       [](auto& p) { p.mutable_operators(0)->set_max_parallelism(32769); }},
       {"is a source and has an input", [](auto& p) { p.mutable_operators(1)->set_role(proto::SOURCE); }},
       {"has no input", [](auto& p) { p.mutable_operators(1)->clear_inputs(); }},
-      {"a name of operator 1 is 5000 bytes long", [](auto& p) { p.mutable_operators(0)->set_name(std::string(5000, 'x')); }},
+      {"a name of operator 1 is 5000 bytes long",
+       [](auto& p) { p.mutable_operators(0)->set_name(std::string(5000, 'x')); }},
       {"the job's name is too long", [](auto& p) { p.set_job_name(std::string(5000, 'x')); }},
       {"the job's parallelism", [](auto& p) { p.set_parallelism(-3); }},
       {"fingerprint", [](auto& p) { p.set_fingerprint("short"); }},
-      {"at most 4096 are taken", [](auto& p) { while (p.operators_size() < 5000) p.add_operators(); }},
-  };
+      {"at most 4096 are taken",
+       [](auto& p) {
+    while (p.operators_size() < 5000) p.add_operators();
+       }},
+      };
   for (const auto& [sentence, damage] : cases) {
     proto::Plan message = message_of(small_plan());
     damage(message);
@@ -130,7 +146,8 @@ TEST_CASE("plan_codec: a job graph with a loop is refused with a sentence") {
   back.set_target_vertex(message.edges(0).source_vertex());
   auto refused = decode_job_graph(message);
   REQUIRE(!refused.ok());
-  CHECK_MESSAGE(refused.error().message.find("a job's graph has no loops") != std::string::npos, refused.error().message);
+  CHECK_MESSAGE(refused.error().message.find("a job's graph has no loops") != std::string::npos,
+                refused.error().message);
   back.set_target_vertex(back.source_vertex());
   CHECK(!decode_job_graph(message).ok());
 }
@@ -154,7 +171,7 @@ TEST_CASE("plan_frame: a frame gives its plan back, and any other bytes a senten
   }
 }
 
-TEST_CASE("plan_frame: a planner's refusal comes as an error with its sentence, whatever bytes are in it")  {
+TEST_CASE("plan_frame: a planner's refusal comes as an error with its sentence, whatever bytes are in it") {
   auto refused = decode_plan_frame(encode_refusal_frame("no such entry: 'x'"));
   REQUIRE(!refused.ok());
   CHECK(refused.error().code == ErrorCode::invalid_argument);

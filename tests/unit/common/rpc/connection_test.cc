@@ -15,7 +15,8 @@ using testing::run_coroutine;
 
 const MethodTable kNothing;
 
-Async<void> call_and_note(Caller& caller, TestMethod method, SteadyTime deadline, std::vector<Result<std::string>>& answers) {
+Async<void> call_and_note(Caller& caller, TestMethod method, SteadyTime deadline,
+                          std::vector<Result<std::string>>& answers) {
   auto answer = co_await caller.call(method, "note", deadline, 1);
   answers.push_back(std::move(answer));
 }
@@ -42,7 +43,8 @@ TEST_CASE("connection: an empty and a large payload arrive as they were sent") {
     const auto nothing = co_await pair.left.call(TestMethod::echo, "", in_time(), 1);
     CHECK((nothing.ok() && nothing.value().empty()));
     std::string large(10'000'000, '\0');
-    for (std::size_t index = 0; index < large.size(); ++index) large[index] = static_cast<char>(index * 2654435761u >> 13);
+    for (std::size_t index = 0; index < large.size(); ++index)
+      large[index] = static_cast<char>(index * 2654435761u >> 13);
     const auto echoed = co_await pair.left.call(TestMethod::echo, large, in_time(), 1);
     CHECK((echoed.ok() && echoed.value() == large));
     CHECK(pair.left.queued_bytes() == 0);
@@ -271,7 +273,8 @@ TEST_CASE("connection: limits fail the call that goes over them and no other") {
 
     std::vector<Result<std::string>> answers;
     Gate gate(control.executor(), "callers");
-    for (int count = 0; count < 3; ++count) gate.start("waits", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
+    for (int count = 0; count < 3; ++count)
+      gate.start("waits", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
     co_await verbs.waiting.wait();
     const auto one_too_many = co_await pair.left.call(TestMethod::echo, "", in_time(), 1);
     CHECK(one_too_many.error().code == ErrorCode::resource_exhausted);
@@ -292,7 +295,8 @@ TEST_CASE("connection: more calls than it answers at once are refused") {
     ConnectedPair pair(control.executor(), kNothing, verbs.table, limits);
     std::vector<Result<std::string>> answers;
     Gate gate(control.executor(), "callers");
-    for (int count = 0; count < 5; ++count) gate.start("waits", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
+    for (int count = 0; count < 5; ++count)
+      gate.start("waits", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
     auto refused = [&answers] { return answers.size() == 3; };
     CHECK(co_await eventually(refused));
     for (const auto& answer : answers) CHECK(answer.error().code == ErrorCode::resource_exhausted);
@@ -425,7 +429,8 @@ TEST_CASE("connection: bytes that are no call of ours end it with the reason") {
     cases.push_back({"half a frame", good.substr(0, 45), ErrorCode::unavailable});
     cases.push_back({"half a header", good.substr(0, 7), ErrorCode::unavailable});
     cases.push_back({"nothing", "", ErrorCode::unavailable});
-    cases.push_back({"answers nobody asked for", frame_bytes(answer, "x") + frame_bytes(cancel, ""), ErrorCode::unavailable});
+    cases.push_back(
+        {"answers nobody asked for", frame_bytes(answer, "x") + frame_bytes(cancel, ""), ErrorCode::unavailable});
     for (const auto& hostile : cases) co_await expect_end(control, hostile);
   });
 }

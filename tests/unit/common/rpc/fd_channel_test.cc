@@ -19,8 +19,10 @@ using testing::let_others_run;
 using testing::run_coroutine;
 
 struct Ends {
-  explicit Ends(asio::any_io_executor executor) : sockets(packet_socket_pair().value()), left(executor, std::move(sockets.first)),
-                                                  right(executor, std::move(sockets.second)) {}
+  explicit Ends(asio::any_io_executor executor)
+      : sockets(packet_socket_pair().value()),
+        left(executor, std::move(sockets.first)),
+        right(executor, std::move(sockets.second)) {}
   std::pair<UniqueFd, UniqueFd> sockets;
   FdChannel left;
   FdChannel right;

@@ -63,11 +63,11 @@ TEST_CASE("frame: the bytes are those of the format, since another release reads
   const auto bytes = frame_of(some_header(), "weir");
   const std::string_view head = std::string_view(bytes).substr(0, 32);
   CHECK(to_hex(std::span(reinterpret_cast<const unsigned char*>(head.data()), head.size())) ==
-        "57525043"          // "WRPC"
-        "04000000"          // payload bytes
-        "03000201"          // kind, flags, method
-        "14131211"          // remaining ms
-        "2827262524232221"  // call id
+        "57525043"            // "WRPC"
+        "04000000"            // payload bytes
+        "03000201"            // kind, flags, method
+        "14131211"            // remaining ms
+        "2827262524232221"    // call id
         "3837363534333231");  // leader epoch
   CHECK(bytes.substr(kFrameHeaderBytes) == "weir");
   CHECK(with_checksum(bytes) == bytes);
@@ -81,11 +81,13 @@ TEST_CASE("frame: what was encoded is decoded, one after the other, however the 
     auto header = some_header();
     header.kind = static_cast<FrameKind>(1 + random() % 5);
     header.call_id = random();
-    std::string payload(count % 10 == 0 ? random() % kPayloadBytesMax : random() % 100, static_cast<char>('a' + count % 26));
+    std::string payload(count % 10 == 0 ? random() % kPayloadBytesMax : random() % 100,
+                        static_cast<char>('a' + count % 26));
     stream += frame_of(header, payload);
     expected.emplace_back(header, std::move(payload));
   }
-  for (const std::size_t piece_max : {std::size_t{1}, std::size_t{7}, std::size_t{41}, std::size_t{5000}, stream.size()}) {
+  for (const std::size_t piece_max :
+       {std::size_t{1}, std::size_t{7}, std::size_t{41}, std::size_t{5000}, stream.size()}) {
     CAPTURE(piece_max);
     FrameDecoder decoder(kPayloadBytesMax);
     std::size_t decoded = 0;
@@ -143,14 +145,19 @@ TEST_CASE("frame: headers that are none of ours are refused, each for its reason
       {"kind 6", [](std::string& bytes) { bytes[8] = 6; }, ErrorCode::corrupt, "unknown kind of frame: 6"},
       {"kind 255", [](std::string& bytes) { bytes[8] = '\xff'; }, ErrorCode::corrupt, "unknown kind of frame: 255"},
       {"a flag", [](std::string& bytes) { bytes[9] = 1; }, ErrorCode::corrupt, "unknown flags in a frame: 0x1"},
-      {"all flags", [](std::string& bytes) { bytes[9] = '\xff'; }, ErrorCode::corrupt, "unknown flags in a frame: 0xff"},
+      {"all flags", [](std::string& bytes) { bytes[9] = '\xff'; }, ErrorCode::corrupt,
+       "unknown flags in a frame: 0xff"},
       {"a shorter length", [](std::string& bytes) { bytes[4] = 3; }, ErrorCode::corrupt, "checksum mismatch"},
       {"checksum", [](std::string& bytes) { bytes[39] ^= 1; }, ErrorCode::corrupt, "checksum mismatch"},
-      {"one byte too long", [](std::string& bytes) { const std::uint32_t length = kPayloadBytesMax + 1; std::memcpy(bytes.data() + 4, &length, 4); },
+      {"one byte too long",
+       [](std::string& bytes) {
+    const std::uint32_t length = kPayloadBytesMax + 1;
+    std::memcpy(bytes.data() + 4, &length, 4);
+       },
        ErrorCode::resource_exhausted, "frame too long: 100001 bytes, at most 100000"},
       {"4 GiB", [](std::string& bytes) { std::memcpy(bytes.data() + 4, "\xff\xff\xff\xff", 4); },
        ErrorCode::resource_exhausted, "frame too long: 4294967295 bytes"},
-  };
+      };
   for (const auto& each : cases) {
     CAPTURE(each.what);
     auto bytes = frame_of(some_header(), "payload");
@@ -165,8 +172,9 @@ TEST_CASE("frame: headers that are none of ours are refused, each for its reason
 }
 
 TEST_CASE("frame: other protocols are refused by their first bytes, before a header is complete") {
-  for (const std::string_view bytes : {std::string_view("GET / HTTP/1.0\r\n\r\n"), std::string_view("\x16\x03\x01\x02\x00", 5),
-                                       std::string_view("P"), std::string_view("\0", 1), std::string_view("WRPc")}) {
+  for (const std::string_view bytes :
+       {std::string_view("GET / HTTP/1.0\r\n\r\n"), std::string_view("\x16\x03\x01\x02\x00", 5), std::string_view("P"),
+        std::string_view("\0", 1), std::string_view("WRPc")}) {
     CHECK_FALSE(decode(bytes).ok());
   }
   CHECK(decode("GET /\x1b[2J").error().message == "no Weir RPC frame; it begins with \"GET /\\x1b[2J\"");
@@ -207,7 +215,9 @@ TEST_CASE("frame: seeded mutations never crash, never allocate beyond the bound,
     for (int change = 0; change < changes; ++change) {
       const auto at = random() % (bytes.size() + 1);
       switch (random() % 4) {
-        case 0: if (at < bytes.size()) bytes[at] = static_cast<char>(random()); break;
+        case 0:
+          if (at < bytes.size()) bytes[at] = static_cast<char>(random());
+          break;
         case 1: bytes.insert(at, 1 + random() % 9, static_cast<char>(random())); break;
         case 2: bytes.erase(at, random() % 9); break;
         case 3: bytes.resize(at); break;

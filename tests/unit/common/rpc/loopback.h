@@ -47,11 +47,11 @@ class TestVerbs {
 
   LeaderFence fence;
   MethodTable table;
-  Event go;       ///< lets `wait` and `wait_and_change` answer
-  Event waiting;  ///< set when one of them runs
-  int waits_ended = 0;    ///< coroutines of `wait` that are gone, answered or cancelled
+  Event go;             ///< lets `wait` and `wait_and_change` answer
+  Event waiting;        ///< set when one of them runs
+  int waits_ended = 0;  ///< coroutines of `wait` that are gone, answered or cancelled
   int changes_ended = 0;
-  int answered = 0;       ///< how many of both came to their end
+  int answered = 0;  ///< how many of both came to their end
   std::string last_peer;
   std::chrono::milliseconds last_remaining{};
 
@@ -63,13 +63,11 @@ class TestVerbs {
 
   Async<std::string> echo(CallContext context, std::string payload) {
     last_peer = context.peer->name;
-    last_remaining = std::chrono::duration_cast<std::chrono::milliseconds>(context.deadline -
-                                                                           std::chrono::steady_clock::now());
+    last_remaining =
+        std::chrono::duration_cast<std::chrono::milliseconds>(context.deadline - std::chrono::steady_clock::now());
     co_return payload;
   }
-  static Async<std::string> fail() {
-    co_return Error::user(ErrorCode::already_exists, "the job exists: 7f3a\xff");
-  }
+  static Async<std::string> fail() { co_return Error::user(ErrorCode::already_exists, "the job exists: 7f3a\xff"); }
   Async<std::string> wait(int& ended) {
     const CountAtEnd at_end{ended};
     waiting.set();
@@ -95,7 +93,8 @@ class ConnectedPair {
                 const Limits& limits)
       : sockets_(stream_socket_pair().value()),
         left(executor, std::move(sockets_.first), identity("right"), left_serves, limits),
-        right(executor, std::move(sockets_.second), identity("left"), right_serves, limits), gate(executor, "a pair") {
+        right(executor, std::move(sockets_.second), identity("left"), right_serves, limits),
+        gate(executor, "a pair") {
     gate.start("left", run_connection(left, left_ends));
     gate.start("right", run_connection(right, right_ends));
   }

@@ -54,7 +54,8 @@ class TestClient {
       last_reason = reason;
       failures_in_a_row = failures;
     };
-    client = std::make_unique<Client>(executor, std::move(address), std::move(self), verbs.table, limits, std::move(events));
+    client =
+        std::make_unique<Client>(executor, std::move(address), std::move(self), verbs.table, limits, std::move(events));
   }
 
   TestVerbs verbs;
@@ -317,7 +318,8 @@ std::string frame_bytes(FrameKind kind, const std::string& payload) {
   return std::string(head.data(), head.size()) + payload;
 }
 
-std::string handshake_bytes(std::uint32_t version, std::uint32_t role, std::size_t incarnation_bytes, std::size_t name_bytes) {
+std::string handshake_bytes(std::uint32_t version, std::uint32_t role, std::size_t incarnation_bytes,
+                            std::size_t name_bytes) {
   proto::Handshake message;
   message.set_protocol_version(version);
   message.set_role(role);
@@ -335,7 +337,8 @@ TEST_CASE("rpc: a handshake that does not fit is answered with the reason, and t
       std::string words;
     };
     std::vector<Case> cases;
-    cases.push_back({handshake_bytes(2, 2, 16, 4), "another version of the RPC protocol: the peer speaks 2, this process 1"});
+    cases.push_back(
+        {handshake_bytes(2, 2, 16, 4), "another version of the RPC protocol: the peer speaks 2, this process 1"});
     cases.push_back({handshake_bytes(0, 2, 16, 4), "another version"});
     cases.push_back({handshake_bytes(1, 0, 16, 4), "unknown role"});
     cases.push_back({handshake_bytes(1, 99, 16, 4), "unknown role"});
@@ -448,15 +451,15 @@ TEST_CASE("rpc: messages are typed at both ends, and a payload that is none is r
   run_coroutine([](ControlThread& control) -> Async<void> {
     MethodTable table;
     const std::string greeting = "hello ";
-    register_message_handler<proto::Handshake, proto::RpcError>(
-        table, TestMethod::echo, "typed", kChanges, [&greeting](CallContext, proto::Handshake request) {
-          auto answer = [](std::string words) -> Async<proto::RpcError> {
-            proto::RpcError reply;
-            reply.set_message(words);
-            co_return reply;
-          };
-          return answer(greeting + request.name());
-        });
+    register_message_handler<proto::Handshake, proto::RpcError>(table, TestMethod::echo, "typed", kChanges,
+                                                                [&greeting](CallContext, proto::Handshake request) {
+      auto answer = [](std::string words) -> Async<proto::RpcError> {
+        proto::RpcError reply;
+        reply.set_message(words);
+        co_return reply;
+      };
+      return answer(greeting + request.name());
+    });
     ConnectedPair pair(control.executor(), kNothing, table, Limits());
     proto::Handshake request;
     request.set_name("weir");

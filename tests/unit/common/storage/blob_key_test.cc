@@ -38,7 +38,8 @@ TEST_CASE("blob_key: text reads back in either case, and anything else is refuse
   BlobKey key = weir::blob_key_of("abc");
   CHECK(BlobKey::from_hex(key.to_hex()).value() == key);
   CHECK(BlobKey::from_hex("BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD").value() == key);
-  for (std::string text : {std::string(), std::string(63, 'a'), std::string(65, 'a'), std::string(64, 'g'), "../" + std::string(61, 'a'), std::string(64, '\0')}) {
+  for (std::string text : {std::string(), std::string(63, 'a'), std::string(65, 'a'), std::string(64, 'g'),
+                           "../" + std::string(61, 'a'), std::string(64, '\0')}) {
     CHECK(BlobKey::from_hex(text).error().code == weir::ErrorCode::invalid_argument);
   }
   CHECK(BlobKey().is_none());

@@ -25,7 +25,8 @@ struct Folder {
   std::string path;
 };
 
-std::string entry(const std::string& name, const std::string& content, char kind = '0', const std::string& mode = "0000755") {
+std::string entry(const std::string& name, const std::string& content, char kind = '0',
+                  const std::string& mode = "0000755") {
   std::string header(512, '\0');
   header.replace(0, std::min<std::size_t>(name.size(), 100), name.substr(0, 100));
   header.replace(100, 7, mode);
@@ -75,13 +76,15 @@ TEST_CASE("bundle: files and directories come out as they went in") {
   const Folder folder;
   const std::string big(200'000, 'b');
   REQUIRE(unpack(folder, entry("./", "", '5') + entry("./job.so", "code") + entry("lib/", "", '5') +
-                             entry("lib/libgeo.so.3", big, '0', "0000644") + entry("deep/er/x", "") + kEnd).ok());
+                             entry("lib/libgeo.so.3", big, '0', "0000644") + entry("deep/er/x", "") + kEnd)
+              .ok());
   CHECK(text_of(folder.path + "/out/job.so") == "code");
   CHECK(text_of(folder.path + "/out/lib/libgeo.so.3") == big);
   CHECK(std::filesystem::exists(folder.path + "/out/deep/er/x"));
   using std::filesystem::perms;
   CHECK((std::filesystem::status(folder.path + "/out/job.so").permissions() & perms::owner_exec) != perms::none);
-  CHECK((std::filesystem::status(folder.path + "/out/lib/libgeo.so.3").permissions() & perms::owner_exec) == perms::none);
+  CHECK((std::filesystem::status(folder.path + "/out/lib/libgeo.so.3").permissions() & perms::owner_exec) ==
+        perms::none);
 }
 
 TEST_CASE("bundle: long names in GNU's and in the pax form are understood") {
@@ -90,7 +93,8 @@ TEST_CASE("bundle: long names in GNU's and in the pax form are understood") {
   const std::string pax = "b/" + std::string(150, 'p');
   const std::string record = fmt::format("{} path={}\n", pax.size() + 10, pax);
   REQUIRE(unpack(folder, entry("pax_global_header", "52 comment=x\n", 'g') + entry("././@LongLink", gnu + '\0', 'L') +
-                             entry(gnu.substr(0, 100), "1") + entry("x", record, 'x') + entry("short", "2") + kEnd).ok());
+                             entry(gnu.substr(0, 100), "1") + entry("x", record, 'x') + entry("short", "2") + kEnd)
+              .ok());
   CHECK(text_of(folder.path + "/out/" + gnu) == "1");
   CHECK(text_of(folder.path + "/out/" + pax) == "2");
 }
@@ -99,15 +103,19 @@ TEST_CASE("bundle: a name that leaves the directory is refused") {
   for (const std::string name : {"../evil", "/etc/evil", "a/../../evil", "a//b", "..", "a/..", "x\ny", "./../evil"}) {
     check_refused(entry(name, "x") + kEnd, "would leave");
   }
-  check_refused(entry("././@LongLink", std::string("../") + std::string(120, 'x') + '\0', 'L') + entry("x", "1") + kEnd, "would leave");
+  check_refused(entry("././@LongLink", std::string("../") + std::string(120, 'x') + '\0', 'L') + entry("x", "1") + kEnd,
+                "would leave");
   check_refused(entry("x", "20 path=../../evil\n", 'x') + entry("x", "1") + kEnd, "would leave");
 }
 
 TEST_CASE("bundle: links and devices are refused") {
-  for (const char kind : {'1', '2', '3', '4', '6', '7', 'S', 'z'}) check_refused(entry("x", "", kind) + kEnd, "link or a device");
+  for (const char kind : {'1', '2', '3', '4', '6', '7', 'S', 'z'})
+    check_refused(entry("x", "", kind) + kEnd, "link or a device");
 }
 
-TEST_CASE("bundle: the same file twice is refused") { check_refused(entry("x", "1") + entry("x", "2") + kEnd, "twice"); }
+TEST_CASE("bundle: the same file twice is refused") {
+  check_refused(entry("x", "1") + entry("x", "2") + kEnd, "twice");
+}
 
 TEST_CASE("bundle: an archive cut anywhere is refused") {
   const std::string tar = entry("job.so", std::string(700, 'c')) + entry("b", "2") + kEnd;
@@ -135,14 +143,17 @@ TEST_CASE("bundle: a damaged header, size or compression is refused") {
 
 TEST_CASE("bundle: more bytes or entries than allowed are refused before they are written") {
   const Folder folder;
-  CHECK(unpack(folder, entry("a", std::string(1001, 'x')) + kEnd, {.bytes_max = 1000}).error().code == ErrorCode::resource_exhausted);
+  CHECK(unpack(folder, entry("a", std::string(1001, 'x')) + kEnd, {.bytes_max = 1000}).error().code ==
+        ErrorCode::resource_exhausted);
   CHECK_FALSE(std::filesystem::exists(folder.path + "/out"));
-  CHECK(unpack(folder, entry("a", "") + entry("b", "") + kEnd, {.files_max = 1}).error().code == ErrorCode::resource_exhausted);
+  CHECK(unpack(folder, entry("a", "") + entry("b", "") + kEnd, {.files_max = 1}).error().code ==
+        ErrorCode::resource_exhausted);
 }
 
 TEST_CASE("bundle: random damage never leaves the directory and never breaks") {
   std::mt19937 random(99);
-  const std::string whole = entry("lib/", "", '5') + entry("lib/a.so", std::string(600, 'a')) + entry("b.so", "bb") + kEnd;
+  const std::string whole =
+      entry("lib/", "", '5') + entry("lib/a.so", std::string(600, 'a')) + entry("b.so", "bb") + kEnd;
   for (int round = 0; round < 300; ++round) {
     const Folder folder;
     std::string tar = whole;
@@ -159,7 +170,8 @@ TEST_CASE("bundle: random damage never leaves the directory and never breaks") {
 TEST_CASE("bundle: the manifest names library and job") {
   const Folder folder;
   REQUIRE(unpack(folder, entry("lib/job.so", "x") + entry("a.so", "x") + entry("b.so", "x") +
-                             entry("MANIFEST", "# mine\n\nLibrary:  ./lib/job.so \r\nEntry-Job: cities\n") + kEnd).ok());
+                             entry("MANIFEST", "# mine\n\nLibrary:  ./lib/job.so \r\nEntry-Job: cities\n") + kEnd)
+              .ok());
   const auto manifest = read_manifest(folder.path + "/out");
   REQUIRE(manifest.ok());
   CHECK(manifest->library == "lib/job.so");

@@ -17,7 +17,8 @@ namespace {
 /// What a failing file system does at one named step, counted from the first.
 class FailingFile : public weir::WritableFile {
  public:
-  FailingFile(std::unique_ptr<weir::WritableFile> real, const std::string& step) : real_(std::move(real)), step_(step) {}
+  FailingFile(std::unique_ptr<weir::WritableFile> real, const std::string& step)
+      : real_(std::move(real)), step_(step) {}
   Result<void> append(std::string_view bytes) override { return fails("append") ? error() : real_->append(bytes); }
   Result<void> sync() override { return fails("sync") ? error() : real_->sync(); }
   Result<void> close() override { return fails("close") ? error() : real_->close(); }
@@ -135,8 +136,12 @@ TEST_CASE("durable_file: what killed processes left is removed, and nothing else
   LocalFileSystem files;
   std::string digits(32, 'a');
   directory.write("a.inprogress." + digits, "");
-  const std::vector<std::string> others = {"a", ".inprogress." + digits, "a.inprogress.", "a.inprogress.xyz",
-                                           "a.inprogress." + digits + "0", "a.inprogress." + std::string(32, 'g')};
+  const std::vector<std::string> others = {"a",
+                                           ".inprogress." + digits,
+                                           "a.inprogress.",
+                                           "a.inprogress.xyz",
+                                           "a.inprogress." + digits + "0",
+                                           "a.inprogress." + std::string(32, 'g')};
   for (const std::string& name : others) {
     directory.write(name, "");
     CHECK_FALSE(weir::is_unfinished(name));

@@ -43,7 +43,8 @@ class CapturedOutput {
   std::string take() {
     std::string text;
     char buffer[65536];
-    for (ssize_t got; (got = ::read(pipe_[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(got));
+    for (ssize_t got; (got = ::read(pipe_[0], buffer, sizeof buffer)) > 0;)
+      text.append(buffer, static_cast<std::size_t>(got));
     return text;
   }
 
@@ -53,7 +54,8 @@ class CapturedOutput {
 };
 
 template <class T>
-std::string printed(const PrintSink<T>& sink, const std::vector<T>& records, std::uint32_t subtask, std::uint32_t subtasks) {
+std::string printed(const PrintSink<T>& sink, const std::vector<T>& records, std::uint32_t subtask,
+                    std::uint32_t subtasks) {
   FakeOperatorContext context(subtask, subtasks);
   RowOutput<T> nowhere([](const T&) {});
   const auto writer = sink.make_writer();

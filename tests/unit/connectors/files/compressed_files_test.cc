@@ -35,14 +35,21 @@ TEST_CASE("compressed files: one or many members or frames give the lines of wha
   TemporaryDirectory directory;
   const auto expected = lines(20'000);
   const std::string text = joined(expected);
-  for (const auto& [name, compressed] : {std::pair<std::string, std::string>{".gz", gzip(text)}, {".gzip", gzip(text)}, {".zst", zstd(text)}, {".zstd", zstd(text)}}) {
+  for (const auto& [name, compressed] : {std::pair<std::string, std::string>{".gz", gzip(text)},
+                                         {".gzip", gzip(text)},
+                                         {".zst", zstd(text)},
+                                         {".zstd", zstd(text)}}) {
     CAPTURE(name);
     CHECK(read_all(text_source(directory.write("one" + name, compressed))).records == expected);
-    CHECK(read_all(text_source(directory.write("three" + name, compressed + compressed + compressed))).records == repeated(expected, 3));
+    CHECK(read_all(text_source(directory.write("three" + name, compressed + compressed + compressed))).records ==
+          repeated(expected, 3));
   }
   // A line may begin in one member and end in the next.
-  CHECK(read_all(text_source(directory.write("a.gz", gzip("on") + gzip("") + gzip("e\r\ntwo\n") + std::string(1024, '\0')))).records == std::vector<std::string>{"one", "two"});
-  CHECK(read_all(text_source(directory.write("a.zst", zstd("on") + zstd("") + zstd("e\r\ntwo")))).records == std::vector<std::string>{"one", "two"});
+  CHECK(read_all(
+            text_source(directory.write("a.gz", gzip("on") + gzip("") + gzip("e\r\ntwo\n") + std::string(1024, '\0'))))
+            .records == std::vector<std::string>{"one", "two"});
+  CHECK(read_all(text_source(directory.write("a.zst", zstd("on") + zstd("") + zstd("e\r\ntwo")))).records ==
+        std::vector<std::string>{"one", "two"});
 }
 
 TEST_CASE("compressed files: the programs that people use write what is read") {
@@ -55,7 +62,8 @@ TEST_CASE("compressed files: the programs that people use write what is read") {
 
 TEST_CASE("compressed files: nothing at all and nothing compressed are no records and no error") {
   TemporaryDirectory directory;
-  for (const auto& [name, bytes] : {std::pair<std::string, std::string>{"a.gz", ""}, {"a.zst", ""}, {"b.gz", gzip("")}, {"b.zst", zstd("")}}) {
+  for (const auto& [name, bytes] :
+       {std::pair<std::string, std::string>{"a.gz", ""}, {"a.zst", ""}, {"b.gz", gzip("")}, {"b.zst", zstd("")}}) {
     CAPTURE(name);
     const auto reading = read_all(text_source(directory.write(name, bytes)));
     CHECK(reading.error == "");
@@ -79,7 +87,8 @@ TEST_CASE("compressed files: one is never cut into splits, whatever its size, an
 TEST_CASE("compressed files: a reader that is restored goes on inside") {
   TemporaryDirectory directory;
   const auto expected = lines(20'000);
-  for (const std::string& path : {directory.write("a.gz", gzip(joined(expected))).string(), directory.write("a.zst", zstd(joined(expected))).string()}) {
+  for (const std::string& path : {directory.write("a.gz", gzip(joined(expected))).string(),
+                                  directory.write("a.zst", zstd(joined(expected))).string()}) {
     for (int polls = 0; polls < 12; ++polls) {
       std::string state;
       auto records = read_all(text_source(path), 0, 1, &state, polls).records;
@@ -99,27 +108,31 @@ TEST_CASE("compressed files: csv with a header, compressed") {
   TemporaryDirectory directory;
   std::string text = "b,a\n";
   for (int i = 0; i < 30'000; ++i) text += "\"x\ny\"," + std::to_string(i) + "\n";
-  const auto reading = read_all(FileSource<Pair>(directory.write("a.csv.gz", gzip(text)), csv_format({.header = true})));
+  const auto reading =
+      read_all(FileSource<Pair>(directory.write("a.csv.gz", gzip(text)), csv_format({.header = true})));
   CHECK(reading.error == "");
   REQUIRE(reading.records.size() == 30'000);
   CHECK(reading.records[29'999].a == 29'999);
   CHECK(reading.records[29'999].b == "x\ny");
-  CHECK(read_all(FileSource<Pair>(directory.write("b.csv.gz", gzip("b,a").substr(0, 12)), csv_format({.header = true}))).error.find("ends in the middle of its compressed data") !=
-        std::string::npos);
+  CHECK(read_all(FileSource<Pair>(directory.write("b.csv.gz", gzip("b,a").substr(0, 12)), csv_format({.header = true})))
+            .error.find("ends in the middle of its compressed data") != std::string::npos);
 }
 
 TEST_CASE("compressed files: one that is cut off gives what is whole, then is a bad record") {
   TemporaryDirectory directory;
   const auto expected = lines(20'000);
   const std::string text = joined(expected);
-  for (const auto& [name, compressed] : {std::pair<std::string, std::string>{"a.gz", gzip(text)}, {"a.zst", zstd(text)}}) {
-    for (const std::size_t size : {std::size_t{1}, std::size_t{5}, compressed.size() / 2, compressed.size() - 9, compressed.size() - 1}) {
+  for (const auto& [name, compressed] :
+       {std::pair<std::string, std::string>{"a.gz", gzip(text)}, {"a.zst", zstd(text)}}) {
+    for (const std::size_t size :
+         {std::size_t{1}, std::size_t{5}, compressed.size() / 2, compressed.size() - 9, compressed.size() - 1}) {
       const std::string path = directory.write(name, compressed.substr(0, size));
       CAPTURE(path);
       CAPTURE(size);
       const auto failed = read_all(text_source(path));
       CHECK(failed.error.find("bad record at " + path + ":") == 0);
-      CHECK(failed.error.find(": the file ends in the middle of its compressed data, after " + std::to_string(size) + " bytes: it was cut off, or is still being written (") != std::string::npos);
+      CHECK(failed.error.find(": the file ends in the middle of its compressed data, after " + std::to_string(size) +
+                              " bytes: it was cut off, or is still being written (") != std::string::npos);
       const auto aside = read_all(text_source(path).on_bad_record(OnBadRecord::dead_letter));
       CHECK(aside.error == "");
       CHECK(aside.bad_count == 1);
@@ -143,16 +156,22 @@ TEST_CASE("compressed files: a checksum that is wrong, and bytes that were chang
   CHECK(crc.records == std::vector<std::string>(expected.begin(), expected.end() - 1));
   REQUIRE(crc.bad.size() == 1);
   CHECK(crc.bad[0].bytes == expected.back() + "\n");
-  CHECK(crc.bad[0].reason == "the file is damaged before byte " + std::to_string(wrong_crc.size() - 4) + " of its gzip data: incorrect data check");
+  CHECK(crc.bad[0].reason == "the file is damaged before byte " + std::to_string(wrong_crc.size() - 4) +
+                                 " of its gzip data: incorrect data check");
 
   std::string wrong_frame = zstd(joined(expected));
   wrong_frame.back() = static_cast<char>(wrong_frame.back() ^ 1);
-  CHECK(read_all(text_source(directory.write("crc.zst", wrong_frame))).error.find("of its zstd data: Restored data doesn't match checksum") != std::string::npos);
+  CHECK(read_all(text_source(directory.write("crc.zst", wrong_frame)))
+            .error.find("of its zstd data: Restored data doesn't match checksum") != std::string::npos);
 
-  CHECK(read_all(text_source(directory.write("plain.gz", "no gzip at all\n"))).error.find("the file is no gzip file, in spite of its name") != std::string::npos);
-  CHECK(read_all(text_source(directory.write("plain.zst", "no zstd at all\n"))).error.find("the file is no zstd file, in spite of its name") != std::string::npos);
-  CHECK(read_all(text_source(directory.write("tail.gz", gzip("a\n") + "rubbish"))).error.find("the file goes on at byte 22 with something that is not gzip") != std::string::npos);
-  CHECK(read_all(text_source(directory.write("a.bz2", "BZh"))).error == (directory / "a.bz2") + " is compressed in a form that is not read: .bz2; give it as .gz, .zst or plain");
+  CHECK(read_all(text_source(directory.write("plain.gz", "no gzip at all\n")))
+            .error.find("the file is no gzip file, in spite of its name") != std::string::npos);
+  CHECK(read_all(text_source(directory.write("plain.zst", "no zstd at all\n")))
+            .error.find("the file is no zstd file, in spite of its name") != std::string::npos);
+  CHECK(read_all(text_source(directory.write("tail.gz", gzip("a\n") + "rubbish")))
+            .error.find("the file goes on at byte 22 with something that is not gzip") != std::string::npos);
+  CHECK(read_all(text_source(directory.write("a.bz2", "BZh"))).error ==
+        (directory / "a.bz2") + " is compressed in a form that is not read: .bz2; give it as .gz, .zst or plain");
 }
 
 TEST_CASE("compressed files: a damaged one does not disturb its neighbours when bad records are skipped") {
@@ -165,7 +184,8 @@ TEST_CASE("compressed files: a damaged one does not disturb its neighbours when 
   CHECK(reading.error == "");
   CHECK(reading.bad_count == 1);
   CHECK(reading.records.front() == "a");
-  CHECK(std::vector<std::string>(reading.records.end() - 2, reading.records.end()) == std::vector<std::string>{"c", "d"});
+  CHECK(std::vector<std::string>(reading.records.end() - 2, reading.records.end()) ==
+        std::vector<std::string>{"c", "d"});
 }
 
 TEST_CASE("compressed files: any bytes changed give lines, a reason, and an end") {
@@ -178,7 +198,9 @@ TEST_CASE("compressed files: any bytes changed give lines, a reason, and an end"
     std::string bytes = gz ? gzip(text) : zstd(text);
     for (int flips = 0; flips < 3; ++flips) bytes[random() % bytes.size()] ^= static_cast<char>(1 << random() % 8);
     if (round % 3 == 0) bytes.resize(random() % bytes.size());
-    const auto reading = read_all(text_source(directory.write(gz ? "a.gz" : "a.zst", bytes)).record_bytes_max(1000).on_bad_record(OnBadRecord::dead_letter));
+    const auto reading = read_all(text_source(directory.write(gz ? "a.gz" : "a.zst", bytes))
+                                      .record_bytes_max(1000)
+                                      .on_bad_record(OnBadRecord::dead_letter));
     CAPTURE(seed);
     CAPTURE(round);
     CHECK(reading.error == "");

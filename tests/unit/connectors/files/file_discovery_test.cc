@@ -28,7 +28,9 @@ using Lines = std::vector<std::string>;
 FileSource<std::string> text_source(const std::string& path) { return {path, raw_format()}; }
 FileSource<std::string> watch(const std::string& path) { return text_source(path).monitor_interval(1s); }
 
-void append(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary | std::ios::app) << text; }
+void append(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary | std::ios::app) << text;
+}
 
 }  // namespace
 
@@ -105,7 +107,8 @@ TEST_CASE("file discovery: several subtasks share what is new") {
   CHECK(read == 51);
 }
 
-TEST_CASE("file discovery: a file that is removed before it is begun is passed over, a new one under its name is read") {
+TEST_CASE(
+    "file discovery: a file that is removed before it is begun is passed over, a new one under its name is read") {
   TemporaryDirectory directory;
   directory.write("a", "a\n");
   directory.write("b", "b\n");
@@ -159,7 +162,9 @@ TEST_CASE("file discovery: a pattern may match nothing at first; a directory mus
 }
 
 TEST_CASE("file discovery: an interval that is none is refused while the job is built") {
-  for (const auto interval : {0ms, -1ms}) CHECK_THROWS_WITH(text_source("/a").monitor_interval(interval), doctest::Contains("the monitor interval must be a millisecond or more"));
+  for (const auto interval : {0ms, -1ms})
+    CHECK_THROWS_WITH(text_source("/a").monitor_interval(interval),
+                      doctest::Contains("the monitor interval must be a millisecond or more"));
   CHECK(text_source("/a").bounded());
 }
 
@@ -220,7 +225,8 @@ TEST_CASE("file source: a file that becomes shorter while it is read fails the t
   std::filesystem::resize_file(path, 300'000);
   reader.poll();
   CHECK(reader.error.find(path + " had ") == 0);
-  CHECK(reader.error.find("ends at byte 300000 now: it was cut back or replaced while it was read") != std::string::npos);
+  CHECK(reader.error.find("ends at byte 300000 now: it was cut back or replaced while it was read") !=
+        std::string::npos);
 }
 
 TEST_CASE("file source: a restored reader refuses a file that is gone or shorter than it was read, and other splits") {
@@ -230,14 +236,17 @@ TEST_CASE("file source: a restored reader refuses a file that is gone or shorter
   Reader<std::string> reader(text_source(directory.string()));
   for (int i = 0; i < 10; ++i) reader.poll_once();
   const std::string state = reader.snapshot();
-  CHECK(Reader<std::string>(text_source(directory.string()).split_bytes(1000), state).error.find("the file source's splits had 16777216 bytes when the snapshot was taken, and have 1000 now") == 0);
+  CHECK(Reader<std::string>(text_source(directory.string()).split_bytes(1000), state)
+            .error.find("the file source's splits had 16777216 bytes when the snapshot was taken, and have 1000 now") ==
+        0);
   std::filesystem::resize_file(path, 1000);
   Reader<std::string> shorter(text_source(directory.string()), state);
   shorter.poll();
   CHECK(shorter.error.find(path + " has 1000 bytes, but was read up to byte ") == 0);
   std::filesystem::remove(path);
   for (const bool monitor : {false, true}) {
-    CHECK(Reader<std::string>(monitor ? watch(directory.string()) : text_source(directory.string()), state).error.find(path + " was read up to byte ") == 0);
+    CHECK(Reader<std::string>(monitor ? watch(directory.string()) : text_source(directory.string()), state)
+              .error.find(path + " was read up to byte ") == 0);
   }
 }
 
@@ -255,7 +264,9 @@ TEST_CASE("file source: a restored reader refuses a compressed file that holds l
 
 TEST_CASE("file source: many small files share blocks") {
   TemporaryDirectory directory;
-  for (int i = 0; i < 1000; ++i) directory.write("f" + std::to_string(10'000 + i), i % 10 == 0 ? "" : std::to_string(i) + (i % 2 == 0 ? "\r\n" : ""));
+  for (int i = 0; i < 1000; ++i)
+    directory.write("f" + std::to_string(10'000 + i),
+                    i % 10 == 0 ? "" : std::to_string(i) + (i % 2 == 0 ? "\r\n" : ""));
   Reader<std::string> reader(text_source(directory.string()).on_bad_record(OnBadRecord::skip));
   int polls = 0;
   while (reader.poll_once().kind == Progress::Kind::more) ++polls;
@@ -272,8 +283,14 @@ TEST_CASE("file source: a bad record among many small files is named by its own 
     std::int32_t a = 0;
   };
   TemporaryDirectory directory;
-  for (int i = 0; i < 200; ++i) directory.write("f" + std::to_string(1000 + i), i % 7 == 3 ? "{\"a\":1}\n{\"b\":\n" : i % 7 == 4 ? "" : "{\"a\":2}\n\n\n");
-  const auto reading = read_all(FileSource<One>(directory.string(), json_format()).on_bad_record(OnBadRecord::dead_letter));
+  for (int i = 0; i < 200; ++i)
+    directory.write("f" + std::to_string(1000 + i), i % 7 == 3   ? "{\"a\":1}\n{\"b\":\n"
+                                                    : i % 7 == 4 ? ""
+                                                                 : "{\"a\":2}\n\n\n");
+  const auto reading =
+      read_all(FileSource<One>(directory.string(), json_format()).on_bad_record(OnBadRecord::dead_letter));
   REQUIRE(reading.bad.size() == 29);
-  for (int i = 0; i < 29; ++i) CHECK(reading.bad[static_cast<std::size_t>(i)].place == (directory / ("f" + std::to_string(1003 + 7 * i))) + ":8..13");
+  for (int i = 0; i < 29; ++i)
+    CHECK(reading.bad[static_cast<std::size_t>(i)].place ==
+          (directory / ("f" + std::to_string(1003 + 7 * i))) + ":8..13");
 }

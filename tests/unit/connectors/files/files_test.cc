@@ -20,11 +20,11 @@ using namespace weir;
 using namespace weir::connectors;
 using namespace std::chrono_literals;
 using weir::test::FakeOperatorContext;
-using weir::test::RowOutput;
-using weir::test::TemporaryDirectory;
 using weir::test::joined;
 using weir::test::lines;
 using weir::test::read_all;
+using weir::test::RowOutput;
+using weir::test::TemporaryDirectory;
 using weir::test::operator/;
 
 namespace {
@@ -60,7 +60,8 @@ TEST_CASE("file source: splits of any size and any number of subtasks read every
     for (const std::uint32_t subtasks : {1u, 2u, 5u}) {
       std::vector<std::string> records;
       for (std::uint32_t subtask = 0; subtask < subtasks; ++subtask) {
-        for (auto& record : read_all(text_source(path).split_bytes(split), subtask, subtasks).records) records.push_back(record);
+        for (auto& record : read_all(text_source(path).split_bytes(split), subtask, subtasks).records)
+          records.push_back(record);
       }
       std::sort(records.begin(), records.end());
       CAPTURE(split);
@@ -146,7 +147,8 @@ TEST_CASE("file source: a rate holds records back, and a reader that is restored
 
 TEST_CASE("file source: a record over the limit is a bad record, and the next one is whole") {
   TemporaryDirectory directory;
-  const std::string path = directory.write("a", "before\n" + std::string(1'500'000, 'x') + "\nafter\n" + std::string(3000, 'y') + "\nend");
+  const std::string path =
+      directory.write("a", "before\n" + std::string(1'500'000, 'x') + "\nafter\n" + std::string(3000, 'y') + "\nend");
   const auto reading = read_all(text_source(path).record_bytes_max(1000).on_bad_record(OnBadRecord::dead_letter));
   CHECK(reading.records == std::vector<std::string>{"before", "after", "end"});
   REQUIRE(reading.bad.size() == 2);
@@ -161,7 +163,9 @@ TEST_CASE("file source: csv with quotes over lines and a header is read by one s
   const std::vector<Pair> expected{{1, "x\ny"}, {2, "z"}};
   std::vector<Pair> records;
   for (std::uint32_t subtask = 0; subtask < 3; ++subtask) {
-    for (auto& record : read_all(FileSource<Pair>(path, csv_format({.header = true})).split_bytes(3), subtask, 3).records) records.push_back(record);
+    for (auto& record :
+         read_all(FileSource<Pair>(path, csv_format({.header = true})).split_bytes(3), subtask, 3).records)
+      records.push_back(record);
   }
   CHECK(records == expected);
 }
@@ -171,10 +175,12 @@ TEST_CASE("file source: every split of a csv file knows the header") {
   std::string text = "b,a\n";
   for (int i = 0; i < 100; ++i) text += "x," + std::to_string(i) + "\n";
   const std::string path = directory.write("a.csv", text);
-  const auto reading = read_all(FileSource<Pair>(path, csv_format({.header = true, .quotes_over_lines = false})).split_bytes(50));
+  const auto reading =
+      read_all(FileSource<Pair>(path, csv_format({.header = true, .quotes_over_lines = false})).split_bytes(50));
   REQUIRE(reading.records.size() == 100);
   for (int i = 0; i < 100; ++i) CHECK(reading.records[static_cast<std::size_t>(i)] == Pair{i, "x"});
-  CHECK(read_all(FileSource<Pair>(directory.write("b.csv", "b,c\nx,1\n"), csv_format({.header = true}))).error == "the header of the CSV file has no column 'a'");
+  CHECK(read_all(FileSource<Pair>(directory.write("b.csv", "b,c\nx,1\n"), csv_format({.header = true}))).error ==
+        "the header of the CSV file has no column 'a'");
 }
 
 TEST_CASE("file source: a reader that is restored goes on where the snapshot was taken") {
@@ -185,7 +191,8 @@ TEST_CASE("file source: a reader that is restored goes on where the snapshot was
     for (int polls = 1; polls < 8; ++polls) {
       std::string state;
       auto records = read_all(text_source(path).split_bytes(split), 0, 1, &state, polls).records;
-      for (auto& record : read_all(text_source(path).split_bytes(split), 0, 1, &state).records) records.push_back(record);
+      for (auto& record : read_all(text_source(path).split_bytes(split), 0, 1, &state).records)
+        records.push_back(record);
       CAPTURE(split);
       CAPTURE(polls);
       CHECK(records == expected);
@@ -207,7 +214,8 @@ TEST_CASE("file source: a state that is cut off is refused") {
 namespace {
 
 /// Runs a file sink over these records and tells what went wrong.
-std::string write_all(const FileSink<Pair>& sink, const std::vector<Pair>& records, std::uint32_t subtask = 0, bool finish = true) {
+std::string write_all(const FileSink<Pair>& sink, const std::vector<Pair>& records, std::uint32_t subtask = 0,
+                      bool finish = true) {
   FakeOperatorContext context(subtask, 4);
   RowOutput<Pair> nowhere([](const Pair&) {});
   const auto writer = sink.make_writer();
@@ -222,7 +230,8 @@ std::string write_all(const FileSink<Pair>& sink, const std::vector<Pair>& recor
 
 std::set<std::string> names(const std::string& directory) {
   std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) names.insert(entry.path().filename().string());
+  for (const auto& entry : std::filesystem::directory_iterator(directory))
+    names.insert(entry.path().filename().string());
   return names;
 }
 
@@ -252,7 +261,8 @@ TEST_CASE("file sink: a part that is full is published and the next one begins w
   const std::string out = directory / "out";
   std::vector<Pair> records;
   for (int i = 0; i < 1000; ++i) records.push_back({i, std::string(1000, 'x')});
-  CHECK(write_all(FileSink<Pair>(out, csv_format({.header = true})).rolling_policy({.file_bytes = 300'000}), records) == "");
+  CHECK(write_all(FileSink<Pair>(out, csv_format({.header = true})).rolling_policy({.file_bytes = 300'000}), records) ==
+        "");
   CHECK(names(out).size() == 4);
   std::vector<Pair> back = read_all(FileSource<Pair>(out, csv_format({.header = true}))).records;
   std::sort(back.begin(), back.end(), [](const Pair& one, const Pair& other) { return one.a < other.a; });
@@ -282,7 +292,8 @@ struct Writing {
   }
   std::string pass_to(std::int64_t now_ms) {
     for (context.clock_ms = now_ms;;) {
-      const auto due = std::find_if(context.wakes.begin(), context.wakes.end(), [&](std::int64_t at_ms) { return at_ms <= now_ms; });
+      const auto due =
+          std::find_if(context.wakes.begin(), context.wakes.end(), [&](std::int64_t at_ms) { return at_ms <= now_ms; });
       if (due == context.wakes.end()) return ready();
       const std::int64_t at_ms = *due;
       context.wakes.erase(due);
@@ -313,14 +324,16 @@ TEST_CASE("file sink: a part in progress is hidden, also from a source, until it
   CHECK(writing.write({1, "x"}) == "");
   CHECK(names(directory.string()).size() == 1);
   CHECK(names(directory.string()).begin()->starts_with(".part-0-0.inprogress."));
-  CHECK(read_all(FileSource<Pair>(directory.string(), json_format())).error == "the directory " + directory.string() + " holds no files");
+  CHECK(read_all(FileSource<Pair>(directory.string(), json_format())).error ==
+        "the directory " + directory.string() + " holds no files");
   writing.writer->end_of_input(0, writing.nowhere);
   CHECK(names(directory.string()) == std::set<std::string>{"part-0-0"});
 }
 
 TEST_CASE("file sink: a part is published when its first record is as old as the policy says, however busy it is") {
   TemporaryDirectory directory;
-  Writing writing(FileSink<Pair>(directory.string(), json_format()).rolling_policy({.rollover_interval = 10s, .inactivity_interval = 0s}));
+  Writing writing(FileSink<Pair>(directory.string(), json_format())
+                      .rolling_policy({.rollover_interval = 10s, .inactivity_interval = 0s}));
   writing.pass_to(5'000);
   for (int i = 0; i < 25; ++i) {
     CHECK(writing.write({i, "x"}) == "");
@@ -335,7 +348,8 @@ TEST_CASE("file sink: a part is published when its first record is as old as the
 
 TEST_CASE("file sink: a part to which nothing is added is published, one to which something is added is not") {
   TemporaryDirectory directory;
-  Writing writing(FileSink<Pair>(directory.string(), json_format()).rolling_policy({.rollover_interval = 0s, .inactivity_interval = 10s}));
+  Writing writing(FileSink<Pair>(directory.string(), json_format())
+                      .rolling_policy({.rollover_interval = 0s, .inactivity_interval = 10s}));
   for (int i = 0; i < 5; ++i) {
     CHECK(writing.write({i, "x"}) == "");
     CHECK(writing.pass_to(9'000 * (i + 1)) == "");
@@ -350,7 +364,8 @@ TEST_CASE("file sink: a part to which nothing is added is published, one to whic
 
 TEST_CASE("file sink: without intervals time publishes nothing; Flink's are the default") {
   TemporaryDirectory directory;
-  Writing never(FileSink<Pair>(directory / "never", json_format()).rolling_policy({.rollover_interval = 0s, .inactivity_interval = 0s}));
+  Writing never(FileSink<Pair>(directory / "never", json_format())
+                    .rolling_policy({.rollover_interval = 0s, .inactivity_interval = 0s}));
   CHECK(never.write({1, "x"}) == "");
   CHECK(never.pass_to(1'000'000'000) == "");
   CHECK(visible(directory / "never").empty());
@@ -382,13 +397,18 @@ TEST_CASE("file sink: a part that cannot be begun, or published, fails the task,
 }
 
 TEST_CASE("file sink: a policy that makes no sense is refused while the job is built") {
-  CHECK_THROWS_WITH(FileSink<Pair>("/a", json_format()).rolling_policy({.file_bytes = 0}), doctest::Contains("file sink to /a: the rolling policy's file_bytes must be a byte or more"));
-  CHECK_THROWS_WITH(FileSink<Pair>("/a", json_format()).rolling_policy({.rollover_interval = -1ms}), doctest::Contains("the rolling policy's intervals must be"));
-  CHECK_THROWS_WITH(FileSink<Pair>("/a", json_format()).rolling_policy({.inactivity_interval = -1ms}), doctest::Contains("the rolling policy's intervals must be"));
+  CHECK_THROWS_WITH(FileSink<Pair>("/a", json_format()).rolling_policy({.file_bytes = 0}),
+                    doctest::Contains("file sink to /a: the rolling policy's file_bytes must be a byte or more"));
+  CHECK_THROWS_WITH(FileSink<Pair>("/a", json_format()).rolling_policy({.rollover_interval = -1ms}),
+                    doctest::Contains("the rolling policy's intervals must be"));
+  CHECK_THROWS_WITH(FileSink<Pair>("/a", json_format()).rolling_policy({.inactivity_interval = -1ms}),
+                    doctest::Contains("the rolling policy's intervals must be"));
 }
 
 TEST_CASE("generator: any parallelism makes the same records") {
-  const auto make = [](std::uint64_t n) { return Pair{static_cast<std::int32_t>(random_below(random_word(42, n), 1000)), std::to_string(n)}; };
+  const auto make = [](std::uint64_t n) {
+    return Pair{static_cast<std::int32_t>(random_below(random_word(42, n), 1000)), std::to_string(n)};
+  };
   const auto source = generate<Pair>(make, {.records = 3000});
   CHECK(source.bounded());
   const auto alone = read_all(source).records;
@@ -406,7 +426,8 @@ TEST_CASE("generator: a rate holds records back until their time") {
   FakeOperatorContext context;
   std::size_t count = 0;
   RowOutput<std::int64_t> output([&](const std::int64_t&) { ++count; });
-  const auto source = generate<std::int64_t>([](std::uint64_t n) { return static_cast<std::int64_t>(n); }, {.records_per_second = 1000});
+  const auto source = generate<std::int64_t>([](std::uint64_t n) { return static_cast<std::int64_t>(n); },
+                                             {.records_per_second = 1000});
   CHECK_FALSE(source.bounded());
   const auto reader = source.make_reader();
   REQUIRE(reader->open(context).ok());
@@ -423,7 +444,8 @@ TEST_CASE("generator: a rate holds records back until their time") {
 }
 
 TEST_CASE("generator: a restored reader goes on with the next number") {
-  const auto source = generate<std::int64_t>([](std::uint64_t n) { return static_cast<std::int64_t>(n); }, {.records = 5000});
+  const auto source =
+      generate<std::int64_t>([](std::uint64_t n) { return static_cast<std::int64_t>(n); }, {.records = 5000});
   std::string state;
   auto records = read_all(source, 1, 2, &state, 1).records;
   for (const auto& record : read_all(source, 1, 2, &state).records) records.push_back(record);

@@ -17,7 +17,8 @@ TEST_CASE("byte_scan: every place of either byte, in texts of any length, from a
   CAPTURE(seed);
   for (int round = 0; round < 3000; ++round) {
     // Exactly as long as the memory behind it, so that a sanitizer sees what is read beyond.
-    const std::string text = weir::test::random_text(random, static_cast<std::size_t>(round % 100), round % 2 == 0 ? ",\"" : ",\"abcdefghijklmnopqrstuvwxyz");
+    const std::string text = weir::test::random_text(random, static_cast<std::size_t>(round % 100),
+                                                     round % 2 == 0 ? ",\"" : ",\"abcdefghijklmnopqrstuvwxyz");
     const std::vector<char> exact(text.begin(), text.end());
     ByteScan scan({exact.data(), exact.size()}, ',', '"');
     for (std::size_t from = 0; from <= text.size(); from += 1 + random() % (1 + static_cast<unsigned>(round) % 40)) {

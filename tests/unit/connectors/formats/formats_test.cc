@@ -55,7 +55,15 @@ struct View {
 };
 
 Flat sample() {
-  return {.id = -7, .name = "a,\"b\"\n", .price = 0.1, .paid = true, .parent = 5, .note = "", .at = from_ms(1649822402179), .amount = Decimal<10, 2>::from_units(-1234), .colour = Colour::green};
+  return {.id = -7,
+          .name = "a,\"b\"\n",
+          .price = 0.1,
+          .paid = true,
+          .parent = 5,
+          .note = "",
+          .at = from_ms(1649822402179),
+          .amount = Decimal<10, 2>::from_units(-1234),
+          .colour = Colour::green};
 }
 
 template <class T>
@@ -84,23 +92,32 @@ std::string reason(const FormatPtr& format, std::string_view bytes) {
 
 TEST_CASE("json: a record of every scalar reads back as it was written") {
   const std::string text = encoded(json_format(), sample());
-  CHECK(text == R"({"id":-7,"name":"a,\"b\"\n","price":0.1,"paid":true,"parent":5,"note":"","at":"2022-04-13T04:00:02.179Z","amount":-12.34,"colour":1})");
+  CHECK(text == R"({"id":-7,"name":"a,\"b\"\n","price":0.1,"paid":true,"parent":5,"note":"",)"
+                R"("at":"2022-04-13T04:00:02.179Z","amount":-12.34,"colour":1})");
   const auto [record, wrong] = decoded<Flat>(json_format(), text);
   CHECK(wrong == "");
   CHECK(record == sample());
 }
 
 TEST_CASE("json: nested records, lists and maps read back as they were written") {
-  Deep deep{.origin = {1, -2}, .tags = {"a", "ü"}, .places = {{"home", {3, 4}}, {"", {5, 6}}}, .bytes = std::vector<std::uint8_t>{0, 255}};
+  Deep deep{.origin = {1, -2},
+            .tags = {"a", "ü"},
+            .places = {{"home", {3, 4}}, {"", {5, 6}}},
+            .bytes = std::vector<std::uint8_t>{0, 255}};
   const std::string text = encoded(json_format(), deep);
-  CHECK(text == R"({"origin":{"x":1,"y":-2},"tags":["a","ü"],"places":{"":{"x":5,"y":6},"home":{"x":3,"y":4}},"bytes":[0,255]})");
+  CHECK(
+      text ==
+      R"({"origin":{"x":1,"y":-2},"tags":["a","ü"],"places":{"":{"x":5,"y":6},"home":{"x":3,"y":4}},"bytes":[0,255]})");
   const auto [record, wrong] = decoded<Deep>(json_format(), text);
   CHECK(wrong == "");
   CHECK(record == deep);
 }
 
 TEST_CASE("json: fields come in any order, others are passed over, optional ones may be missing or null") {
-  const auto [record, wrong] = decoded<Flat>(json_format(), R"( {"colour":0,"extra":{"a":[1,{"id":9}]},"amount":"7","at":1000,"parent":null,"paid":false,"price":2,"name":"\u00e9\n","id":3} )");
+  const auto [record, wrong] = decoded<Flat>(
+      json_format(),
+      R"( {"colour":0,"extra":{"a":[1,{"id":9}]},"amount":"7","at":1000,"parent":null,"paid":false,"price":2,)"
+      R"("name":"\u00e9\n","id":3} )");
   CHECK(wrong == "");
   CHECK(record.id == 3);
   CHECK(record.name == "é\n");
@@ -115,7 +132,8 @@ TEST_CASE("json: what an object held before does not show through") {
   const auto decoder = json_format()->make_decoder(type_of<Deep>());
   Deep deep;
   std::string wrong;
-  REQUIRE(decoder->decode(R"({"origin":{"x":1,"y":2},"tags":["a","b"],"places":{"p":{"x":1,"y":1}},"bytes":[1]})", &deep, wrong));
+  REQUIRE(decoder->decode(R"({"origin":{"x":1,"y":2},"tags":["a","b"],"places":{"p":{"x":1,"y":1}},"bytes":[1]})",
+                          &deep, wrong));
   REQUIRE(decoder->decode(R"({"origin":{"x":1,"y":2},"tags":["c"],"places":{}})", &deep, wrong));
   CHECK(deep == Deep{.origin = {1, 2}, .tags = {"c"}, .places = {}, .bytes = {}});
 }
@@ -145,29 +163,38 @@ TEST_CASE("json: each broken record has a reason that names the field") {
   CHECK(reason<Flat>(json, R"({"id":1,"name":5,"price":1)" + rest) == "field 'name': expected a string");
   CHECK(reason<Flat>(json, R"({"id":1,"name":"\ud800","price":1)" + rest) == "field 'name': expected a string");
   CHECK(reason<Flat>(json, R"({"id":1,"name":"a","price":"1")" + rest) == "field 'price': expected a number");
-  CHECK(reason<Flat>(json, R"({"id":1,"name":"a","price":1,"paid":1,"at":0,"amount":1,"colour":0})") == "field 'paid': expected true or false");
-  CHECK(reason<Flat>(json, R"({"id":1,"name":"a","price":1,"paid":true,"at":"soon","amount":1,"colour":0})") == "field 'at': expected a time as ISO 8601 or in milliseconds since 1970");
-  CHECK(reason<Flat>(json, R"({"id":1,"name":"a","price":1,"paid":true,"at":0,"amount":1.234,"colour":0})") == "field 'amount': expected a decimal number that fits");
-  CHECK(reason<Flat>(json, R"({"id":1,"name":"a","price":1,"paid":true,"at":0,"amount":1,"colour":300})") == "field 'colour': expected a smaller whole number");
+  CHECK(reason<Flat>(json, R"({"id":1,"name":"a","price":1,"paid":1,"at":0,"amount":1,"colour":0})") ==
+        "field 'paid': expected true or false");
+  CHECK(reason<Flat>(json, R"({"id":1,"name":"a","price":1,"paid":true,"at":"soon","amount":1,"colour":0})") ==
+        "field 'at': expected a time as ISO 8601 or in milliseconds since 1970");
+  CHECK(reason<Flat>(json, R"({"id":1,"name":"a","price":1,"paid":true,"at":0,"amount":1.234,"colour":0})") ==
+        "field 'amount': expected a decimal number that fits");
+  CHECK(reason<Flat>(json, R"({"id":1,"name":"a","price":1,"paid":true,"at":0,"amount":1,"colour":300})") ==
+        "field 'colour': expected a smaller whole number");
   CHECK(reason<Deep>(json, R"({"origin":{"x":1},"tags":[],"places":{}})") == "field 'y' is missing");
   CHECK(reason<Deep>(json, R"({"origin":1,"tags":[],"places":{}})") == "field 'origin': expected an object");
   CHECK(reason<Deep>(json, R"({"origin":{"x":1,"y":1},"tags":"a","places":{}})") == "field 'tags': expected an array");
   CHECK(reason<Deep>(json, R"({"origin":{"x":1,"y":1},"tags":[1],"places":{}})") == "field 'tags': expected a string");
-  CHECK(reason<Deep>(json, R"({"origin":{"x":1,"y":1},"tags":[],"places":[]})") == "field 'places': expected an object");
+  CHECK(reason<Deep>(json, R"({"origin":{"x":1,"y":1},"tags":[],"places":[]})") ==
+        "field 'places': expected an object");
 }
 
 TEST_CASE("json: text that is not UTF-8 is written with U+FFFD, and control characters are escaped") {
   const View view{.text = Text("a\xff\x01\x7f\xe6\xb5 b\\"), .number = 0};
-  CHECK(encoded(json_format(), view) == "{\"text\":\"a\xEF\xBF\xBD\\u0001\x7f\xEF\xBF\xBD\xEF\xBF\xBD b\\\\\",\"number\":0}");
+  CHECK(encoded(json_format(), view) ==
+        "{\"text\":\"a\xEF\xBF\xBD\\u0001\x7f\xEF\xBF\xBD\xEF\xBF\xBD b\\\\\",\"number\":0}");
 }
 
 TEST_CASE("json: numbers that JSON does not have are null") {
-  CHECK(encoded(json_format(), View{.text = Text(""), .number = std::numeric_limits<float>::infinity()}) == R"({"text":"","number":null})");
+  CHECK(encoded(json_format(), View{.text = Text(""), .number = std::numeric_limits<float>::infinity()}) ==
+        R"({"text":"","number":null})");
   CHECK(encoded(json_format(), View{.text = Text(""), .number = NAN}) == R"({"text":"","number":null})");
 }
 
 TEST_CASE("json: any mutation of a record is a record or has a reason") {
-  const std::string texts[] = {encoded(json_format(), sample()), encoded(json_format(), Deep{.origin = {1, 2}, .tags = {"a"}, .places = {{"p", {1, 2}}}, .bytes = {}})};
+  const std::string texts[] = {
+      encoded(json_format(), sample()),
+      encoded(json_format(), Deep{.origin = {1, 2}, .tags = {"a"}, .places = {{"p", {1, 2}}}, .bytes = {}})};
   const auto flat = json_format()->make_decoder(type_of<Flat>());
   const auto deep = json_format()->make_decoder(type_of<Deep>());
   for (std::uint32_t seed = 1; seed <= 4000; ++seed) {
@@ -175,9 +202,12 @@ TEST_CASE("json: any mutation of a record is a record or has a reason") {
     std::string text = texts[random() % 2];
     for (std::uint32_t changes = 1 + random() % 4; changes > 0 && !text.empty(); --changes) {
       const std::size_t at = random() % text.size();
-      if (random() % 2) text[at] = "{}[]\",:0ne\\\xff"[random() % 12];
-      else if (random() % 2) text.erase(at, 1 + random() % 5);
-      else text.resize(at);
+      if (random() % 2)
+        text[at] = "{}[]\",:0ne\\\xff"[random() % 12];
+      else if (random() % 2)
+        text.erase(at, 1 + random() % 5);
+      else
+        text.resize(at);
     }
     CAPTURE(seed);
     Flat first;

@@ -44,7 +44,8 @@ Answer ask(RecordDecoder& decoder, std::string_view bytes) {
   Answer answer;
   answer.ok = decoder.decode(bytes, &order, answer.words);
   if (!answer.ok) return answer;
-  answer.words = std::to_string(order.id) + "/" + std::string(order.name.view()) + "/" + (order.inner ? std::to_string(order.inner->x) + order.inner->y.value_or("-") : "none");
+  answer.words = std::to_string(order.id) + "/" + std::string(order.name.view()) + "/" +
+                 (order.inner ? std::to_string(order.inner->x) + order.inner->y.value_or("-") : "none");
   for (const std::int32_t each : order.list) answer.words += "," + std::to_string(each);
   return answer;
 }
@@ -59,7 +60,8 @@ std::vector<Answer> alone(const std::vector<std::string>& records) {
 }
 
 /// All records in one buffer with these bytes between them, or each in one of its own, announced as a batch.
-std::vector<Answer> by_batch(RecordDecoder& decoder, const std::vector<std::string>& records, const std::string& between, bool together, char padding) {
+std::vector<Answer> by_batch(RecordDecoder& decoder, const std::vector<std::string>& records,
+                             const std::string& between, bool together, char padding) {
   std::string buffer;
   std::vector<std::size_t> begins;
   for (const std::string& record : records) {
@@ -70,7 +72,8 @@ std::vector<Answer> by_batch(RecordDecoder& decoder, const std::vector<std::stri
   buffer += std::string(64, padding);
   std::vector<RecordBytes> batch;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    const std::string_view bytes = together ? std::string_view(buffer).substr(begins[i], records[i].size()) : std::string_view(records[i]);
+    const std::string_view bytes =
+        together ? std::string_view(buffer).substr(begins[i], records[i].size()) : std::string_view(records[i]);
     batch.push_back({bytes, together ? size + 64 - begins[i] - bytes.size() : 0});
   }
   decoder.begin_batch(batch);
@@ -91,13 +94,15 @@ void check_agreement(const std::vector<std::string>& records) {
       CHECK(answers[i].words == expected[i].words);
     }
   };
-  for (const std::string between : {"\n", "\r\n", "\n\n \t\n"}) check(by_batch(*decoder, records, between, true, between.back() == '\n' ? '}' : '"'));
+  for (const std::string between : {"\n", "\r\n", "\n\n \t\n"})
+    check(by_batch(*decoder, records, between, true, between.back() == '\n' ? '}' : '"'));
   check(by_batch(*decoder, records, "\n", true, '"'));
   check(by_batch(*decoder, records, "", false, ' '));
 }
 
 std::string order(int i) {
-  return R"({"id":)" + std::to_string(i) + R"(,"name":"n)" + std::to_string(i) + R"(","inner":{"x":1,"y":"\u00e9"},"list":[1,2,)" + std::to_string(i) + "]}";
+  return R"({"id":)" + std::to_string(i) + R"(,"name":"n)" + std::to_string(i) +
+         R"(","inner":{"x":1,"y":"\u00e9"},"list":[1,2,)" + std::to_string(i) + "]}";
 }
 
 }  // namespace
@@ -112,16 +117,47 @@ TEST_CASE("json by the batch: good records, in one buffer and in many") {
 }
 
 TEST_CASE("json by the batch: members that nobody wants, in any order, with escapes in their names") {
-  check_agreement({R"({"a":{"id":9,"b":[{"id":8}]},"id":1,"name":"x","list":[],"z":null})", R"({"id":2,"name":"x","list":[],"a":"}{\"id\":7","b":[[]]})",
-                   R"({"\u0069d":3,"name":"x","list":[]})", R"({"name":"x","id":3,"list":[]})", R"({"i\u0064":4,"na\"me":5,"name":"a\\b","list":[ 1 , 2 ]})", R"({"id":5,"id":6,"name":"x","list":[]})",
-                   R"({ "id" : 7 , "name" : "x" , "list" : [] } )", R"({"name":"x","list":[],"id":8})", R"({"id":9,"name":"x","list":[],"idd":1,"i":2,"":3})"});
+  check_agreement({R"({"a":{"id":9,"b":[{"id":8}]},"id":1,"name":"x","list":[],"z":null})",
+                   R"({"id":2,"name":"x","list":[],"a":"}{\"id\":7","b":[[]]})",
+                   R"({"\u0069d":3,"name":"x","list":[]})", R"({"name":"x","id":3,"list":[]})",
+                   R"({"i\u0064":4,"na\"me":5,"name":"a\\b","list":[ 1 , 2 ]})",
+                   R"({"id":5,"id":6,"name":"x","list":[]})", R"({ "id" : 7 , "name" : "x" , "list" : [] } )",
+                   R"({"name":"x","list":[],"id":8})", R"({"id":9,"name":"x","list":[],"idd":1,"i":2,"":3})"});
 }
 
 TEST_CASE("json by the batch: a record that is broken does not change its neighbours") {
-  const std::vector<std::string> broken = {"", " ", "{", "}", "[]", "7", "null", "{}", "{\"id\":", "{\"id\":1", "{\"id\":1}", "{\"id\":1,\"name\":\"x\",\"list\":[", "{\"id\":1,\"name\":\"x\",\"list\":[]",
-                                           "} {\"id\":1,\"name\":\"x\",\"list\":[]}", "{\"id\":1,\"name\":\"x\",\"list\":[]}}", "{\"id\":1,\"name\":\"x\",\"list\":[]} {}", "{\"id\":1,\"name\":\"x", "x\",\"list\":[]}",
-                                           "]}", "\"", "\xff", "{\"id\":1,\"name\":\"\xff\",\"list\":[]}", "{\"id\":1,\"name\":\"a\nb\",\"list\":[]}", "{\"id\":1 \"name\":\"x\"}", "{\"id\":tru}",
-                                           "{\"id\":99999999999999999999,\"name\":\"\",\"list\":[]}", "{\"id\":1,\"name\":\"\\q\",\"list\":[]}", "{\"a\":", "{\"id\":1,\"name\":\"x\",\"list\":[],\"a\":", ",", ":", "\\"};
+  const std::vector<std::string> broken = {"",
+                                           " ",
+                                           "{",
+                                           "}",
+                                           "[]",
+                                           "7",
+                                           "null",
+                                           "{}",
+                                           "{\"id\":",
+                                           "{\"id\":1",
+                                           "{\"id\":1}",
+                                           "{\"id\":1,\"name\":\"x\",\"list\":[",
+                                           "{\"id\":1,\"name\":\"x\",\"list\":[]",
+                                           "} {\"id\":1,\"name\":\"x\",\"list\":[]}",
+                                           "{\"id\":1,\"name\":\"x\",\"list\":[]}}",
+                                           "{\"id\":1,\"name\":\"x\",\"list\":[]} {}",
+                                           "{\"id\":1,\"name\":\"x",
+                                           "x\",\"list\":[]}",
+                                           "]}",
+                                           "\"",
+                                           "\xff",
+                                           "{\"id\":1,\"name\":\"\xff\",\"list\":[]}",
+                                           "{\"id\":1,\"name\":\"a\nb\",\"list\":[]}",
+                                           "{\"id\":1 \"name\":\"x\"}",
+                                           "{\"id\":tru}",
+                                           "{\"id\":99999999999999999999,\"name\":\"\",\"list\":[]}",
+                                           "{\"id\":1,\"name\":\"\\q\",\"list\":[]}",
+                                           "{\"a\":",
+                                           "{\"id\":1,\"name\":\"x\",\"list\":[],\"a\":",
+                                           ",",
+                                           ":",
+                                           "\\"};
   for (const std::string& one : broken) {
     CAPTURE(one);
     check_agreement({order(1), one, order(3), order(4)});
@@ -164,7 +200,8 @@ TEST_CASE("json by the batch: records that are passed over, and a batch after an
   for (const std::string& record : records) batch.push_back({record, 0});
   for (int times = 0; times < 3; ++times) {
     decoder->begin_batch(batch);
-    for (std::size_t i = 0; i < records.size(); i += 1 + static_cast<std::size_t>(times)) CHECK(ask(*decoder, records[i]) == alone({records[i]})[0]);
+    for (std::size_t i = 0; i < records.size(); i += 1 + static_cast<std::size_t>(times))
+      CHECK(ask(*decoder, records[i]) == alone({records[i]})[0]);
   }
   // One that was not announced.
   decoder->begin_batch(batch);

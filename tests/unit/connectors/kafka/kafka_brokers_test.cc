@@ -16,7 +16,9 @@ using namespace weir::connectors;
 using namespace weir::connectors::test;
 using weir::test::KafkaBroker;
 
-TEST_CASE("kafka brokers: when a partition's leader dies while it is read and written, its follower takes over and nothing is lost") {
+TEST_CASE(
+    "kafka brokers: when a partition's leader dies while it is read and written, its follower takes over and nothing "
+    "is lost") {
   KafkaBroker first;  // keeps the cluster's metadata: it stays
   KafkaBroker second("--join " + first.folder());
   const std::string topic = first.create_topic("moves", std::vector<std::vector<int>>{{2, 1}, {1, 2}});
@@ -44,7 +46,9 @@ TEST_CASE("kafka brokers: when a partition's leader dies while it is read and wr
   CHECK(sorted(reading.records) == items(0, 3500));
 }
 
-TEST_CASE("kafka brokers: a sink whose broker stays away for longer than delivery.timeout.ms fails and says what is not acknowledged") {
+TEST_CASE(
+    "kafka brokers: a sink whose broker stays away for longer than delivery.timeout.ms fails and says what is not "
+    "acknowledged") {
   KafkaBroker broker;
   const std::string topic = broker.create_topic("unacknowledged", 1);
   KafkaSink<Item> sink(broker.address(), topic, json_format());
@@ -54,7 +58,8 @@ TEST_CASE("kafka brokers: a sink whose broker stays away for longer than deliver
   {
     Writing<Item> writing(sink);
     writing.feed(items(0, 100));
-    while (writing.error.empty() && !writing.step(ends)) {}
+    while (writing.error.empty() && !writing.step(ends)) {
+    }
     REQUIRE(writing.error == "");
     broker.kill();
     writing.feed(items(100, 200));
@@ -62,7 +67,9 @@ TEST_CASE("kafka brokers: a sink whose broker stays away for longer than deliver
     writing.settle(std::chrono::seconds(30));
     error = writing.error;
   }
-  CHECK(error == "Kafka has not acknowledged messages for 'unacknowledged' within delivery.timeout.ms (3000 ms): the job fails, so that they are not lost unnoticed");
+  CHECK(error ==
+        "Kafka has not acknowledged messages for 'unacknowledged' within delivery.timeout.ms (3000 ms): the job fails, "
+        "so that they are not lost unnoticed");
 }
 
 TEST_CASE("kafka brokers: a flush of a sink whose broker is gone fails instead of telling that all is safe") {
@@ -75,7 +82,8 @@ TEST_CASE("kafka brokers: a flush of a sink whose broker is gone fails instead o
   CHECK(writing.flush() == "");
   broker.kill();
   writing.feed(items(100, 200));
-  CHECK(writing.flush().find("Kafka has not acknowledged messages for 'unflushed' within delivery.timeout.ms (2000 ms)") == 0);
+  CHECK(writing.flush().find(
+            "Kafka has not acknowledged messages for 'unflushed' within delivery.timeout.ms (2000 ms)") == 0);
 }
 
 TEST_CASE("kafka brokers: a client that does not end is left behind after five seconds") {

@@ -51,7 +51,9 @@ TEST_CASE("kafka: keys and values are what Kafka's own consumer reads, and one k
   const std::string topic = broker().create_topic("keys", 3);
   auto keyed = sink(topic);
   keyed.key([](const Item& item, std::string& key) { key = "key" + std::to_string(item.id % 4); });
-  keyed.headers([](const Item&, std::vector<std::pair<std::string, std::string>>& headers) { headers.emplace_back("origin", "test"); });
+  keyed.headers([](const Item&, std::vector<std::pair<std::string, std::string>>& headers) {
+    headers.emplace_back("origin", "test");
+  });
   REQUIRE(send(keyed, items(0, 100)) == "");
   const std::string printed = broker().consume(topic, 100);
   CHECK(printed.find("key3\t{\"id\":99,\"name\":\"item 99\"}") != std::string::npos);
@@ -67,7 +69,8 @@ TEST_CASE("kafka: keys and values are what Kafka's own consumer reads, and one k
 TEST_CASE("kafka: a source starts where it is told") {
   const std::string topic = broker().create_topic("starts", 1);
   REQUIRE(send(sink(topic), items(0, 100)) == "");
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the clock that the next message's time comes from moves on
+  std::this_thread::sleep_for(
+      std::chrono::milliseconds(20));  // the clock that the next message's time comes from moves on
   const auto between = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   REQUIRE(send(sink(topic), items(100, 150)) == "");
   const auto read = [&](KafkaStart start) {
@@ -192,7 +195,8 @@ TEST_CASE("kafka: partitions that are added are found and read from their beginn
   spread.key([](const Item& item, std::string& key) { key = std::to_string(item.id); });
   REQUIRE(send(spread, items(100, 4100)) == "");
   std::vector<Item> all;
-  for (const auto deadline = steady_clock::now() + std::chrono::seconds(30); all.size() < 4100 && steady_clock::now() < deadline;) {
+  for (const auto deadline = steady_clock::now() + std::chrono::seconds(30);
+       all.size() < 4100 && steady_clock::now() < deadline;) {
     first.until(first.records.size() + 1, std::chrono::seconds(1));
     second.until(second.records.size() + 1, std::chrono::seconds(1));
     all = first.records;
@@ -211,10 +215,12 @@ TEST_CASE("kafka: a topic deleted while it is written fails the sink with its na
   {
     Writing<Item> writing(sink(topic));
     std::int64_t next = 0;
-    for (const auto deadline = steady_clock::now() + std::chrono::seconds(30); writing.error.empty() && steady_clock::now() < deadline; next += 10) {
+    for (const auto deadline = steady_clock::now() + std::chrono::seconds(30);
+         writing.error.empty() && steady_clock::now() < deadline; next += 10) {
       writing.feed(items(next, next + 10));
       if (next == 200) broker().delete_topic(topic);
-      if (writing.step(deadline)) std::this_thread::sleep_for(std::chrono::milliseconds(10));  // a job's pace, not a wait for something
+      if (writing.step(deadline))
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));  // a job's pace, not a wait for something
     }
     noticed = steady_clock::now();
     error = writing.error;
@@ -256,7 +262,8 @@ TEST_CASE("kafka: more than the client's queue holds is sent all the same") {
 
 TEST_CASE("kafka: an absent topic and an absent broker are one sentence each") {
   Running<Item> no_topic(source("nowhere"), 0, 1);
-  CHECK(no_topic.to_end().error == "Kafka at " + broker().address() + " has no topic 'nowhere': create it first, or mend the name");
+  CHECK(no_topic.to_end().error ==
+        "Kafka at " + broker().address() + " has no topic 'nowhere': create it first, or mend the name");
   CHECK(send(sink("nowhere"), items(0, 1)) == no_topic.error);
   KafkaSource<Item> lost("127.0.0.1:1", "orders", json_format());
   lost.connect_timeout(std::chrono::milliseconds(600));

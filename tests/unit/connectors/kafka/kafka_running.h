@@ -26,13 +26,17 @@ struct Item {
   auto operator<=>(const Item&) const = default;
 };
 
-inline std::int64_t now_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now().time_since_epoch()).count(); }
+inline std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
 
 /// Waits as a slot does: for the descriptor or the time, never beyond the deadline.
 inline void wait_for(const Progress& progress, steady_clock::time_point deadline) {
   if (progress.kind == Progress::Kind::more) return;
-  const std::int64_t left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
-  const std::int64_t until = progress.wake_at_ms == Progress::kNever ? left : std::min(left, progress.wake_at_ms - now_ms());
+  const std::int64_t left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
+  const std::int64_t until =
+      progress.wake_at_ms == Progress::kNever ? left : std::min(left, progress.wake_at_ms - now_ms());
   pollfd fd{.fd = progress.wake_fd, .events = POLLIN, .revents = 0};
   ::poll(&fd, progress.wake_fd >= 0 ? 1 : 0, static_cast<int>(std::max<std::int64_t>(until, 0)));
 }
@@ -42,7 +46,9 @@ template <class T>
 class Running {
  public:
   Running(const Source<T>& source, std::uint32_t subtask, std::uint32_t subtasks, const std::string& state = {})
-      : context_(subtask, subtasks), output_([this](const T& record) { records.push_back(record); }), reader_(source.make_reader()) {
+      : context_(subtask, subtasks),
+        output_([this](const T& record) { records.push_back(record); }),
+        reader_(source.make_reader()) {
     context_.clock_ms = now_ms();
     if (!state.empty()) {
       ByteReader in(state);
@@ -137,7 +143,8 @@ class Writing {
 
 /// Feeds a sink and waits until everything is acknowledged. Answers what went wrong.
 template <class T>
-std::string send(const Sink<T>& sink, const std::vector<T>& records, std::chrono::seconds limit = std::chrono::seconds(30)) {
+std::string send(const Sink<T>& sink, const std::vector<T>& records,
+                 std::chrono::seconds limit = std::chrono::seconds(30)) {
   Writing<T> writing(sink);
   if (!writing.error.empty()) return writing.error;
   writing.feed(records);

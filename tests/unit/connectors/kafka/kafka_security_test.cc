@@ -20,13 +20,19 @@ KafkaBroker& broker() {
   return broker;
 }
 
-KafkaProperties sasl(const std::string& protocol, const std::string& mechanism, const std::string& password = "weir-secret") {
-  KafkaProperties properties{{"security.protocol", protocol}, {"sasl.mechanism", mechanism}, {"sasl.username", "weir"}, {"sasl.password", password}};
+KafkaProperties sasl(const std::string& protocol, const std::string& mechanism,
+                     const std::string& password = "weir-secret") {
+  KafkaProperties properties{{"security.protocol", protocol},
+                             {"sasl.mechanism", mechanism},
+                             {"sasl.username", "weir"},
+                             {"sasl.password", password}};
   if (protocol == "SASL_SSL") properties["ssl.ca.location"] = broker().tls_file("ca.pem");
   return properties;
 }
 
-KafkaProperties tls(const std::string& authority) { return {{"security.protocol", "SSL"}, {"ssl.ca.location", broker().tls_file(authority)}}; }
+KafkaProperties tls(const std::string& authority) {
+  return {{"security.protocol", "SSL"}, {"ssl.ca.location", broker().tls_file(authority)}};
+}
 
 KafkaProperties with_certificate() {
   KafkaProperties properties = tls("ca.pem");
@@ -42,7 +48,8 @@ struct Refusal {
   std::chrono::milliseconds took{0};
 };
 
-Refusal try_all(const std::string& listener, const std::string& topic, const KafkaProperties& properties, std::chrono::seconds connect_timeout = std::chrono::seconds(20)) {
+Refusal try_all(const std::string& listener, const std::string& topic, const KafkaProperties& properties,
+                std::chrono::seconds connect_timeout = std::chrono::seconds(20)) {
   const std::string address = broker().listener(listener);
   const auto began = steady_clock::now();
   KafkaSource<Item> source(address, topic, json_format());
@@ -117,7 +124,9 @@ TEST_CASE("kafka security: a broker whose certificate another authority signed i
 }
 
 TEST_CASE("kafka security: a file that is not there is named with its property") {
-  check_refused(try_all("SSL", "any", tls("nowhere.pem")), "the file '" + broker().tls_file("nowhere.pem") + "' of the Kafka property ssl.ca.location cannot be read: No such file or directory");
+  check_refused(try_all("SSL", "any", tls("nowhere.pem")),
+                "the file '" + broker().tls_file("nowhere.pem") +
+                    "' of the Kafka property ssl.ca.location cannot be read: No such file or directory");
   KafkaProperties properties = with_certificate();
   properties["ssl.key.location"] = broker().tls_file("no-key.pem");
   check_refused(try_all("SSL", "any", properties), "of the Kafka property ssl.key.location cannot be read");
@@ -129,9 +138,12 @@ TEST_CASE("kafka security: a key that fits another certificate is refused when t
   check_refused(try_all("SSL", "any", properties), "the Kafka client cannot be made: ");
 }
 
-TEST_CASE("kafka security: speaking plainly to a listener that wants TLS, or TLS to one that does not, is told with the reason") {
+TEST_CASE(
+    "kafka security: speaking plainly to a listener that wants TLS, or TLS to one that does not, is told with the "
+    "reason") {
   const std::string topic = broker().create_topic("wrong-protocol", 1);
   constexpr std::chrono::seconds kSoon(3);
   check_refused(try_all("SSL", topic, {}, kSoon), "no Kafka broker answers at " + broker().listener("SSL"));
-  check_refused(try_all("SASL_PLAINTEXT", topic, tls("ca.pem"), kSoon), "no Kafka broker answers at " + broker().listener("SASL_PLAINTEXT"));
+  check_refused(try_all("SASL_PLAINTEXT", topic, tls("ca.pem"), kSoon),
+                "no Kafka broker answers at " + broker().listener("SASL_PLAINTEXT"));
 }

@@ -21,7 +21,10 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-std::int64_t now_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 /// A server of one connection at a time, on a port of its own.
 class Server {
@@ -51,7 +54,9 @@ class Server {
     connection_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     REQUIRE(connection_ >= 0);
   }
-  void send(const std::string& text) { REQUIRE(::send(connection_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size())); }
+  void send(const std::string& text) {
+    REQUIRE(::send(connection_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
+  }
   void hang_up() {
     if (connection_ >= 0) ::close(connection_);
     connection_ = -1;
@@ -82,13 +87,16 @@ Progress run(Reader<T>& reader, Lines& lines, Until&& until) {
     if (progress.kind != Progress::Kind::blocked) continue;
     REQUIRE((progress.wake_fd >= 0 || progress.wake_at_ms != Progress::kNever));
     pollfd in{.fd = progress.wake_fd, .events = POLLIN, .revents = 0};
-    ::poll(&in, progress.wake_fd >= 0 ? 1 : 0, static_cast<int>(std::clamp<std::int64_t>(progress.wake_at_ms - now_ms(), 0, 50)));
+    ::poll(&in, progress.wake_fd >= 0 ? 1 : 0,
+           static_cast<int>(std::clamp<std::int64_t>(progress.wake_at_ms - now_ms(), 0, 50)));
   }
   FAIL("the reader was not done in five seconds");
   return progress;
 }
 
-bool is_connected(const Reader<std::string>& reader) { return !reader.context.lines.empty() && reader.context.lines.back().starts_with("connected to"); }
+bool is_connected(const Reader<std::string>& reader) {
+  return !reader.context.lines.empty() && reader.context.lines.back().starts_with("connected to");
+}
 
 /// Everything that a server sends in these pieces before it ends the connection.
 Lines sent(const SocketSource<std::string>& source, Server& server, const std::vector<std::string>& pieces) {
@@ -111,7 +119,8 @@ Lines sent(const SocketSource<std::string>& source, Server& server, const std::v
 TEST_CASE("socket source: lines in pieces of any size, half a line at the end included") {
   Server server;
   const auto source = text_from(server);
-  CHECK(sent(source, server, {"one\ntwo\r\n\nth", "ree", "\n", "\n", "fo", "ur"}) == Lines{"one", "two", "three", "four"});
+  CHECK(sent(source, server, {"one\ntwo\r\n\nth", "ree", "\n", "\n", "fo", "ur"}) ==
+        Lines{"one", "two", "three", "four"});
   CHECK(sent(source, server, {}).empty());
   CHECK(sent(source, server, {"\n\n\r\n"}).empty());
   Lines expected;
@@ -180,7 +189,8 @@ TEST_CASE("socket source: a server that comes late is reached with tries, and on
   Reader<std::string> never(source);
   const std::int64_t began = now_ms();
   run(never, lines, [&] { return !never.error.empty(); });
-  CHECK(never.error == "tried 3 times more: no server answers at 127.0.0.1:" + std::to_string(port) + ": Connection refused");
+  CHECK(never.error ==
+        "tried 3 times more: no server answers at 127.0.0.1:" + std::to_string(port) + ": Connection refused");
   CHECK(now_ms() - began >= 60);
 
   auto patient = source;
@@ -196,7 +206,8 @@ TEST_CASE("socket source: a server that comes late is reached with tries, and on
   CHECK(late.error == "");
 }
 
-TEST_CASE("socket source: a connection that ends is dialled again, as often as there are tries without a byte in between") {
+TEST_CASE(
+    "socket source: a connection that ends is dialled again, as often as there are tries without a byte in between") {
   Server server;
   Reader<std::string> reader(text_from(server).retry_delay(1ms).reconnect_tries(2));
   Lines lines;
@@ -233,7 +244,8 @@ TEST_CASE("socket source: a connection that breaks fails the task, and with trie
     server.reset();
     if (tries == 0) {
       run(reader, lines, [] { return false; });
-      CHECK(reader.error == "the connection to 127.0.0.1:" + std::to_string(server.port()) + " broke: Connection reset by peer");
+      CHECK(reader.error ==
+            "the connection to 127.0.0.1:" + std::to_string(server.port()) + " broke: Connection reset by peer");
       continue;
     }
     run(reader, lines, [&] { return reader.context.lines.back().ends_with("dialling again"); });
@@ -285,13 +297,18 @@ TEST_CASE("socket source: a reader that is closed while it dials or reads leaves
 }
 
 TEST_CASE("socket source: what makes no sense is refused while the job is built") {
-  const auto source = [](std::string host, int port) { return SocketSource<std::string>(std::move(host), port, raw_format()); };
+  const auto source = [](std::string host, int port) {
+    return SocketSource<std::string>(std::move(host), port, raw_format());
+  };
   CHECK_THROWS_WITH(source("", 1), doctest::Contains("Socket: :1: the host is missing"));
-  for (const int port : {0, -1, 65536}) CHECK_THROWS_WITH(source("a", port), doctest::Contains("is no port: it must be 1 to 65535"));
+  for (const int port : {0, -1, 65536})
+    CHECK_THROWS_WITH(source("a", port), doctest::Contains("is no port: it must be 1 to 65535"));
   CHECK_THROWS_WITH(source("a", 1).delimiter(""), doctest::Contains("the delimiter must have 1 to 256 bytes"));
-  CHECK_THROWS_WITH(source("a", 1).delimiter(std::string(257, 'x')), doctest::Contains("the delimiter must have 1 to 256 bytes"));
+  CHECK_THROWS_WITH(source("a", 1).delimiter(std::string(257, 'x')),
+                    doctest::Contains("the delimiter must have 1 to 256 bytes"));
   CHECK_THROWS_WITH(source("a", 1).record_bytes_max(0), doctest::Contains("record_bytes_max"));
-  CHECK_THROWS_WITH(source("a", 1).reconnect_tries(-2), doctest::Contains("reconnect_tries must be 0 or more, or -1 for ever"));
+  CHECK_THROWS_WITH(source("a", 1).reconnect_tries(-2),
+                    doctest::Contains("reconnect_tries must be 0 or more, or -1 for ever"));
   CHECK_THROWS_WITH(source("a", 1).retry_delay(-1ms), doctest::Contains("the retry delay"));
   CHECK_THROWS_WITH(source("a", 1).connect_timeout(0ms), doctest::Contains("the connect timeout"));
   CHECK_THROWS_WITH(source("a", 1).max_rate(0), doctest::Contains("the max-rate must be a positive number"));

@@ -63,13 +63,34 @@ TEST_CASE("bench_jobs: records are the peer's, field by field") {
     Bid bid;
   };
   const std::vector<Expected> all{
-      {0u, {74156, 28309}, {43000, 37575, 907058, 0, "ch8588", "https://www.example.com/item.htm?q=4629", "nbqntleeucwpgfwiacatklogzdipsa"}},
-      {1u, {15991, 61699}, {86000, 40906, 585699, 0, "ch2191", "https://www.example.com/item.htm?q=7010", "phrdnxqziiaxlamrxfgrawdaybmtla"}},
-      {2u, {27860, 40786}, {50183, 23499, 479847, 0, "ch0872", "https://www.example.com/item.htm?q=0295", "dktpyagdkcmnkfdwfqagorcleonyzg"}},
-      {3u, {34419, 58260}, {37675, 11894, 531681, 0, "ch6927", "https://www.example.com/item.htm?q=0870", "vslrrdayxjscyszimxkhornmnyyoct"}},
-      {1000u, {33360, 46254}, {96668, 12923, 354011, 5, "ch9377", "https://www.example.com/item.htm?q=8431", "osofsuvyepavvrdojqmckgykmgdlrz"}},
-      {123456789u, {24111, 61987}, {34000, 48272, 899545, 617283, "ch1668", "https://www.example.com/item.htm?q=3421", "gkmblzujpjidyogfkwjnjsuxmuagde"}},
-      {5000000000u, {84358, 38578}, {96382, 47154, 521472, 25000000, "ch4779", "https://www.example.com/item.htm?q=6183", "bcqbjugkwpvqummkevvkmuzpqtanuq"}},
+      {0u,
+       {74156, 28309},
+       {43000, 37575, 907058, 0, "ch8588", "https://www.example.com/item.htm?q=4629",
+        "nbqntleeucwpgfwiacatklogzdipsa"}},
+      {1u,
+       {15991, 61699},
+       {86000, 40906, 585699, 0, "ch2191", "https://www.example.com/item.htm?q=7010",
+        "phrdnxqziiaxlamrxfgrawdaybmtla"}},
+      {2u,
+       {27860, 40786},
+       {50183, 23499, 479847, 0, "ch0872", "https://www.example.com/item.htm?q=0295",
+        "dktpyagdkcmnkfdwfqagorcleonyzg"}},
+      {3u,
+       {34419, 58260},
+       {37675, 11894, 531681, 0, "ch6927", "https://www.example.com/item.htm?q=0870",
+        "vslrrdayxjscyszimxkhornmnyyoct"}},
+      {1000u,
+       {33360, 46254},
+       {96668, 12923, 354011, 5, "ch9377", "https://www.example.com/item.htm?q=8431",
+        "osofsuvyepavvrdojqmckgykmgdlrz"}},
+      {123456789u,
+       {24111, 61987},
+       {34000, 48272, 899545, 617283, "ch1668", "https://www.example.com/item.htm?q=3421",
+        "gkmblzujpjidyogfkwjnjsuxmuagde"}},
+      {5000000000u,
+       {84358, 38578},
+       {96382, 47154, 521472, 25000000, "ch4779", "https://www.example.com/item.htm?q=6183",
+        "bcqbjugkwpvqummkevvkmuzpqtanuq"}},
   };
   const MakeSmall make_small{100'000};
   const MakeBid make_bid;
@@ -93,7 +114,8 @@ TEST_CASE("bench_jobs: records are the peer's, field by field") {
 }
 
 TEST_CASE("bench_jobs: every job's output is what a plain fold gives, by weight and by digest") {
-  for (const std::string job : {"pass", "filter_project", "filter_project_pushed", "keyed_count_small", "keyed_count_bid"}) {
+  for (const std::string job :
+       {"pass", "filter_project", "filter_project_pushed", "keyed_count_small", "keyed_count_bid"}) {
     CAPTURE(job);
     const std::string light = run(job, {"--records", "50000", "--keys", "1000"});
     CHECK(light == folded(job + " 50000 --keys 1000"));
@@ -125,7 +147,8 @@ TEST_CASE("bench_jobs: a histogram answers the lower end of the bucket, within a
 TEST_CASE("bench_jobs: options that make no sense are refused by name") {
   CHECK(refusal("pass", {}).find("--records") != std::string::npos);
   CHECK(refusal("pass", {"--records", "many"}).find("--records") != std::string::npos);
-  CHECK(refusal("pass", {"--records", "1", "--result", "here"}).find("--result must be an absolute path") != std::string::npos);
+  CHECK(refusal("pass", {"--records", "1", "--result", "here"}).find("--result must be an absolute path") !=
+        std::string::npos);
   CHECK(refusal("keyed_count_small", {"--records", "1", "--keys", "0"}).find("--keys") != std::string::npos);
   CHECK(refusal("latency", {"--records", "1", "--skip-ms", "-1"}).find("--skip-ms") != std::string::npos);
   CHECK(refusal("latency", {"--records", "1", "--rate", "-5"}).find("--rate") != std::string::npos);

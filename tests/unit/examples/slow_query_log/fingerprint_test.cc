@@ -24,7 +24,10 @@ const Case kCases[] = {
     {"SELECT a|b, c || d FROM t", "select a b, c d from t"},
     {"select 1 where a=1 and b = 2", "select ? where a=? and b = ?"},
     {"SÉLECT Ünïcode 备注 FROM Ж", "sÉlect Ünïcode 备注 from Ж"},
-    {"a\x01" "b\x7f" "c", "a b c"},
+    {"a\x01"
+     "b\x7f"
+     "c",
+     "a b c"},
     {"", ""},
     {" ;;; ", ""},
     // After the last semicolon.
@@ -55,7 +58,8 @@ const Case kCases[] = {
     {"select 1e-x", "select ?-x"},
     {"where a = -1 and b=+2.5 and c>-.5", "where a = ? and b=? and c>?"},
     {"where k=k+1 and m = n -1 and (a)-1 and `b`-1 and 2-1", "where k=k+? and m = n -? and (a)-? and `b`-? and ?-?"},
-    {"select -1 from t where a between -1 and -2 or b in (-1, -2) limit -1", "select ? from t where a between ? and ? or b in (?) limit ?"},
+    {"select -1 from t where a between -1 and -2 or b in (-1, -2) limit -1",
+     "select ? from t where a between ? and ? or b in (?) limit ?"},
     {"select a - -1", "select a - ?"},
     {"from sbtest1 s1 join t_2 on 3rd = 1", "from sbtest1 s1 join t_2 on ? = ?"},
     {"select t.a, 1.a, t1.5x", "select t.a, ?, t1.?"},
@@ -82,7 +86,8 @@ const Case kCases[] = {
     {"values (NULL), (1)", "values (?)"},
     {"set a = NULL, b=null, c = TRUE, d = 1", "set a = ?, b=?, c = ?, d = ?"},
     {"where a <=> NULL or b IS NULL or c is not null", "where a <=> ? or b is null or c is not null"},
-    {"create table t (a int NOT NULL default null, nullable int)", "create table t (a int not null default null, nullable int)"},
+    {"create table t (a int NOT NULL default null, nullable int)",
+     "create table t (a int not null default null, nullable int)"},
     {"select null, nulls, truest", "select null, nulls, truest"},
     {"null", "null"},
     // Comments.
@@ -199,13 +204,15 @@ TEST_CASE("fingerprint: parentheses nested a thousand deep are copied") {
 
 TEST_CASE("fingerprint: any bytes give valid UTF-8 within the limit") {
   Fingerprinter fingerprinter;
-  const std::string pieces[] = {"'", "\"", "`", "\\", "/*", "*/", "/*!", "--", "#", "|", "\n", "(", ")", ",", "1", "-", ".", "e",
-                                "null", "(1,2)", "_x", ";", " ", "备", "\xff", "\xe6", "?", "select", "=", "x'"};
+  const std::string pieces[] = {"'",  "\"", "`", "\\", "/*",   "*/",   "/*!", "--",     "#",    "|",
+                                "\n", "(",  ")", ",",  "1",    "-",    ".",   "e",      "null", "(1,2)",
+                                "_x", ";",  " ", "备", "\xff", "\xe6", "?",   "select", "=",    "x'"};
   for (uint32_t seed = 1; seed <= 3000; ++seed) {
     std::mt19937 random(seed);
     std::string statement;
     for (uint32_t count = random() % 60; count > 0; --count) {
-      statement += random() % 8 == 0 ? std::string(1, static_cast<char>(random())) : pieces[random() % std::size(pieces)];
+      statement +=
+          random() % 8 == 0 ? std::string(1, static_cast<char>(random())) : pieces[random() % std::size(pieces)];
     }
     CAPTURE(seed);
     // A copy of exactly this size, so that a sanitizer sees a read beyond its end.

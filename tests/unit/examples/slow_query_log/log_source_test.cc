@@ -18,10 +18,13 @@ using weir::test::FakeOperatorContext;
 
 namespace {
 
-std::vector<std::string> read(const std::string& path, std::uint64_t split_bytes, std::uint32_t subtasks, std::size_t record_bytes_max = 16u << 20) {
+std::vector<std::string> read(const std::string& path, std::uint64_t split_bytes, std::uint32_t subtasks,
+                              std::size_t record_bytes_max = 16u << 20) {
   std::vector<std::string> records;
   FileSource<weir::Text> source(path, raw_format());
-  source.record_boundary([] { return std::make_unique<LogBoundary>(); }).split_bytes(split_bytes).on_bad_record(weir::OnBadRecord::dead_letter);
+  source.record_boundary([] { return std::make_unique<LogBoundary>(); })
+      .split_bytes(split_bytes)
+      .on_bad_record(weir::OnBadRecord::dead_letter);
   source.record_bytes_max(record_bytes_max);
   for (std::uint32_t subtask = 0; subtask < subtasks; ++subtask) {
     FakeOperatorContext context(subtask, subtasks);
@@ -57,11 +60,13 @@ std::vector<std::string> split(const std::string& file) {
 }  // namespace
 
 TEST_CASE("log source: splits of any size give the records of the whole file, each once") {
-  for (const char* name : {"mariadb-10.11-slow.log", "mysql-5.7-slow.log", "mysql-8.0-slow.log", "malformed.log", "joined.log", "filebeat.jsonl"}) {
+  for (const char* name : {"mariadb-10.11-slow.log", "mysql-5.7-slow.log", "mysql-8.0-slow.log", "malformed.log",
+                           "joined.log", "filebeat.jsonl"}) {
     const std::string path = std::string(SLOW_QUERY_LOG_DATA) + "/" + name;
     const std::string file = sample(name);
     const auto expected = counted(split(file));
-    for (const std::uint64_t split_bytes : {std::uint64_t{97}, std::uint64_t{1000}, std::uint64_t{50'000}, std::uint64_t{1} << 30}) {
+    for (const std::uint64_t split_bytes :
+         {std::uint64_t{97}, std::uint64_t{1000}, std::uint64_t{50'000}, std::uint64_t{1} << 30}) {
       if (file.size() / split_bytes > 2000) continue;
       CAPTURE(name);
       CAPTURE(split_bytes);

@@ -25,7 +25,8 @@ std::vector<Piece> split(std::string_view stream, RecordSplitter::Options option
   for (size_t at = 0; at <= stream.size(); at += chunk_bytes) {
     splitter.feed(stream.substr(at, chunk_bytes));
     if (at + chunk_bytes >= stream.size()) splitter.finish();
-    while (auto record = splitter.next()) pieces.push_back({std::string(record->text), record->offset, record->too_long});
+    while (auto record = splitter.next())
+      pieces.push_back({std::string(record->text), record->offset, record->too_long});
     if (at + chunk_bytes >= stream.size()) break;
   }
   return pieces;
@@ -45,11 +46,14 @@ const std::string kFigures = "# Query_time: 0.1  Lock_time: 0 Rows_sent: 3  Rows
 
 TEST_CASE("record_splitter: a time belongs to the record after it") {
   CHECK(texts(kUser + kFigures + "select 1;\n" + kTime + kUser + kFigures + "select 2;\n" + kUser + "select 3;\n") ==
-        std::vector<std::string>{kUser + kFigures + "select 1;", kTime + kUser + kFigures + "select 2;", kUser + "select 3;"});
+        std::vector<std::string>{kUser + kFigures + "select 1;", kTime + kUser + kFigures + "select 2;",
+                                 kUser + "select 3;"});
 }
 
 TEST_CASE("record_splitter: a banner is a record of its own, wherever it stands") {
-  const std::string banner = "/usr/sbin/mysqld, Version: 8.0.36 (x). started with:\nTcp port: 1  Unix socket: s\nTime   Id Command    Argument\n";
+  const std::string banner =
+      "/usr/sbin/mysqld, Version: 8.0.36 (x). started with:\nTcp port: 1  Unix socket: s\nTime   Id Command    "
+      "Argument\n";
   const auto pieces = texts(banner + kTime + kUser + "select 1;\n" + banner + kUser + "select 2;\n");
   REQUIRE(pieces.size() == 4);
   CHECK(pieces[1] == kTime + kUser + "select 1;");
@@ -58,13 +62,16 @@ TEST_CASE("record_splitter: a banner is a record of its own, wherever it stands"
 }
 
 TEST_CASE("record_splitter: a line inside a string that only looks like a header does not cut") {
-  const std::string record = kUser + kFigures + "select 'line one\n# Time: looks like a header\n# User@Host: me\n# Query_time: long\nlast' as x;";
+  const std::string record =
+      kUser + kFigures +
+      "select 'line one\n# Time: looks like a header\n# User@Host: me\n# Query_time: long\nlast' as x;";
   CHECK(texts(record + "\n" + kUser + "select 2;") == std::vector<std::string>{record, kUser + "select 2;"});
 }
 
 TEST_CASE("record_splitter: a record without its user begins at its figures") {
-  CHECK(texts(kUser + kFigures + "select 1;\n" + kFigures + "select 2;\n" + kTime + kFigures + "select 3;\n") ==
-        std::vector<std::string>{kUser + kFigures + "select 1;", kFigures + "select 2;", kTime + kFigures + "select 3;"});
+  CHECK(
+      texts(kUser + kFigures + "select 1;\n" + kFigures + "select 2;\n" + kTime + kFigures + "select 3;\n") ==
+      std::vector<std::string>{kUser + kFigures + "select 1;", kFigures + "select 2;", kTime + kFigures + "select 3;"});
 }
 
 TEST_CASE("record_splitter: text before the first header is a record, blank text is none") {
@@ -87,7 +94,8 @@ TEST_CASE("record_splitter: the form of a file shows in its first line that is n
 }
 
 TEST_CASE("record_splitter: chunks of any size give the same records") {
-  for (const char* name : {"mysql-5.7-slow.log", "mysql-8.0-slow.log", "malformed.log", "joined.log", "filebeat.jsonl"}) {
+  for (const char* name :
+       {"mysql-5.7-slow.log", "mysql-8.0-slow.log", "malformed.log", "joined.log", "filebeat.jsonl"}) {
     const std::string file = sample(name);
     const RecordSplitter::Options options{.form = form_of(file)};
     const auto whole = split(file, options, file.size());
@@ -129,20 +137,24 @@ TEST_CASE("record_splitter: many lines over the limit are dropped up to the next
 TEST_CASE("record_splitter: readers that start at different places agree on where records begin") {
   const std::string file = sample("mysql-5.7-slow.log") + sample("malformed.log") + sample("mysql-8.0-slow.log");
   std::vector<size_t> starts;
-  for (size_t at = 0; (at = find_record_start(file, at, FileForm::blocks, true)) != std::string::npos; ++at) starts.push_back(at);
+  for (size_t at = 0; (at = find_record_start(file, at, FileForm::blocks, true)) != std::string::npos; ++at)
+    starts.push_back(at);
   CHECK(starts.size() > 15);
   size_t next = 0;
   for (size_t from = 0; from < file.size(); ++from) {
     while (next < starts.size() && starts[next] < from) ++next;
     const size_t expected = next < starts.size() ? starts[next] : std::string::npos;
     const size_t skipped = from > kLookBackBytes ? from - kLookBackBytes : 0;
-    const size_t found = find_record_start(std::string_view(file).substr(skipped), from - skipped, FileForm::blocks, true);
+    const size_t found =
+        find_record_start(std::string_view(file).substr(skipped), from - skipped, FileForm::blocks, true);
     REQUIRE((found == std::string::npos ? found : found + skipped) == expected);
   }
 }
 
 TEST_CASE("record_splitter: any bytes in any chunks come back once, in order") {
-  const std::string pieces[] = {kUser, kTime, kFigures, "select 1;\n", "mysqld, Version: 1. started with:\n", "\n", "#", " ", "|", "{\"message\":\"", "x"};
+  const std::string pieces[] = {kUser, kTime, kFigures, "select 1;\n", "mysqld, Version: 1. started with:\n",
+                                "\n",  "#",   " ",      "|",           "{\"message\":\"",
+                                "x"};
   for (uint32_t seed = 1; seed <= 500; ++seed) {
     std::mt19937 random(seed);
     std::string stream;

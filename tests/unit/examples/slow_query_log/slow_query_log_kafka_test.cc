@@ -34,7 +34,8 @@ std::string run_job(const std::vector<std::string>& words) {
 std::string copy_lines(const std::string& path, const std::string& brokers, const std::string& topic) {
   using namespace weir::connectors;
   weir::StreamExecutionEnvironment env;
-  env.from_source(FileSource<weir::Text>(path, raw_format())).sink_to(KafkaSink<weir::Text>(brokers, topic, raw_format()));
+  env.from_source(FileSource<weir::Text>(path, raw_format()))
+      .sink_to(KafkaSink<weir::Text>(brokers, topic, raw_format()));
   return GraphRunner(env.take_graph()).run();
 }
 std::string copy_messages(const std::string& brokers, const std::string& topic, const std::string& directory) {
@@ -57,12 +58,16 @@ TEST_CASE("slow_query_log: from topic to topic it gives what the plain fold give
   for (const char* topic : {"slow-log", "results", "bad-records"}) broker.create_topic(topic, 2);
   REQUIRE(copy_lines(joined, broker.address(), "slow-log") == "");
 
-  CHECK(run_job({"--input", "kafka:slow-log", "--output", "kafka:results", "--brokers", broker.address(), "--bad-records", "kafka:bad-records", "--bounded"}) == "");
+  CHECK(run_job({"--input", "kafka:slow-log", "--output", "kafka:results", "--brokers", broker.address(),
+                 "--bad-records", "kafka:bad-records", "--bounded"}) == "");
 
   REQUIRE(copy_messages(broker.address(), "results", directory.string() + "/results") == "");
-  CHECK(std::system((std::string(SLOW_QUERY_LOG_FOLD) + " --compare " + log + " " + directory.string() + "/results").c_str()) == 0);
+  CHECK(std::system(
+            (std::string(SLOW_QUERY_LOG_FOLD) + " --compare " + log + " " + directory.string() + "/results").c_str()) ==
+        0);
   CHECK(broker.consume("bad-records", 1).find("\"reason\":\"there is no Query_time\"") != std::string::npos);
 
-  CHECK(run_job({"--input", "kafka:nowhere", "--output", "kafka:results", "--brokers", broker.address(), "--bounded"}) ==
-        "Kafka at " + broker.address() + " has no topic 'nowhere': create it first, or mend the name");
+  CHECK(
+      run_job({"--input", "kafka:nowhere", "--output", "kafka:results", "--brokers", broker.address(), "--bounded"}) ==
+      "Kafka at " + broker.address() + " has no topic 'nowhere': create it first, or mend the name");
 }

@@ -3,13 +3,15 @@
 #include <doctest/doctest.h>
 #include <weir/testing.h>
 
-using word_count::WordCount;
 using weir::testing::OperatorHarness;
+using word_count::WordCount;
 
 TEST_CASE("word_count: counts each word as it comes, in lower case, whatever stands between") {
   OperatorHarness<std::string, WordCount> harness(word_count::count_words);
   harness.push_all({"To be, or not to be:", "", "that is -- (THAT!)"});
-  CHECK(harness.take() == std::vector<WordCount>{{"to", 1}, {"be", 1}, {"or", 1}, {"not", 1}, {"to", 2}, {"be", 2}, {"that", 1}, {"is", 1}, {"that", 2}});
+  CHECK(harness.take() ==
+        std::vector<WordCount>{
+            {"to", 1}, {"be", 1}, {"or", 1}, {"not", 1}, {"to", 2}, {"be", 2}, {"that", 1}, {"is", 1}, {"that", 2}});
 }
 
 TEST_CASE("word_count: a restart keeps the counts") {

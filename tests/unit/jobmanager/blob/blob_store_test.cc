@@ -32,7 +32,8 @@ struct Place {
   BlobStore make() { return BlobStore(pool, files, clock, {directory.string() + "/store", 1000}, read_text_library); }
   std::size_t count(const std::string& below) const {
     const auto path = directory.path() / "store" / below;
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path), std::filesystem::directory_iterator()));
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(path), std::filesystem::directory_iterator()));
   }
 
   test::TemporaryDirectory directory;
@@ -95,12 +96,15 @@ TEST_CASE("blob_store: what is refused leaves nothing behind") {
         {"a.so", "", "'a.so' is empty: the upload has 0 bytes"},
         {"a.so", "text", "'a.so' is no library"},
         {"a.jar", "PK\x03\x04", "'a.jar' is no library"},
-        {"a.txt", "jobs x", "'a.txt' is not taken: a job comes as a job library (.so), a bundle of it (.tar.gz), or either of them named .jar"},
+        {"a.txt", "jobs x",
+         "'a.txt' is not taken: a job comes as a job library (.so), a bundle of it (.tar.gz), or either of them named "
+         ".jar"},
         {".so", "jobs x", "is not taken"},
         {"a.sql", "SELECT 1", "'a.sql' is a SQL script, and this version of Weir runs job libraries only"},
         {"a.tar.gz", "jobs x", "'a.tar.gz' is not compressed with gzip"},
         {"a.tar.gz", "\x1f\x8bgarbage", "the bundle 'a.tar.gz' is refused: "},
-        {"a.so", "jobs " + std::string(1000, 'x'), "'a.so' has 1005 bytes; at most 1000 are taken (rest.server.max-content-length)"},
+        {"a.so", "jobs " + std::string(1000, 'x'),
+         "'a.so' has 1005 bytes; at most 1000 are taken (rest.server.max-content-length)"},
     };
     for (const auto& [name, content, sentence] : cases) {
       const std::string path = place.directory.write("spool", content);
@@ -122,7 +126,8 @@ TEST_CASE("blob_store: a bundle is unpacked, its entry library runs, and it is u
     place.directory.write("tree/libjob.so", "jobs one two");
     place.directory.write("tree/MANIFEST", "Library: libjob.so\nEntry-Job: two\n");
     const std::string bundle = place.directory.string() + "/b.tar.gz";
-    REQUIRE(std::system(("tar -C " + place.directory.string() + "/tree -czf " + bundle + " libjob.so MANIFEST").c_str()) == 0);
+    REQUIRE(std::system(
+                ("tar -C " + place.directory.string() + "/tree -czf " + bundle + " libjob.so MANIFEST").c_str()) == 0);
     BlobStore store = place.make();
     REQUIRE(store.open().ok());
     auto added = co_await store.add(bundle, "b.jar");
@@ -146,12 +151,14 @@ TEST_CASE("blob_store: a bundle whose manifest names a job that is not there is 
     place.directory.write("tree/libjob.so", "jobs one");
     place.directory.write("tree/MANIFEST", "Library: libjob.so\nEntry-Job: two\n");
     const std::string bundle = place.directory.string() + "/b.tar.gz";
-    REQUIRE(std::system(("tar -C " + place.directory.string() + "/tree -czf " + bundle + " libjob.so MANIFEST").c_str()) == 0);
+    REQUIRE(std::system(
+                ("tar -C " + place.directory.string() + "/tree -czf " + bundle + " libjob.so MANIFEST").c_str()) == 0);
     BlobStore store = place.make();
     REQUIRE(store.open().ok());
     auto added = co_await store.add(bundle, "b.tar.gz");
     REQUIRE(!added.ok());
-    CHECK(added.error().message == "the bundle 'b.tar.gz' is refused: there is no job 'two' in the library; it holds: one");
+    CHECK(added.error().message ==
+          "the bundle 'b.tar.gz' is refused: there is no job 'two' in the library; it holds: one");
     CHECK(place.count("unpacked") == 0);
   });
 }

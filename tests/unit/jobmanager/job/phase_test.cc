@@ -29,7 +29,9 @@ class Recorder final : public PhaseContext {
   JobBook& book() override { return book_; }
   WallTime now() const override { return WallTime(std::chrono::milliseconds(1000)); }
   Result<void> acquire_slots() override {
-    if (!has_slots) return Error::external(ErrorCode::resource_exhausted, "the job needs 1 slots, and 0 of 0 registered slots are free");
+    if (!has_slots)
+      return Error::external(ErrorCode::resource_exhausted,
+                             "the job needs 1 slots, and 0 of 0 registered slots are free");
     for (TaskIndex task : book_.tasks.all()) {
       const char* name = task.vertex == 0 ? "a" : "b";
       book_.tasks.set_place(task, {*TaskManagerId::from_string(name), "host", 1}, task.subtask);
@@ -139,8 +141,10 @@ TEST_CASE("phases: a job without slots waits, is woken by new ones, and fails wi
     CHECK(job.sent.empty());
     CHECK(job.status(kFirst) == TaskStatus::canceled);
     CHECK(job.book().failures.newest()->failure.message ==
-          "Could not acquire the minimum required resources: the job needs 1 slots, and 0 of 0 registered slots are free after 300 s "
-          "(slot.request.timeout); start more TaskManagers, raise taskmanager.numberOfTaskSlots or lower the parallelism");
+          "Could not acquire the minimum required resources: the job needs 1 slots, and 0 of 0 registered slots are "
+          "free after 300 s "
+          "(slot.request.timeout); start more TaskManagers, raise taskmanager.numberOfTaskSlots or lower the "
+          "parallelism");
   }
   SUBCASE("the user cancels") {
     job.cancel();

@@ -19,7 +19,8 @@ TEST_CASE("status: nothing follows an end, and no task goes backwards") {
     }
   }
   for (std::size_t to = 0; to < kJobStatuses; ++to) {
-    for (auto end : {JobStatus::failed, JobStatus::canceled, JobStatus::finished}) CHECK(!may_follow(end, static_cast<JobStatus>(to)));
+    for (auto end : {JobStatus::failed, JobStatus::canceled, JobStatus::finished})
+      CHECK(!may_follow(end, static_cast<JobStatus>(to)));
   }
 }
 

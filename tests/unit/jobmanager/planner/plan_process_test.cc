@@ -64,7 +64,9 @@ TEST_CASE("plan_process: the plan comes from the frame, whatever is printed") {
 
 TEST_CASE("plan_process: the child gets arguments and configuration verbatim and a clean environment") {
   ::setenv("WEIR_TEST_LEAK", "1", 1);
-  Script script("printf '%s\\n' \"$@\" >$here/arguments; env | sort >$here/environment; cat <&4 >$here/configuration; ls -l /proc/self/fd >$here/fds; cat $here/good >&3");
+  Script script(
+      "printf '%s\\n' \"$@\" >$here/arguments; env | sort >$here/environment; cat <&4 >$here/configuration; ls -l "
+      "/proc/self/fd >$here/fds; cat $here/good >&3");
   script.command.entry = "words";
   script.command.shown_name = "my job.so";
   script.command.arguments = {"--input", "a b", "", "$HOME"};
@@ -72,10 +74,11 @@ TEST_CASE("plan_process: the child gets arguments and configuration verbatim and
   script.command.environment = {{"CUSTOM", "x y"}, {"TZ", "Mars"}};
   REQUIRE(script.run().ok());
   CHECK(test::read_text(script.directory.path() / "arguments") ==
-        "plan\n--frame-fd\n3\n--configuration-fd\n4\n--entry\nwords\n--shown-name\nmy job.so\n/jobs/job.so\n--\n--input\na b\n\n$HOME\n");
+        "plan\n--frame-fd\n3\n--configuration-fd\n4\n--entry\nwords\n--shown-name\nmy "
+        "job.so\n/jobs/job.so\n--\n--input\na b\n\n$HOME\n");
   const std::string environment = test::read_text(script.directory.path() / "environment");
-  for (const char* line : {"CUSTOM=x y\n", "LANG=C.UTF-8\n", "LD_LIBRARY_PATH=/home-of-weir/lib:/home-of-weir/usrlib\n", "TZ=UTC\n",
-                           "WEIR_HOME=/home-of-weir\n"}) {
+  for (const char* line : {"CUSTOM=x y\n", "LANG=C.UTF-8\n", "LD_LIBRARY_PATH=/home-of-weir/lib:/home-of-weir/usrlib\n",
+                           "TZ=UTC\n", "WEIR_HOME=/home-of-weir\n"}) {
     CHECK(environment.find(line) != std::string::npos);
   }
   CHECK(environment.find("WEIR_TEST_LEAK") == std::string::npos);
@@ -94,7 +97,8 @@ TEST_CASE("plan_process: every way not to give a plan is a sentence with the las
       {"exit 0", "the planner ended without a plan: the job's build function must return, not exit; it wrote nothing"},
       {"echo oh no >&2; exit 3", "the planner ended with exit code 3 and without a plan; its last words: oh no"},
       {"echo only output; exit 3", "; its last words: only output"},
-      {"echo a >&2; echo b >&2; kill -SEGV $$", "the job's build function crashed with signal 11 (SIGSEGV); its last words: a | b"},
+      {"echo a >&2; echo b >&2; kill -SEGV $$",
+       "the job's build function crashed with signal 11 (SIGSEGV); its last words: a | b"},
       {"kill -ABRT $$", "crashed with signal 6 (SIGABRT)"},
       {"kill -KILL $$", "killed by signal 9 (SIGKILL)"},
       {"echo garbage >&3", "the planner did not hand over a plan: 8 bytes came instead of a plan"},
@@ -102,7 +106,8 @@ TEST_CASE("plan_process: every way not to give a plan is a sentence with the las
       {"head -c 20 $here/good >&3", "the planner did not hand over a plan: a plan of"},
       {"cat $here/good $here/good >&3", "the planner did not hand over a plan: a plan of"},
       {"exec 3>&-; exec 1>&- 2>&-; exit 0", "the planner ended without a plan"},
-      {"for i in 1 2 3 4 5 6 7 8; do echo line $i >&2; done; exit 1", "its last words: line 4 | line 5 | line 6 | line 7 | line 8"},
+      {"for i in 1 2 3 4 5 6 7 8; do echo line $i >&2; done; exit 1",
+       "its last words: line 4 | line 5 | line 6 | line 7 | line 8"},
       {"printf 'bad \\xff\\x1b[31m' >&2; exit 1", "its last words: bad \\xff\\x1b[31m"},
       {"cat /dev/zero | head -c 40000000 >&3", "the planner did not hand over a plan: a plan of 0 bytes was announced"},
   };
@@ -119,12 +124,14 @@ TEST_CASE("plan_process: a child that fills its pipes with megabytes of output i
 }
 
 TEST_CASE("plan_process: a build function that does not end is ended at the time-out") {
-  for (const char* body : {"sleep 1000", "while :; do :; done", "trap '' TERM INT; sleep 1000", "exec 1>&- 2>&- 3>&-; sleep 1000"}) {
+  for (const char* body :
+       {"sleep 1000", "while :; do :; done", "trap '' TERM INT; sleep 1000", "exec 1>&- 2>&- 3>&-; sleep 1000"}) {
     INFO(body);
     Script script(body);
     script.limits.timeout = std::chrono::milliseconds(300);
     const std::string message = script.refusal();
-    CHECK_MESSAGE(message.find("the job's build function did not end within 0.3 s (weir.planner.timeout)") == 0, message);
+    CHECK_MESSAGE(message.find("the job's build function did not end within 0.3 s (weir.planner.timeout)") == 0,
+                  message);
   }
 }
 

@@ -1,4 +1,5 @@
-// Every answer has the fields, nesting and JSON types that Flink 1.20 gives, as tests/contract/rest_1_20.shapes lists them.
+// Every answer has the fields, nesting and JSON types that Flink 1.20 gives, as tests/contract/rest_1_20.shapes lists
+// them.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -169,7 +170,8 @@ TEST_CASE("rest contract: every answer has the shape of Flink's, with and withou
       {"GET /jobs/:jobid/vertices/:vertexid/subtasktimes", vertex + "/subtasktimes"},
       {"GET /jobs/:jobid/vertices/:vertexid/taskmanagers", vertex + "/taskmanagers"},
       {"GET /jobs/:jobid/vertices/:vertexid/subtasks/:subtaskindex", vertex + "/subtasks/1"},
-      {"GET /jobs/:jobid/vertices/:vertexid/subtasks/:subtaskindex/attempts/:attempt", vertex + "/subtasks/1/attempts/0"},
+      {"GET /jobs/:jobid/vertices/:vertexid/subtasks/:subtaskindex/attempts/:attempt",
+       vertex + "/subtasks/1/attempts/0"},
       {"GET /taskmanagers", "/taskmanagers"},
       {"GET /taskmanagers/:taskmanagerid", "/taskmanagers/localhost:33971-09627f"},
       {"GET /taskmanagers/:taskmanagerid/logs", "/taskmanagers/localhost%3A33971-09627f/logs"},
@@ -210,7 +212,8 @@ TEST_CASE("rest contract: every answer has the shape of Flink's, with and withou
   }
 }
 
-// Where Flink 1.20 answers 500 for what the client got wrong (an unknown TaskManager, jar or entry), 404 and 400 are right, as in its later releases.
+// Where Flink 1.20 answers 500 for what the client got wrong (an unknown TaskManager, jar or entry), 404 and 400 are
+// right, as in its later releases.
 TEST_CASE("rest contract: wrong requests have Flink's status, or the right one where Flink's is 500") {
   FakeBackend backend;
   RestApi api(backend.services(RestSettings()));
@@ -224,14 +227,16 @@ TEST_CASE("rest contract: wrong requests have Flink's status, or the right one w
   const std::vector<Case> cases = {
       {"GET", "/jobs/nonsense", 400, "Cannot resolve path parameter (jobid) from value \\\"nonsense\\\"."},
       {"GET", "/jobs/" + none, 404, "Job 00000000000000000000000000000000 not found"},
-      {"GET", "/jobs/" + kRunningJob + "/vertices/" + none, 404, "JobVertex 00000000000000000000000000000000 not found"},
+      {"GET", "/jobs/" + kRunningJob + "/vertices/" + none, 404,
+       "JobVertex 00000000000000000000000000000000 not found"},
       {"GET", "/jobs/" + kRunningJob + "/vertices/x", 400, "(vertexid)"},
       {"GET", "/jobs/" + kRunningJob + "/vertices/" + kVertex + "/subtasks/2", 404, "Invalid subtask index"},
       {"GET", "/jobs/" + kRunningJob + "/vertices/" + kVertex + "/subtasks/-1", 400, "(subtaskindex)"},
       {"GET", "/jobs/" + kRunningJob + "/vertices/" + kVertex + "/subtasks/0/attempts/7", 404, "attempt 7"},
       {"GET", "/jobs/" + kRunningJob + "/exceptions?maxExceptions=x", 400, "(maxExceptions)"},
       {"PATCH", "/jobs/" + none + "?mode=cancel", 404, "Job could not be found"},
-      {"PATCH", "/jobs/" + kRunningJob + "?mode=sideways", 400, "Cannot resolve query parameter (mode) from value \\\"sideways\\\"."},
+      {"PATCH", "/jobs/" + kRunningJob + "?mode=sideways", 400,
+       "Cannot resolve query parameter (mode) from value \\\"sideways\\\"."},
       {"PATCH", "/jobs/" + kRunningJob + "?mode=stop", 308, "stop"},
       {"PATCH", "/jobs/" + kFailedJob, 409, "has ended"},
       {"GET", "/jobs/" + none + "/yarn-cancel", 404, "could not be found"},
@@ -241,7 +246,8 @@ TEST_CASE("rest contract: wrong requests have Flink's status, or the right one w
       {"GET", "/jobs/%zz", 400, "two hexadecimal digits"},
       {"GET", "/taskmanagers/none", 404, "No TaskManager is registered under none."},
       {"GET", "/taskmanagers/none/log", 404, "no such thing"},
-      {"GET", "/jobmanager/logs/..%2F..%2Fetc%2Fpasswd", 404, "Unable to load requested file /jobmanager/logs/../../etc/passwd."},
+      {"GET", "/jobmanager/logs/..%2F..%2Fetc%2Fpasswd", 404,
+       "Unable to load requested file /jobmanager/logs/../../etc/passwd."},
       {"GET", "/jobmanager/log", 404, "Unable to load requested file /jobmanager/log."},
       {"DELETE", "/jars/none.so", 400, "File none.so does not exist"},
       {"POST", "/jars/none.so/run", 404, "no such thing: none.so"},

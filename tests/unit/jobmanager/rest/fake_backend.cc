@@ -9,8 +9,10 @@ namespace {
 const std::string kJar = "b5f2c2f7-4360-4a8e-a3b2-0a96fe37d521_job.so";
 const std::string kPlan =
     R"({"jid":"66b3f83b6f33a2f7649e460badd32e62","name":"beat","type":"STREAMING","nodes":[)"
-    R"({"id":"20ba6b65f97481d5570070de90e4e791","parallelism":2,"operator":"","operator_strategy":"","description":"Count<br/>",)"
-    R"("inputs":[{"num":0,"id":"bc764cd8ddf7a0cff126f51c16239658","ship_strategy":"HASH","exchange":"pipelined_bounded"}],)"
+    R"({"id":"20ba6b65f97481d5570070de90e4e791","parallelism":2,"operator":"","operator_strategy":"",)"
+    R"("description":"Count<br/>",)"
+    R"("inputs":[{"num":0,"id":"bc764cd8ddf7a0cff126f51c16239658","ship_strategy":"HASH",)"
+    R"("exchange":"pipelined_bounded"}],)"
     R"("optimizer_properties":{}}]})";
 
 SubtaskDetails subtask(int index, TaskStatus status) {
@@ -108,9 +110,12 @@ void FakeBackend::list_logs(std::string task_manager_id, Answer<std::vector<LogF
   answer(std::move(files));
 }
 
-void FakeBackend::read_log(std::string task_manager_id, LogChoice choice, std::uint64_t offset, Answer<LogPiece> answer) {
+void FakeBackend::read_log(std::string task_manager_id, LogChoice choice, std::uint64_t offset,
+                           Answer<LogPiece> answer) {
   if (task_manager_id != task_managers_[0].id) return answer(not_found(task_manager_id));
-  std::string name = choice.kind == LogChoice::Kind::log ? "log" : choice.kind == LogChoice::Kind::standard_output ? "stdout" : choice.name;
+  std::string name = choice.kind == LogChoice::Kind::log               ? "log"
+                     : choice.kind == LogChoice::Kind::standard_output ? "stdout"
+                                                                       : choice.name;
   auto file = task_manager_files.find(name);
   if (file == task_manager_files.end()) return answer(not_found(name));
   LogPiece piece;

@@ -36,7 +36,8 @@ TEST_CASE("metrics: a vertex has its tasks' by number, a subtask its own, and wh
   const std::string names = answer(kVertexPath + "/metrics");
   CHECK(names.find(R"({"id":"1.busyTimeMsPerSecond"})") != std::string::npos);
   CHECK(names.find(R"({"id":"0.Count.late"})") != std::string::npos);
-  CHECK(answer(kVertexPath + "/subtasks/0/metrics?get=Count.late,Count.fill") == R"(200 [{"id":"Count.late","value":"3"},{"id":"Count.fill","value":"0.25"}])");
+  CHECK(answer(kVertexPath + "/subtasks/0/metrics?get=Count.late,Count.fill") ==
+        R"(200 [{"id":"Count.late","value":"3"},{"id":"Count.fill","value":"0.25"}])");
   CHECK(names.find("value") == std::string::npos);
   CHECK(answer(kVertexPath + "/jm-operator-metrics") == "200 []");
 }
@@ -44,15 +45,19 @@ TEST_CASE("metrics: a vertex has its tasks' by number, a subtask its own, and wh
 TEST_CASE("metrics: over subtasks, all or some of them") {
   CHECK(answer(kVertexPath + "/subtasks/metrics?get=numRecordsIn&agg=min,max,avg,sum") ==
         R"(200 [{"id":"numRecordsIn","min":10.0,"max":30.0,"avg":20.0,"sum":40.0}])");
-  CHECK(answer(kVertexPath + "/subtasks/metrics?get=numRecordsIn&agg=sum&subtasks=1") == R"(200 [{"id":"numRecordsIn","sum":30.0}])");
-  CHECK(answer(kVertexPath + "/subtasks/metrics?get=numRecordsIn&agg=sum&subtasks=0-1") == R"(200 [{"id":"numRecordsIn","sum":40.0}])");
+  CHECK(answer(kVertexPath + "/subtasks/metrics?get=numRecordsIn&agg=sum&subtasks=1") ==
+        R"(200 [{"id":"numRecordsIn","sum":30.0}])");
+  CHECK(answer(kVertexPath + "/subtasks/metrics?get=numRecordsIn&agg=sum&subtasks=0-1") ==
+        R"(200 [{"id":"numRecordsIn","sum":40.0}])");
   CHECK(answer(kVertexPath + "/subtasks/metrics?get=numRecordsIn&agg=SUM&subtasks=7") == "200 []");
   CHECK(answer(kVertexPath + "/subtasks/metrics?get=numRecordsIn").find("skew") != std::string::npos);
-  CHECK(answer(kVertexPath + "/subtasks/metrics").starts_with(R"(200 [{"id":"numRecordsIn"},{"id":"numRecordsInPerSecond"})"));
+  CHECK(answer(kVertexPath + "/subtasks/metrics")
+            .starts_with(R"(200 [{"id":"numRecordsIn"},{"id":"numRecordsInPerSecond"})"));
 }
 
 TEST_CASE("metrics: wrong parameters are refused by name") {
-  for (const std::string bad : {"agg=median", "subtasks=x", "subtasks=3-1", "subtasks=-1", "subtasks=0-99999999", "subtasks=1-2-3"}) {
+  for (const std::string bad :
+       {"agg=median", "subtasks=x", "subtasks=3-1", "subtasks=-1", "subtasks=0-99999999", "subtasks=1-2-3"}) {
     CAPTURE(bad);
     const std::string text = answer(kVertexPath + "/subtasks/metrics?get=numRecordsIn&" + bad);
     CHECK(text.starts_with("400"));
@@ -68,7 +73,8 @@ TEST_CASE("metrics: of jobs, TaskManagers and the JobManager") {
         R"(200 [{"id":"runningState","value":"1"},{"id":"numRestarts","value":"0"}])");
   CHECK(answer("/jobs/" + kFailedJob + "/metrics?get=uptime") == R"(200 [{"id":"uptime","value":"-1"}])");
   CHECK(answer("/jobs/metrics?get=runningState&agg=sum") == R"(200 [{"id":"runningState","sum":1.0}])");
-  CHECK(answer("/jobs/metrics?get=runningState&agg=sum&jobs=" + kFailedJob) == R"(200 [{"id":"runningState","sum":0.0}])");
+  CHECK(answer("/jobs/metrics?get=runningState&agg=sum&jobs=" + kFailedJob) ==
+        R"(200 [{"id":"runningState","sum":0.0}])");
   CHECK(answer("/taskmanagers/localhost:33971-09627f/metrics?get=Status.JVM.Memory.Heap.Max") ==
         R"(200 [{"id":"Status.JVM.Memory.Heap.Max","value":"1728000000"}])");
   CHECK(answer("/taskmanagers/metrics?get=Status.JVM.Memory.Heap.Max&agg=max&taskmanagers=localhost:33971-09627f") ==

@@ -29,13 +29,14 @@ TEST_CASE("origin_guard: who has no browser passes") {
 }
 
 TEST_CASE("origin_guard: to a loopback listener only names of this machine are names, for questions too") {
-  for (const char* host : {"localhost", "LOCALHOST:1", "127.0.0.1:8081", "127.8.8.8", "[::1]:8081", "[::1]", "flink.example:8081", "Box"}) {
+  for (const char* host : {"localhost", "LOCALHOST:1", "127.0.0.1:8081", "127.8.8.8", "[::1]:8081", "[::1]",
+                           "flink.example:8081", "Box"}) {
     INFO(host);
     CHECK(passes({{"Host", host}}, kLoopback, false));
     CHECK(passes({{"Host", host}}, kLoopback, true));
   }
-  for (const char* host : {"evil.example", "evil.example:8081", "localhost.evil.example", "127.0.0.1.evil.example:8081", "10.0.0.1:8081", ":8081", "[::2]:8081",
-                           "xflink.example", "localhost@evil.example"}) {
+  for (const char* host : {"evil.example", "evil.example:8081", "localhost.evil.example", "127.0.0.1.evil.example:8081",
+                           "10.0.0.1:8081", ":8081", "[::2]:8081", "xflink.example", "localhost@evil.example"}) {
     INFO(host);
     CHECK_FALSE(passes({{"Host", host}}, kLoopback, false));
     CHECK_FALSE(passes({{"Host", host}, {"Origin", std::string("http://") + host}}, kLoopback));
@@ -54,8 +55,9 @@ TEST_CASE("origin_guard: what changes something comes from our own page, whateve
     CHECK(passes({host, {"Origin", "https://LOCALHOST:8081"}}, policy));
     CHECK(passes({host, {"Sec-Fetch-Site", "same-origin"}}, policy));
     CHECK(passes({host, {"Sec-Fetch-Site", "none"}}, policy));
-    for (const char* origin : {"http://evil.example", "null", "", "http://localhost:3000", "http://localhost", "http://127.0.0.1:8081",
-                               "http://localhost:8081.evil.example", "ftp://localhost:8081", "localhost:8081"}) {
+    for (const char* origin :
+         {"http://evil.example", "null", "", "http://localhost:3000", "http://localhost", "http://127.0.0.1:8081",
+          "http://localhost:8081.evil.example", "ftp://localhost:8081", "localhost:8081"}) {
       INFO(origin);
       CHECK_FALSE(passes({host, {"Origin", origin}}, policy));
       CHECK(passes({host, {"Origin", origin}}, policy, false));  // the browser keeps the answer from the page

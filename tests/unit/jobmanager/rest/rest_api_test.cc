@@ -7,7 +7,6 @@
 #include <boost/json.hpp>
 #include <filesystem>
 
-
 #include "common/http/http_client.h"
 #include "common/http/http_server.h"
 #include "jobmanager/rest/reply.h"
@@ -100,7 +99,8 @@ TEST_CASE("rest: a failed job says why in its result and its exceptions") {
   RestApi api(backend.services(RestSettings()));
   json::value result = value_of(ask(api, "GET", "/jobs/" + kFailedJob + "/execution-result"));
   CHECK(result.at("job-execution-result").at("application-status").as_string() == "FAILED");
-  CHECK(result.at("job-execution-result").at("failure-cause").at("stack-trace").as_string() == "std::runtime_error: boom\n  at job.cc:3");
+  CHECK(result.at("job-execution-result").at("failure-cause").at("stack-trace").as_string() ==
+        "std::runtime_error: boom\n  at job.cc:3");
   json::value exceptions = value_of(ask(api, "GET", "/jobs/" + kFailedJob + "/exceptions?maxExceptions=1"));
   CHECK(exceptions.at("root-exception").as_string() == "std::runtime_error: boom\n  at job.cc:3");
   CHECK(exceptions.at("exceptionHistory").at("entries").as_array().size() == 1);
@@ -121,8 +121,9 @@ TEST_CASE("rest: PATCH, with and without a mode, and yarn-cancel all cancel") {
 TEST_CASE("rest: a run takes its body, and what the body leaves out from the query") {
   FakeBackend backend;
   RestApi api(backend.services(RestSettings()));
-  weir::http::Response response = ask(api, "POST", kJarRun + "?entry-class=ignored&parallelism=4&programArg=x",
-                                      R"({"entryClass":"slow","programArgsList":["--input","a b"],"flinkConfiguration":{"k":"v"},"new":1})");
+  weir::http::Response response =
+      ask(api, "POST", kJarRun + "?entry-class=ignored&parallelism=4&programArg=x",
+          R"({"entryClass":"slow","programArgsList":["--input","a b"],"flinkConfiguration":{"k":"v"},"new":1})");
   CHECK(body_of(response) == R"({"jobid":"66b3f83b6f33a2f7649e460badd32e62"})");
   REQUIRE(backend.ran.has_value());
   CHECK(backend.ran->entry == "slow");
@@ -134,7 +135,8 @@ TEST_CASE("rest: a run takes its body, and what the body leaves out from the que
 TEST_CASE("rest: a run that the planner refuses is the client's fault, in the planner's words") {
   FakeBackend backend;
   RestApi api(backend.services(RestSettings()));
-  backend.run_error = weir::Error::user(weir::ErrorCode::invalid_argument, "no job named x in job.so: it has slow_query_log");
+  backend.run_error =
+      weir::Error::user(weir::ErrorCode::invalid_argument, "no job named x in job.so: it has slow_query_log");
   weir::http::Response response = ask(api, "POST", kJarRun, "{}");
   CHECK(response.status == 400);
   CHECK(body_of(response).find("it has slow_query_log") != std::string::npos);
@@ -172,7 +174,8 @@ TEST_CASE("rest: an upload answers with a path that ends in the jar id") {
   RestApi api(backend.services(settings));
   weir::http::Response response = ask(api, upload("../dir/job.so", "/no/such/spool/file"));
   CHECK(response.status == 200);
-  CHECK(body_of(response) == R"({"filename":"/tmp/uploads/b5f2c2f7-4360-4a8e-a3b2-0a96fe37d521_job.so","status":"success"})");
+  CHECK(body_of(response) ==
+        R"({"filename":"/tmp/uploads/b5f2c2f7-4360-4a8e-a3b2-0a96fe37d521_job.so","status":"success"})");
   CHECK(backend.uploads == std::vector<std::string>{"../dir/job.so"});
 }
 

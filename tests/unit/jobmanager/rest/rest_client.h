@@ -15,7 +15,8 @@ inline http::Response ask(RestApi& api, http::Request request) {
   return std::move(answer.value());
 }
 
-inline http::Response ask(RestApi& api, const std::string& method, const std::string& target, const std::string& body = "") {
+inline http::Response ask(RestApi& api, const std::string& method, const std::string& target,
+                          const std::string& body = "") {
   http::Request request;
   request.method = method;
   request.target = target;

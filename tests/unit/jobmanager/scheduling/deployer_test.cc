@@ -13,8 +13,8 @@ namespace {
 using plan::Partitioner;
 
 TEST_CASE("exchange_pattern: all to all but for forward and rescale") {
-  for (auto partitioner : {Partitioner::hash, Partitioner::rebalance, Partitioner::broadcast, Partitioner::shuffle, Partitioner::global,
-                           Partitioner::custom}) {
+  for (auto partitioner : {Partitioner::hash, Partitioner::rebalance, Partitioner::broadcast, Partitioner::shuffle,
+                           Partitioner::global, Partitioner::custom}) {
     CHECK(consumers_of(partitioner, 1, 3, 5) == SubtaskRange{0, 5});
     CHECK(producers_of(partitioner, 4, 3, 5) == SubtaskRange{0, 3});
   }

@@ -38,7 +38,8 @@ TEST_CASE("placement: packing fills one TaskManager after another, spreading tak
 
 TEST_CASE("placement: too few slots is a sentence with all the numbers, and nothing is placed") {
   const std::vector<FreeSlots> offers{{tm("a"), 2, {1}}};
-  CHECK(place({{"default", 4}}, offers, SlotChoice::pack).error().message == "the job needs 4 slots, and 1 of 2 registered slots are free");
+  CHECK(place({{"default", 4}}, offers, SlotChoice::pack).error().message ==
+        "the job needs 4 slots, and 1 of 2 registered slots are free");
   CHECK(place({{"default", 1}, {"io", 1}}, offers, SlotChoice::pack).error().message ==
         "the job needs 2 slots ('default' 1, 'io' 1), and 1 of 2 registered slots are free");
   CHECK(place({{"default", 1}}, {}, SlotChoice::pack).error().code == ErrorCode::resource_exhausted);

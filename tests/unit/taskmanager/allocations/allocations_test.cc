@@ -1,5 +1,5 @@
-// Counts what the whole process takes from the heap while rows run through built-in operators and exchanges: nothing, once everything has
-// grown to its size. A binary of its own, because it replaces operator new for all of it.
+// Counts what the whole process takes from the heap while rows run through built-in operators and exchanges: nothing,
+// once everything has grown to its size. A binary of its own, because it replaces operator new for all of it.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -19,8 +19,8 @@ using namespace weir::test;  // NOLINT
 
 namespace {
 
-// Of each of two source subtasks. A first part is passed over: everything grows. Then come windows of a million rows of both together; the
-// last part is passed over, too: the other subtask may end.
+// Of each of two source subtasks. A first part is passed over: everything grows. Then come windows of a million rows of
+// both together; the last part is passed over, too: the other subtask may end.
 constexpr std::int64_t kWindowRows = 500'000;
 constexpr int kWindows = 4;
 constexpr std::int64_t kRows = kWindowRows * (kWindows + 2);
@@ -82,7 +82,8 @@ class WindowReader final : public SourceReader {
     collector_->bind(output);
     for (int row = 0; row < 1000 && number_ < kRows; ++row, ++number_) {
       const std::int64_t border = number_ / kWindowRows - 1;
-      if (is_first_ && number_ % kWindowRows == 0 && border >= 0 && border <= kWindows) looks_->at[border] = allocations();
+      if (is_first_ && number_ % kWindowRows == 0 && border >= 0 && border <= kWindows)
+        looks_->at[border] = allocations();
       make(number_, row_);
       collector_->collect(row_);
     }
@@ -155,9 +156,12 @@ template <class T>
 void build(StreamExecutionEnvironment& env, const std::shared_ptr<Looks>& looks) {
   env.set_parallelism(2);
   const auto source = env.from_source(WindowSource<T>(looks));
-  const auto changed = source.filter([](const T& row) { return row.key % 7 != 0; })
-                           .flat_map([](const T& row, Collector<T>& out) { out.collect(row); })
-                           .process(Split<T>{});
+  const auto changed = source.filter(
+                                 [](const T& row) {
+    return row.key % 7 != 0;
+  }).flat_map([](const T& row, Collector<T>& out) {
+      out.collect(row);
+    }).process(Split<T>{});
   changed.side_output(kSide).sink_to(Discard<std::int64_t>());
   const auto counted = changed.key_by(&T::key).process(CountPerKey<T>{});
   const auto spread = counted.rebalance().map([](const T& row) { return Plain{row.key, 1}; });
@@ -165,9 +169,14 @@ void build(StreamExecutionEnvironment& env, const std::shared_ptr<Looks>& looks)
   const auto joined = spread.connect(other.global().map([](const Plain& row) { return row.value; }))
                           .key_by(&Plain::key, [](std::int64_t value) { return value; })
                           .flat_map(KeepBoth{});
-  spread.union_with(other, joined.partition_custom([](std::int64_t key, int subtasks) { return static_cast<int>(key) % subtasks; }, &Plain::key))
+  spread
+      .union_with(other,
+                  joined.partition_custom(
+                      [](std::int64_t key, int subtasks) { return static_cast<int>(key) % subtasks; }, &Plain::key))
       .key_by([](const Plain& row) { return row.key; })
-      .reduce([](const Plain& a, const Plain& b) { return Plain{a.key, a.value + b.value}; })
+      .reduce([](const Plain& a, const Plain& b) {
+        return Plain{a.key, a.value + b.value};
+      })
       .broadcast()
       .filter([](const Plain& row) { return row.value % 2 == 0; })
       .rescale()
@@ -195,14 +204,16 @@ constexpr const char* kReplaced = "the count is of operator new, which the sanit
 constexpr const char* kTooSlow = "a million rows take longer than the case may";
 
 TEST_CASE("allocations: none in a million rows between two slots of one process, whatever the record" *
-          weir::test::not_under(weir::Sanitizer::address, kReplaced) * weir::test::not_under(weir::Sanitizer::thread, kTooSlow)) {
+          weir::test::not_under(weir::Sanitizer::address, kReplaced) *
+          weir::test::not_under(weir::Sanitizer::thread, kTooSlow)) {
   CHECK(allocations_of<Plain>({.slots = 2}) == 0);
   CHECK(allocations_of<Line>({.slots = 2}) == 0);
   CHECK(allocations_of<Owning>({.slots = 2}) == 0);
 }
 
 TEST_CASE("allocations: none in a million rows between two processes" *
-          weir::test::not_under(weir::Sanitizer::address, kReplaced) * weir::test::not_under(weir::Sanitizer::thread, kTooSlow)) {
+          weir::test::not_under(weir::Sanitizer::address, kReplaced) *
+          weir::test::not_under(weir::Sanitizer::thread, kTooSlow)) {
   CHECK(allocations_of<Plain>({.task_managers = 2, .slots = 1}) == 0);
   CHECK(allocations_of<Line>({.task_managers = 2, .slots = 1}) == 0);
 }

@@ -217,7 +217,8 @@ TEST_CASE("artefact_cache: beyond the cap the artefact goes that was unused for 
     // Its files go on the pool.
     const auto evicted = f.directory.path() / (keys[1] + ".so");
     const auto deadline = in_time();
-    while (std::filesystem::exists(evicted) && f.clock.now() < deadline) co_await f.clock.sleep_for(std::chrono::milliseconds(1));
+    while (std::filesystem::exists(evicted) && f.clock.now() < deadline)
+      co_await f.clock.sleep_for(std::chrono::milliseconds(1));
     CHECK_FALSE(std::filesystem::exists(evicted));
     const auto again = co_await outcome(f, f.wanted(keys[1]));
     CHECK(*again == ErrorCode::unknown);

@@ -28,15 +28,19 @@ SteadyTime in_time() { return std::chrono::steady_clock::now() + std::chrono::se
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 struct Scene {
-  explicit Scene(ControlThread& thread, std::vector<std::string> extra = {}) : control(thread), manager(std::in_place, thread) {
+  explicit Scene(ControlThread& thread, std::vector<std::string> extra = {})
+      : control(thread), manager(std::in_place, thread) {
     key = manager->add_blob("a library");
     start(std::move(extra));
   }
   void start(const std::vector<std::string>& extra) {
     std::vector<std::string> arguments{"taskmanager", "--log-file", directory.string() + "/tm.log"};
-    std::vector<std::string> settings{"jobmanager.rpc.port=" + std::to_string(manager->port), "jobmanager.rpc.address=127.0.0.1",
-                                      "taskmanager.numberOfTaskSlots=2", "io.tmp.dirs=" + directory.string() + "/tmp",
-                                      "heartbeat.interval=20ms", "taskmanager.memory.process.size=8g"};
+    std::vector<std::string> settings{"jobmanager.rpc.port=" + std::to_string(manager->port),
+                                      "jobmanager.rpc.address=127.0.0.1",
+                                      "taskmanager.numberOfTaskSlots=2",
+                                      "io.tmp.dirs=" + directory.string() + "/tmp",
+                                      "heartbeat.interval=20ms",
+                                      "taskmanager.memory.process.size=8g"};
     settings.insert(settings.end(), extra.begin(), extra.end());
     for (const auto& setting : settings) arguments.insert(arguments.end(), {"-D", setting});
     ChildSpec spec;
@@ -59,7 +63,8 @@ struct Scene {
     co_await manager->close();
     co_return *exit;
   }
-  proto::DeployRequest request(const JobId& job, const Script& script, const std::vector<std::uint32_t>& slots = {0}) const {
+  proto::DeployRequest request(const JobId& job, const Script& script,
+                               const std::vector<std::uint32_t>& slots = {0}) const {
     proto::DeployRequest request;
     request.set_job(job.to_bytes());
     request.mutable_artefact()->set_blob_key(key);
@@ -76,7 +81,8 @@ struct Scene {
   }
   /// Process ids of the workers.
   std::vector<pid_t> workers() const {
-    std::ifstream file("/proc/" + std::to_string(daemon->pid()) + "/task/" + std::to_string(daemon->pid()) + "/children");
+    std::ifstream file("/proc/" + std::to_string(daemon->pid()) + "/task/" + std::to_string(daemon->pid()) +
+                       "/children");
     std::vector<pid_t> all;
     for (pid_t pid = 0; file >> pid;) all.push_back(pid);
     return all;
@@ -167,7 +173,9 @@ TEST_CASE("daemon: registers with what it has, sends heartbeats, and SIGTERM end
     auto request = scene.request(JobId::random(), Script{{"test.task", "run"}});
     const auto message = co_await deploy(scene, std::move(request));
     CHECK(*message == "");
-    auto measured = [&] { return !scene.manager->heartbeats.empty() && scene.manager->heartbeats.back().counters_size() == 1; };
+    auto measured = [&] {
+      return !scene.manager->heartbeats.empty() && scene.manager->heartbeats.back().counters_size() == 1;
+    };
     auto waiting = scene.manager->until(measured);
     co_await std::move(waiting);
     CHECK(scene.manager->heartbeats.back().resident_bytes() > 1'000'000);
@@ -449,9 +457,9 @@ TEST_CASE("daemon: ports in use, a wrong directory and a wrong setting end the s
     co_await scene.registered();
     const auto port = std::to_string(scene.manager->registrations.at(0).rpc_port());
     auto ending = scene.end(SIGTERM);
-    const std::vector<std::string> wrong{"taskmanager.data.port=" + port, "io.tmp.dirs=/proc/nowhere", "taskmanager.numberOfTaskSlots=x",
-                                         "taskmanager.numberOfTaskSlotz=1", "taskmanager.bind-host=0.0.0.0",
-                                         "taskmanager.memory.process.size=10m"};
+    const std::vector<std::string> wrong{"taskmanager.data.port=" + port,   "io.tmp.dirs=/proc/nowhere",
+                                         "taskmanager.numberOfTaskSlots=x", "taskmanager.numberOfTaskSlotz=1",
+                                         "taskmanager.bind-host=0.0.0.0",   "taskmanager.memory.process.size=10m"};
     for (const auto& setting : wrong) {
       scene.directory.write("err", "");
       const UniqueFd err(::open((scene.directory.string() + "/err").c_str(), O_WRONLY | O_CLOEXEC));

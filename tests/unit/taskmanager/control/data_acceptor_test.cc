@@ -61,7 +61,9 @@ class NoDescriptors {
 
 }  // namespace
 
-TEST_CASE("data_acceptor: an address that floods the port leaves room for others, and is served again when its connections have gone") {
+TEST_CASE(
+    "data_acceptor: an address that floods the port leaves room for others, and is served again when its connections "
+    "have gone") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Machine machine(control);
     SlotTable slots(4);
@@ -72,24 +74,30 @@ TEST_CASE("data_acceptor: an address that floods the port leaves room for others
     REQUIRE(listener.ok());
     acceptor.start(std::move(listener).value());
     const SteadyTime deadline = in_time();
-    const auto settled = [&](std::size_t waiting, std::size_t refused) { return acceptor.waiting() == waiting && acceptor.refused() == refused; };
+    const auto settled = [&](std::size_t waiting, std::size_t refused) {
+      return acceptor.waiting() == waiting && acceptor.refused() == refused;
+    };
     std::vector<UniqueFd> flood;
     for (int i = 0; i < 10; ++i) flood.push_back(dial(acceptor.port(), 1));
-    while (!settled(3, 7) && machine.clock.now() < deadline) co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
+    while (!settled(3, 7) && machine.clock.now() < deadline)
+      co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
     CHECK(acceptor.waiting() == 3);
     CHECK(acceptor.refused() == 7);
     // Others: two more places in all, whoever takes them.
     std::vector<UniqueFd> others;
     for (std::uint32_t from = 2; from <= 4; ++from) others.push_back(dial(acceptor.port(), from));
-    while (!settled(5, 8) && machine.clock.now() < deadline) co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
+    while (!settled(5, 8) && machine.clock.now() < deadline)
+      co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
     CHECK(acceptor.waiting() == 5);
     CHECK(acceptor.refused() == 8);
     // Closed by the peer before its hello: refused, and its place is free.
     flood.clear();
-    while (!settled(2, 11) && machine.clock.now() < deadline) co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
+    while (!settled(2, 11) && machine.clock.now() < deadline)
+      co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
     CHECK(acceptor.refused() == 11);
     const UniqueFd again = dial(acceptor.port(), 1);
-    while (!settled(3, 11) && machine.clock.now() < deadline) co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
+    while (!settled(3, 11) && machine.clock.now() < deadline)
+      co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
     CHECK(acceptor.waiting() == 3);
     co_await acceptor.close();
     co_await machine.close();
@@ -111,7 +119,8 @@ TEST_CASE("data_acceptor: a connection that takes the last descriptor is closed,
     const SteadyTime deadline = in_time();
     {
       const NoDescriptors none(1);
-      while (acceptor.refused() == 0 && machine.clock.now() < deadline) co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
+      while (acceptor.refused() == 0 && machine.clock.now() < deadline)
+        co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
     }
     CHECK(acceptor.refused() == 1);
     char byte = 0;
@@ -120,7 +129,8 @@ TEST_CASE("data_acceptor: a connection that takes the last descriptor is closed,
     CHECK(::recv(client.get(), &byte, 1, MSG_DONTWAIT) <= 0);
     // The next one is served as ever.
     const UniqueFd other = dial(acceptor.port());
-    while (acceptor.waiting() == 0 && machine.clock.now() < deadline) co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
+    while (acceptor.waiting() == 0 && machine.clock.now() < deadline)
+      co_await machine.clock.sleep_for(std::chrono::milliseconds(1));
     CHECK(acceptor.waiting() == 1);
     co_await acceptor.close();
     co_await machine.close();

@@ -25,7 +25,8 @@ namespace weir::taskmanager {
 
 class FakeJobManager final : public JobManagerGateway, public BlobGateway {
  public:
-  explicit FakeJobManager(ControlThread& control, std::uint16_t port = 0) : control_(control), changed_(control.executor()) {
+  explicit FakeJobManager(ControlThread& control, std::uint16_t port = 0)
+      : control_(control), changed_(control.executor()) {
     serve_job_manager(methods_, *this);
     serve_blobs(methods_, *this);
     const PortRange range{.first = port, .last = port};
@@ -101,7 +102,8 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
   Async<Result<std::shared_ptr<TaskManagerGateway>>> task_manager() {
     const auto& who = registrations.back();
     rpc::Address address{.host = who.host(), .port = static_cast<std::uint16_t>(who.rpc_port())};
-    clients_.push_back(std::make_unique<rpc::Client>(control_.executor(), address, self(), no_methods_, rpc::Limits(), rpc::ClientEvents()));
+    clients_.push_back(std::make_unique<rpc::Client>(control_.executor(), address, self(), no_methods_, rpc::Limits(),
+                                                     rpc::ClientEvents()));
     clients_.back()->start();
     auto waiting = clients_.back()->wait_connected(clock_.now() + std::chrono::seconds(10));
     const auto connected = co_await std::move(waiting);

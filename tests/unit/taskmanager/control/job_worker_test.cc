@@ -51,7 +51,9 @@ TEST_CASE("job_worker: a deployed task reports until it is finished, and the wor
   });
 }
 
-TEST_CASE("job_worker: a segmentation fault fails the worker's tasks with signal, function and line, and another job goes on") {
+TEST_CASE(
+    "job_worker: a segmentation fault fails the worker's tasks with signal, function and line, and another job goes "
+    "on") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Machine machine(control);
     const JobId other = JobId::random();
@@ -89,7 +91,8 @@ TEST_CASE("job_worker: exit() in user code is told as what it is") {
   });
 }
 
-TEST_CASE("job_worker: a killed worker fails its tasks without a trace and says so, and a later deployment gets a new one") {
+TEST_CASE(
+    "job_worker: a killed worker fails its tasks without a trace and says so, and a later deployment gets a new one") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Machine machine(control);
     const JobId job = JobId::random();
@@ -180,7 +183,8 @@ TEST_CASE("job_worker: a cancelled task reports CANCELED") {
   });
 }
 
-TEST_CASE("job_worker: a task that does not stop costs the worker, is CANCELED, and its neighbours fail with the reason") {
+TEST_CASE(
+    "job_worker: a task that does not stop costs the worker, is CANCELED, and its neighbours fail with the reason") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Machine machine(control);
     const JobId job = JobId::random();
@@ -215,7 +219,8 @@ TEST_CASE("job_worker: a task that does not stop is asked again and again, for e
 }
 
 constexpr const char* kTooLarge = "with the sanitizer's shadow a worker is above this share from its start";
-TEST_CASE("job_worker: a worker above its share of the memory is ended with a sentence" * weir::test::not_under(weir::Sanitizer::address, kTooLarge) *
+TEST_CASE("job_worker: a worker above its share of the memory is ended with a sentence" *
+          weir::test::not_under(weir::Sanitizer::address, kTooLarge) *
           weir::test::not_under(weir::Sanitizer::thread, kTooLarge)) {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Machine machine(control);
@@ -231,7 +236,8 @@ TEST_CASE("job_worker: a worker above its share of the memory is ended with a se
   });
 }
 
-TEST_CASE("job_worker: what user code prints is in the TaskManager's file and in the worker's own, and it inherits nothing") {
+TEST_CASE(
+    "job_worker: what user code prints is in the TaskManager's file and in the worker's own, and it inherits nothing") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Machine machine(control);
     const JobId job = JobId::random();
@@ -245,7 +251,8 @@ TEST_CASE("job_worker: what user code prints is in the TaskManager's file and in
     CHECK(contains(all, "a line on stderr\n"));
     CHECK(contains(all, "TZ=UTC PATH=none\n"));
     CHECK_FALSE(contains(all, "is open"));
-    CHECK(contains(test::read_text(machine.directory.path() / ("tm-" + job.to_hex() + "-1.out")), "a line of user code\n"));
+    CHECK(contains(test::read_text(machine.directory.path() / ("tm-" + job.to_hex() + "-1.out")),
+                   "a line of user code\n"));
   });
 }
 

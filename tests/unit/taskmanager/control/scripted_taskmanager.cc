@@ -105,7 +105,8 @@ class ScriptedRuntime final : public TaskRuntime {
     std::fprintf(stderr, "a line on stderr\n");
     // Descriptors that what user code starts would inherit.
     for (int fd = 3; fd < 64; ++fd) {
-      if (::fcntl(fd, F_GETFD) >= 0 && (::fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0) std::printf("descriptor %d is open\n", fd);
+      if (::fcntl(fd, F_GETFD) >= 0 && (::fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0)
+        std::printf("descriptor %d is open\n", fd);
     }
     std::printf("TZ=%s PATH=%s\n", std::getenv("TZ"), std::getenv("PATH") == nullptr ? "none" : "set");
   }

@@ -1,7 +1,7 @@
 #include "taskmanager/crash/crash_handler.h"
 
-#include <doctest/doctest.h>
 #include <dlfcn.h>
+#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -111,8 +111,10 @@ TEST_CASE("crash_handler: a call of a null function names the caller") {
 }
 
 TEST_CASE("crash_handler: a corrupted heap ends in a report although malloc holds its lock" *
-          weir::test::not_under(weir::Sanitizer::address, "the sanitizer's own malloc sees the second free and ends the process") *
-          weir::test::not_under(weir::Sanitizer::thread, "the sanitizer's own malloc does not abort at the second free")) {
+          weir::test::not_under(weir::Sanitizer::address,
+                                "the sanitizer's own malloc sees the second free and ends the process") *
+          weir::test::not_under(weir::Sanitizer::thread,
+                                "the sanitizer's own malloc does not abort at the second free")) {
   const Death death = die_in(CRASHING_LIBRARY, "heap_corruption");
   CHECK(WTERMSIG(death.status) == SIGABRT);
   const CrashReport report = parsed(death);
@@ -124,7 +126,9 @@ TEST_CASE("crash_handler: a corrupted heap ends in a report although malloc hold
 }
 
 TEST_CASE("crash_handler: a destroyed stack still gives signal, registers and maps" *
-          weir::test::not_under(weir::Sanitizer::thread, "the sanitizer lets no second fault into a handler, which the walk over such a stack causes")) {
+          weir::test::not_under(
+              weir::Sanitizer::thread,
+              "the sanitizer lets no second fault into a handler, which the walk over such a stack causes")) {
   const Death death = die_in(CRASHING_LIBRARY, "destroyed_stack");
   CHECK(WTERMSIG(death.status) == SIGSEGV);
   const CrashReport report = parsed(death);
@@ -151,7 +155,8 @@ TEST_CASE("crash_handler: a stripped library gives module and offset") {
 TEST_CASE("crash_handler: a library that is gone since gives module and offset") {
   const Death death = die_in(CRASHING_LIBRARY, "bad_pointer");
   std::string text = death.report;
-  for (std::size_t at = 0; (at = text.find("crashing_library.so", at)) != std::string::npos;) text.replace(at, 8, "vanished");
+  for (std::size_t at = 0; (at = text.find("crashing_library.so", at)) != std::string::npos;)
+    text.replace(at, 8, "vanished");
   const auto report = parse_crash_report(text);
   REQUIRE(report.ok());
   CHECK(contains(symbolised_stack(*report), "[libvanished_library.so+0x"));

@@ -47,10 +47,10 @@ TEST_CASE("crash_report: nothing written means killed, not corrupt") {
 }
 
 TEST_CASE("crash_report: what does not begin as a report is refused") {
-  for (const char* text : {"x", "weir-crash 2\nsignal 11 1 0x0\n", "weir-crash 1", "weir-crash 1\n", "weir-crash 1\nsignal\n",
-                           "weir-crash 1\nsignal 11 1\n", "weir-crash 1\nsignal 11 1 0x\n", "weir-crash 1\nsignal x 1 0x0\n",
-                           "weir-crash 1\nsignal 99999999999 1 0x0\n", "weir-crash 1\nsignal 11 1 0x11111111111111111\n",
-                           "\nweir-crash 1\nsignal 11 1 0x0\n"}) {
+  for (const char* text : {"x", "weir-crash 2\nsignal 11 1 0x0\n", "weir-crash 1", "weir-crash 1\n",
+                           "weir-crash 1\nsignal\n", "weir-crash 1\nsignal 11 1\n", "weir-crash 1\nsignal 11 1 0x\n",
+                           "weir-crash 1\nsignal x 1 0x0\n", "weir-crash 1\nsignal 99999999999 1 0x0\n",
+                           "weir-crash 1\nsignal 11 1 0x11111111111111111\n", "\nweir-crash 1\nsignal 11 1 0x0\n"}) {
     CAPTURE(text);
     CHECK(parse_crash_report(text).error().code == weir::ErrorCode::corrupt);
   }

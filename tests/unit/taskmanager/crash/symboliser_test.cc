@@ -22,8 +22,9 @@ TEST_CASE("memory_maps: lines of all kinds are read") {
 
 TEST_CASE("memory_maps: what is no mapping is refused") {
   Mapping mapping;
-  for (const char* line : {"", "x", "7f00", "7f00-7f10", "7f10-7f00 r-xp 0 0 0", "7f00-7f10 rxp 0 0 0", "7f00-7f10 r-xp zz 0 0",
-                           "-7f10 r-xp 0 00:00 0", "7f00-7f10 r-xp 0", "11111111111111111-2 r-xp 0 00:00 0"}) {
+  for (const char* line :
+       {"", "x", "7f00", "7f00-7f10", "7f10-7f00 r-xp 0 0 0", "7f00-7f10 rxp 0 0 0", "7f00-7f10 r-xp zz 0 0",
+        "-7f10 r-xp 0 00:00 0", "7f00-7f10 r-xp 0", "11111111111111111-2 r-xp 0 00:00 0"}) {
     CAPTURE(line);
     CHECK_FALSE(parse_mapping(line, mapping));
   }
@@ -63,12 +64,18 @@ TEST_CASE("symboliser: repeated frames are written once with their count") {
 
 TEST_CASE("symboliser: the event loop below a stack is counted, not shown") {
   const StackFrame mine{.address = 1, .module = "", .offset = 0, .function = "f()", .file = "", .line = 0};
-  const StackFrame loop{.address = 2, .module = "", .offset = 0, .function = "boost::asio::detail::scheduler::run()", .file = "", .line = 0};
+  const StackFrame loop{.address = 2,
+                        .module = "",
+                        .offset = 0,
+                        .function = "boost::asio::detail::scheduler::run()",
+                        .file = "",
+                        .line = 0};
   CHECK(render_stack({mine, loop, mine, loop}) == "    at f()\n    (3 more frames of the engine's event loop)\n");
 }
 
 TEST_CASE("symboliser: control characters in names of modules and functions do not reach the text") {
-  const StackFrame frame{.address = 1, .module = "/x/a\x1b[2J.so", .offset = 2, .function = "f\n\x1b()", .file = "c\r.cc", .line = 3};
+  const StackFrame frame{
+      .address = 1, .module = "/x/a\x1b[2J.so", .offset = 2, .function = "f\n\x1b()", .file = "c\r.cc", .line = 3};
   const std::string text = render_stack({frame});
   CHECK(text.find('\x1b') == std::string::npos);
   CHECK(text.find('\r') == std::string::npos);

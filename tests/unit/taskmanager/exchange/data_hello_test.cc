@@ -41,7 +41,8 @@ TEST_CASE("data_hello: every byte outside slot and job is checked") {
 }
 
 TEST_CASE("data_hello: a web request is no hello, and another version is named") {
-  CHECK(decode_data_hello("GET / HTTP/1.1\r\n" + std::string(48, ' ')).error().message == "this is no data connection of Weir");
+  CHECK(decode_data_hello("GET / HTTP/1.1\r\n" + std::string(48, ' ')).error().message ==
+        "this is no data connection of Weir");
   auto bytes = encode_data_hello(example());
   bytes[8] = 9;
   CHECK(decode_data_hello(bytes).error().message.find("version 9") != std::string::npos);

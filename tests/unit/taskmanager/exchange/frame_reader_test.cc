@@ -34,7 +34,10 @@ RowLayout text_layout() {
 class FrameBytes {
  public:
   FrameBytes& add(FrameKind kind, std::uint32_t channel, const std::string& payload) {
-    FrameHeader header{.kind = kind, .channel = channel, .payload_bytes = static_cast<std::uint32_t>(payload.size()), .sequence = sequence_++};
+    FrameHeader header{.kind = kind,
+                       .channel = channel,
+                       .payload_bytes = static_cast<std::uint32_t>(payload.size()),
+                       .sequence = sequence_++};
     FrameChecksum checksum;
     checksum.begin(header);
     checksum.add(payload.data(), payload.size());
@@ -44,15 +47,20 @@ class FrameBytes {
     bytes += head + payload;
     return *this;
   }
-  FrameBytes& add_block(std::uint32_t channel, Block& block) { return add(FrameKind::block, channel, payload_of(block)); }
+  FrameBytes& add_block(std::uint32_t channel, Block& block) {
+    return add(FrameKind::block, channel, payload_of(block));
+  }
   static std::string payload_of(Block& block) {
     const auto header = encode_block_header(block);
     std::string payload(reinterpret_cast<const char*>(header.data()), header.size());
     const BlockParts parts = parts_of(block);
-    for (std::size_t part = 0; part < parts.count; ++part) payload.append(reinterpret_cast<const char*>(parts.parts[part].bytes), parts.parts[part].count);
+    for (std::size_t part = 0; part < parts.count; ++part)
+      payload.append(reinterpret_cast<const char*>(parts.parts[part].bytes), parts.parts[part].count);
     return payload;
   }
-  FrameBytes& add_packed(std::uint32_t channel, Block& block) { return add(FrameKind::packed_block, channel, packed_payload_of(block)); }
+  FrameBytes& add_packed(std::uint32_t channel, Block& block) {
+    return add(FrameKind::packed_block, channel, packed_payload_of(block));
+  }
   static std::string packed_payload_of(Block& block) {
     const auto header = encode_block_header(block);
     std::string packed(parts_of(block).bytes, '\0');
@@ -74,7 +82,8 @@ struct Recorder final : FrameSink {
     return {};
   }
   Result<void> on_frame(const FrameHeader& header, std::string_view payload) override {
-    lines.push_back(std::to_string(static_cast<int>(header.kind)) + ":" + std::to_string(header.channel) + ":" + std::to_string(payload.size()));
+    lines.push_back(std::to_string(static_cast<int>(header.kind)) + ":" + std::to_string(header.channel) + ":" +
+                    std::to_string(payload.size()));
     return {};
   }
   Result<void> on_block(std::uint32_t channel, Block* block) override {
@@ -99,7 +108,8 @@ Block* block_of(BlockPool& pool, const std::vector<std::string>& texts, std::uin
   const RowLayout layout = text_layout();
   std::size_t total = 0;
   for (const auto& text : texts) total += text.size();
-  Block* const block = pool.take(block_capacity_for(static_cast<std::uint32_t>(layout.stride * texts.size()), static_cast<std::uint32_t>(total)));
+  Block* const block = pool.take(
+      block_capacity_for(static_cast<std::uint32_t>(layout.stride * texts.size()), static_cast<std::uint32_t>(total)));
   block->reset(layout, flags);
   for (const auto& text : texts) {
     block->text_bytes += static_cast<std::uint32_t>(text.size());
@@ -116,7 +126,8 @@ Block* block_of(BlockPool& pool, const std::vector<std::string>& texts, std::uin
 }
 
 /// Feeds bytes in pieces. @return  the error's message, or empty
-std::string feed(const std::string& bytes, std::size_t piece_max, Recorder& recorder, HeapPool& pool, std::mt19937* random = nullptr) {
+std::string feed(const std::string& bytes, std::size_t piece_max, Recorder& recorder, HeapPool& pool,
+                 std::mt19937* random = nullptr) {
   FrameReader reader(pool, kBytesMax);
   for (std::size_t at = 0; at < bytes.size();) {
     const std::size_t piece = random != nullptr ? 1 + (*random)() % piece_max : piece_max;
@@ -154,19 +165,22 @@ TEST_CASE("frame_reader: frames and blocks come whole and in order, in whatever 
     frames.add(FrameKind::credit, 3, "abcd");
     expected.push_back("6:3:4");
     const bool has_times = index % 2 == 0;
-    Block* const block = block_of(pool, {"one", std::string(static_cast<std::size_t>(index) * 3000, 'x'), ""}, has_times ? kBlockTimestamps | kBlockRowKinds : 0);
+    Block* const block = block_of(pool, {"one", std::string(static_cast<std::size_t>(index) * 3000, 'x'), ""},
+                                  has_times ? kBlockTimestamps | kBlockRowKinds : 0);
     frames.add_block(1, *block);
     frames.add_block(2, *block);  // discarded
     std::string packed;
     pool.give(block);
     if (index > 1 && index < 11) {
-      Block* const text = block_of(pool, {std::string(static_cast<std::size_t>(index) * 3000, 'y')}, has_times ? kBlockTimestamps : 0);
+      Block* const text =
+          block_of(pool, {std::string(static_cast<std::size_t>(index) * 3000, 'y')}, has_times ? kBlockTimestamps : 0);
       frames.add_packed(2, *text).add_packed(1, *text);
       pool.give(text);
       packed = "rows:1:" + std::string(static_cast<std::size_t>(index) * 3000, 'y') + (has_times ? "@10" : "");
     }
-    expected.push_back(has_times ? "rows:1:one@10:" + std::string(static_cast<std::size_t>(index) * 3000, 'x') + "@11:@12"
-                                 : "rows:1:one:" + std::string(static_cast<std::size_t>(index) * 3000, 'x') + ":");
+    expected.push_back(has_times
+                           ? "rows:1:one@10:" + std::string(static_cast<std::size_t>(index) * 3000, 'x') + "@11:@12"
+                           : "rows:1:one:" + std::string(static_cast<std::size_t>(index) * 3000, 'x') + ":");
     if (!packed.empty()) expected.push_back(packed);
   }
   Block* const empty = block_of(pool, {});
@@ -218,7 +232,8 @@ TEST_CASE("frame_reader: a truncated stream gives what was whole and holds no bl
   FrameBytes frames;
   frames.add_block(1, *block);
   pool.give(block);
-  for (std::size_t size = 1; size < frames.bytes.size(); ++size) CHECK(feed(frames.bytes.substr(0, size)) == "unfinished");
+  for (std::size_t size = 1; size < frames.bytes.size(); ++size)
+    CHECK(feed(frames.bytes.substr(0, size)) == "unfinished");
 }
 
 TEST_CASE("frame_reader: refuses what no peer of ours sends, naming it") {
@@ -235,10 +250,14 @@ TEST_CASE("frame_reader: refuses what no peer of ours sends, naming it") {
     pool.give(block);
     return FrameBytes().add(FrameKind::block, 1, payload + std::string(payload_more, '\0')).bytes;
   };
-  CHECK(feed(FrameBytes().add(FrameKind::block, 9, std::string(64, '\0')).bytes) == "data frame: rows for channel 9, which does not exist");
-  CHECK(feed(FrameBytes().add(FrameKind::block, 1, std::string(63, '\0')).bytes) == "data frame: a block without its header");
-  CHECK(feed(FrameBytes().add(FrameKind::credit, 1, std::string(513, '\0')).bytes) == "data frame: payload of 513 bytes, at most 512");
-  CHECK(feed(FrameBytes().add(FrameKind::block, 1, std::string(kBytesMax + 10'000, '\0')).bytes).find("at most") != std::string::npos);
+  CHECK(feed(FrameBytes().add(FrameKind::block, 9, std::string(64, '\0')).bytes) ==
+        "data frame: rows for channel 9, which does not exist");
+  CHECK(feed(FrameBytes().add(FrameKind::block, 1, std::string(63, '\0')).bytes) ==
+        "data frame: a block without its header");
+  CHECK(feed(FrameBytes().add(FrameKind::credit, 1, std::string(513, '\0')).bytes) ==
+        "data frame: payload of 513 bytes, at most 512");
+  CHECK(feed(FrameBytes().add(FrameKind::block, 1, std::string(kBytesMax + 10'000, '\0')).bytes).find("at most") !=
+        std::string::npos);
   CHECK(feed(block_frame([](Block&) {}, 1)).find("does not fit the block") != std::string::npos);
   CHECK(feed(block_frame([](Block& header) { header.capacity = 1; })).find("reserved byte") != std::string::npos);
   CHECK(feed(block_frame([](Block& header) { header.rows = 1025; })).find("1025 rows") != std::string::npos);
@@ -266,7 +285,8 @@ TEST_CASE("frame_reader: refuses what no peer of ours sends, naming it") {
   CHECK(feed(frames.substr(36)) == "data frame: frame 1 where 0 was expected");
 }
 
-TEST_CASE("frame_reader: a packed block that is not what its header promises is refused, and memory is taken for none") {
+TEST_CASE(
+    "frame_reader: a packed block that is not what its header promises is refused, and memory is taken for none") {
   HeapPool pool;
   const auto packed_frame = [&](const std::function<void(Block&, std::string&)>& change) {
     Block* const block = block_of(pool, {std::string(2000, 'x'), "y"});
@@ -276,21 +296,33 @@ TEST_CASE("frame_reader: a packed block that is not what its header promises is 
     std::memcpy(reinterpret_cast<char*>(&header), payload.data(), sizeof header);
     std::string packed = payload.substr(sizeof header);
     change(header, packed);
-    return FrameBytes().add(FrameKind::packed_block, 1, std::string(reinterpret_cast<const char*>(&header), sizeof header) + packed).bytes;
+    return FrameBytes()
+        .add(FrameKind::packed_block, 1, std::string(reinterpret_cast<const char*>(&header), sizeof header) + packed)
+        .bytes;
   };
   CHECK(feed(packed_frame([](Block&, std::string&) {})) == "");
-  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed.clear(); })).find("does not fit the block") != std::string::npos);
-  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed.assign(4000, '\0'); })).find("does not fit the block") != std::string::npos);
-  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed.pop_back(); })).find("can't be unpacked") != std::string::npos);
-  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed += '\0'; })).find("can't be unpacked") != std::string::npos);
-  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed[0] = '\xff'; })).find("can't be unpacked") != std::string::npos);
-  CHECK(feed(packed_frame([](Block& header, std::string&) { header.text_bytes += 1; })).find("can't be unpacked") != std::string::npos);
-  CHECK(feed(packed_frame([](Block& header, std::string&) { header.text_bytes = 100'000; })).find("does not fit the block") != std::string::npos);
+  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed.clear(); })).find("does not fit the block") !=
+        std::string::npos);
+  CHECK(feed(packed_frame([](Block&, std::string& packed) {
+          packed.assign(4000, '\0');
+        })).find("does not fit the block") != std::string::npos);
+  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed.pop_back(); })).find("can't be unpacked") !=
+        std::string::npos);
+  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed += '\0'; })).find("can't be unpacked") !=
+        std::string::npos);
+  CHECK(feed(packed_frame([](Block&, std::string& packed) { packed[0] = '\xff'; })).find("can't be unpacked") !=
+        std::string::npos);
+  CHECK(feed(packed_frame([](Block& header, std::string&) { header.text_bytes += 1; })).find("can't be unpacked") !=
+        std::string::npos);
+  CHECK(feed(packed_frame([](Block& header, std::string&) {
+          header.text_bytes = 100'000;
+        })).find("does not fit the block") != std::string::npos);
   CHECK(feed(packed_frame([](Block& header, std::string&) { header.text_bytes -= 1; })) != "");
   std::mt19937 random(seed());
   CAPTURE(seed());
   for (int round = 0; round < 2000; ++round)
-    feed(packed_frame([&](Block&, std::string& packed) { packed[random() % packed.size()] = static_cast<char>(random()); }));
+    feed(packed_frame(
+        [&](Block&, std::string& packed) { packed[random() % packed.size()] = static_cast<char>(random()); }));
 }
 
 TEST_CASE("data_frame: payloads survive the round trip, and shorter or longer ones are refused") {
@@ -312,7 +344,8 @@ TEST_CASE("data_frame: payloads survive the round trip, and shorter or longer on
   CHECK(close_bytes.size() <= kControlPayloadBytesMax);
   CHECK(decode_close_channel(close_bytes)->text.size() == 400);
   const auto refuses = [](const std::string& bytes, auto decode) {
-    for (std::size_t size = 0; size < bytes.size(); ++size) CHECK(!decode(std::string_view(bytes).substr(0, size)).ok());
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+      CHECK(!decode(std::string_view(bytes).substr(0, size)).ok());
     CHECK(!decode(bytes + "x").ok());
   };
   refuses(start_bytes, [](std::string_view bytes) { return decode_auth_start(bytes); });
@@ -324,7 +357,11 @@ TEST_CASE("data_frame: payloads survive the round trip, and shorter or longer on
 }
 
 TEST_CASE("channel_proof: a proof is good for one side, one secret and exactly these facts") {
-  ProofFacts facts{.job = JobId::random(), .producer_slot = 1, .consumer_slot = 2, .producer_nonce = make_nonce(), .consumer_nonce = make_nonce()};
+  ProofFacts facts{.job = JobId::random(),
+                   .producer_slot = 1,
+                   .consumer_slot = 2,
+                   .producer_nonce = make_nonce(),
+                   .consumer_nonce = make_nonce()};
   const std::string secret(32, 's');
   const auto proof = make_proof(secret, ProvingSide::producer, facts);
   CHECK(is_proof(secret, ProvingSide::producer, facts, proof));

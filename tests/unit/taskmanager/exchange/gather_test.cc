@@ -44,7 +44,8 @@ Spoken read_row(const Block& block, const RowLayout& layout, std::uint32_t row) 
 }
 
 /// A block full of random rows.
-Block* random_block(BlockPool& pool, const RowLayout& layout, std::uint8_t flags, std::uint32_t rows_max, std::size_t text_max, std::mt19937& random) {
+Block* random_block(BlockPool& pool, const RowLayout& layout, std::uint8_t flags, std::uint32_t rows_max,
+                    std::size_t text_max, std::mt19937& random) {
   OpenBlock open;
   open.open(pool.take(kBlockCapacity), layout, flags);
   while (open.rows < std::min(rows_max, open.rows_max)) {
@@ -60,7 +61,8 @@ Block* random_block(BlockPool& pool, const RowLayout& layout, std::uint8_t flags
     for (std::size_t index = 0; index < texts.size(); ++index) {
       open.text_at -= texts[index].size();
       std::memcpy(open.text_at, texts[index].data(), texts[index].size());
-      const TextRef ref{static_cast<std::uint32_t>(open.block->end() - open.text_at), static_cast<std::uint32_t>(texts[index].size())};
+      const TextRef ref{static_cast<std::uint32_t>(open.block->end() - open.text_at),
+                        static_cast<std::uint32_t>(texts[index].size())};
       std::memcpy(row.data() + layout.text_refs[index], &ref, sizeof ref);
     }
     std::memcpy(open.row_at, row.data(), row.size());
@@ -101,7 +103,8 @@ TEST_CASE("gather: rows keep what they say through scatter and append, for every
         RowLayout layout;
         layout.stride = stride;
         layout.align = 1;
-        for (std::size_t index = 0; index < text_refs; ++index) layout.text_refs.push_back(static_cast<std::uint32_t>(index * sizeof(TextRef)));
+        for (std::size_t index = 0; index < text_refs; ++index)
+          layout.text_refs.push_back(static_cast<std::uint32_t>(index * sizeof(TextRef)));
         const RowGather gather(layout);
         std::vector<OpenBlock> targets(3);
         std::vector<std::vector<Spoken>> expected(3);
@@ -118,7 +121,8 @@ TEST_CASE("gather: rows keep what they say through scatter and append, for every
           for (std::uint32_t row = 0; row < source->rows; ++row)
             if (random() % 4 != 0) selection.push_back(static_cast<std::uint16_t>(row));
           const bool selects = random() % 2 == 0;
-          const Batch batch = selects ? Batch(source, selection.data(), static_cast<std::uint32_t>(selection.size())) : Batch(source);
+          const Batch batch =
+              selects ? Batch(source, selection.data(), static_cast<std::uint32_t>(selection.size())) : Batch(source);
           std::vector<std::uint16_t> target_of(batch.count());
           for (auto& target : target_of) target = static_cast<std::uint16_t>(random() % 3);
           const bool appends = random() % 2 == 0;
@@ -126,7 +130,8 @@ TEST_CASE("gather: rows keep what they say through scatter and append, for every
           for (std::uint32_t position = 0; position < batch.count(); ++position)
             expected[appends ? only : target_of[position]].push_back(read_row(*source, layout, batch.row_at(position)));
           for (std::uint32_t position = 0; position < batch.count();) {
-            position = appends ? gather.append(batch, position, batch.count(), targets[only]) : gather.scatter(batch, target_of.data(), position, targets.data());
+            position = appends ? gather.append(batch, position, batch.count(), targets[only])
+                               : gather.scatter(batch, target_of.data(), position, targets.data());
             if (position == batch.count()) break;
             const std::size_t full = appends ? only : target_of[position];
             if (targets[full].block != nullptr) close(full);
@@ -177,9 +182,12 @@ TEST_CASE("gather: texts up to the last byte of a block are copied whole") {
   }
 }
 
-TEST_CASE("partitioner: hash agrees with key groups, for a maximum parallelism that divides evenly and for one that does not") {
+TEST_CASE(
+    "partitioner: hash agrees with key groups, for a maximum parallelism that divides evenly and for one that does "
+    "not") {
   for (const std::uint32_t max_parallelism : {128u, 77u, 32768u}) {
-    Partitioner partitioner({.kind = PartitionerKind::hash, .targets = 5, .max_parallelism = max_parallelism}, std::make_unique<RowKeyHasher>(), nullptr);
+    Partitioner partitioner({.kind = PartitionerKind::hash, .targets = 5, .max_parallelism = max_parallelism},
+                            std::make_unique<RowKeyHasher>(), nullptr);
     HeapPool pool;
     Block* const block = pool.take(kBlockCapacity);
     block->reset(row_layout(), 0);
@@ -221,7 +229,9 @@ TEST_CASE("partitioner: dealing in turn is even over batches of any size") {
   }
 }
 
-TEST_CASE("output_writer: rows with and without event time do not meet in one block, a huge row gets a block that holds it, and order is kept") {
+TEST_CASE(
+    "output_writer: rows with and without event time do not meet in one block, a huge row gets a block that holds it, "
+    "and order is kept") {
   HeapPool pool;
   std::vector<Element> elements;
   {
@@ -231,7 +241,8 @@ TEST_CASE("output_writer: rows with and without event time do not meet in one bl
     std::vector<std::unique_ptr<OutputChannel>> channels;
     channels.push_back(std::make_unique<Collecting>(elements));
     OutputWriter writer(layout, std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr, nullptr),
-                        std::make_unique<OutputPartition>(std::move(channels)), pool, {.timeout_us = 100, .idle_spacing_us = 50});
+                        std::make_unique<OutputPartition>(std::move(channels)), pool,
+                        {.timeout_us = 100, .idle_spacing_us = 50});
     std::mt19937 random(seed());
     const auto emit = [&](std::uint8_t flags, std::uint32_t rows, std::size_t text, std::int64_t now_us) {
       Block* const block = random_block(pool, layout, flags, rows, text, random);
@@ -269,7 +280,9 @@ TEST_CASE("output_writer: rows with and without event time do not meet in one bl
   }
   std::vector<std::int64_t> seen;
   for (const Element& element : elements) {
-    seen.push_back(element.kind == ElementKind::block ? element.block->rows : element.kind == ElementKind::watermark ? -element.value : -1);
+    seen.push_back(element.kind == ElementKind::block       ? element.block->rows
+                   : element.kind == ElementKind::watermark ? -element.value
+                                                            : -1);
     if (element.kind == ElementKind::block && element.block->text_bytes >= 100'000)
       CHECK(element.block->text({100'000, 100'000}) == std::string(100'000, 'h'));
     drop(element);

@@ -19,13 +19,15 @@ using namespace weir::taskmanager;  // NOLINT
 
 namespace {
 
-constexpr PartitionerKind kKinds[] = {PartitionerKind::forward,   PartitionerKind::hash,    PartitionerKind::rebalance, PartitionerKind::rescale,
-                                      PartitionerKind::broadcast, PartitionerKind::shuffle, PartitionerKind::global,    PartitionerKind::custom};
+constexpr PartitionerKind kKinds[] = {PartitionerKind::forward, PartitionerKind::hash,      PartitionerKind::rebalance,
+                                      PartitionerKind::rescale, PartitionerKind::broadcast, PartitionerKind::shuffle,
+                                      PartitionerKind::global,  PartitionerKind::custom};
 
 std::unique_ptr<Partitioner> make(PartitionerKind kind, std::uint32_t targets, std::uint32_t subtask = 0) {
-  return std::make_unique<Partitioner>(Partitioner::Settings{.kind = kind, .targets = targets, .max_parallelism = 128, .subtask = subtask},
-                                       kind == PartitionerKind::hash ? std::make_unique<RowKeyHasher>() : nullptr,
-                                       kind == PartitionerKind::custom ? std::make_unique<RowKeyRouter>() : nullptr);
+  return std::make_unique<Partitioner>(
+      Partitioner::Settings{.kind = kind, .targets = targets, .max_parallelism = 128, .subtask = subtask},
+      kind == PartitionerKind::hash ? std::make_unique<RowKeyHasher>() : nullptr,
+      kind == PartitionerKind::custom ? std::make_unique<RowKeyRouter>() : nullptr);
 }
 
 /// Notes the value of every row that comes, in order.
@@ -34,7 +36,8 @@ class Noting final : public OutputChannel {
   explicit Noting(std::vector<std::uint64_t>& values) : values_(values) {}
   bool push(const Element& element) override {
     if (element.kind == ElementKind::block)
-      for (std::uint32_t row = 0; row < element.block->rows; ++row) values_.push_back(rows_of(*element.block)[row].value);
+      for (std::uint32_t row = 0; row < element.block->rows; ++row)
+        values_.push_back(rows_of(*element.block)[row].value);
     drop(element);
     return true;
   }
@@ -51,7 +54,8 @@ struct Written {
   Written(PartitionerKind kind, std::uint32_t targets, std::uint32_t subtask = 0) : channels(targets) {
     std::vector<std::unique_ptr<OutputChannel>> ends;
     for (auto& channel : channels) ends.push_back(std::make_unique<Noting>(channel));
-    writer = std::make_unique<OutputWriter>(row_layout(), make(kind, targets, subtask), std::make_unique<OutputPartition>(std::move(ends)), pool,
+    writer = std::make_unique<OutputWriter>(row_layout(), make(kind, targets, subtask),
+                                            std::make_unique<OutputPartition>(std::move(ends)), pool,
                                             FlushPolicy{.timeout_us = FlushPolicy::kOnlyWhenFull});
   }
   void emit(const std::vector<Row>& rows, const std::vector<std::uint16_t>* selection = nullptr) {
@@ -59,7 +63,8 @@ struct Written {
     block->reset(row_layout(), 0);
     for (const Row& row : rows) rows_of(*block)[block->rows++] = row;
     block->fixed_bytes = block->rows * sizeof(Row);
-    Batch batch = selection == nullptr ? Batch(block) : Batch(block, selection->data(), static_cast<std::uint32_t>(selection->size()));
+    Batch batch = selection == nullptr ? Batch(block)
+                                       : Batch(block, selection->data(), static_cast<std::uint32_t>(selection->size()));
     writer->emit(batch, true, 0);
     if (!batch.taken()) pool.give(block);
   }
@@ -105,7 +110,9 @@ TEST_CASE("partitioner: which rows go where, partitioner by partitioner") {
   }
 }
 
-TEST_CASE("partitioner: nothing is lost, nothing comes twice, and each channel keeps its order, for random batches and selections") {
+TEST_CASE(
+    "partitioner: nothing is lost, nothing comes twice, and each channel keeps its order, for random batches and "
+    "selections") {
   const unsigned first_seed = seed();
   CAPTURE(first_seed);
   std::mt19937 random(first_seed);
@@ -147,7 +154,8 @@ TEST_CASE("partitioner: shuffle is about even, the same for a producer every tim
     Written written(PartitionerKind::shuffle, 4, subtask);
     std::vector<Row> rows(1000);
     for (int round = 0; round < 40; ++round) {
-      for (std::uint64_t number = 0; number < rows.size(); ++number) rows[number] = {1, static_cast<std::uint64_t>(round) * 1000 + number, 0};
+      for (std::uint64_t number = 0; number < rows.size(); ++number)
+        rows[number] = {1, static_cast<std::uint64_t>(round) * 1000 + number, 0};
       written.emit(rows);
     }
     written.writer->end();
@@ -203,17 +211,22 @@ std::string refusal(int answer, std::uint32_t targets) {
 }  // namespace
 
 TEST_CASE("partitioner: custom asks the user's function with the key and the number of subtasks") {
-  CHECK(routed([](std::int64_t id, int subtasks) { return static_cast<int>(id) % subtasks; }, &Order::id, {7, ""}, 4) == 3);
+  CHECK(routed([](std::int64_t id, int subtasks) { return static_cast<int>(id) % subtasks; }, &Order::id, {7, ""}, 4) ==
+        3);
   CHECK(routed([](Text country, int) { return country == "fr" ? 1u : 0u; }, &Order::country, {1, "fr"}, 4) == 1);
-  CHECK(routed([](Text country, int subtasks) { return country.empty() ? 0 : subtasks - 1; }, [](const Order& o) { return o.country; }, {1, "de"}, 4) == 3);
+  CHECK(routed([](Text country, int subtasks) { return country.empty() ? 0 : subtasks - 1; },
+               [](const Order& o) { return o.country; }, {1, "de"}, 4) == 3);
   CHECK(routed([](std::int64_t half, int) { return half; }, [](const Order& o) { return o.id / 2; }, {5, ""}, 3) == 2);
 }
 
 TEST_CASE("partitioner: custom refuses a number that is no subtask with a sentence, also where there is only one") {
   CHECK(refusal(0, 1).empty());
   CHECK(refusal(3, 4).empty());
-  CHECK(refusal(4, 4) == "partition_custom: the partitioner answered 4 where it may answer 0 to 3: there are 4 subtasks behind it");
-  CHECK(refusal(-1, 4) == "partition_custom: the partitioner answered -1 where it may answer 0 to 3: there are 4 subtasks behind it");
-  CHECK(refusal(1, 1) == "partition_custom: the partitioner answered 1 where it may answer 0 to 0: there are 1 subtasks behind it");
+  CHECK(refusal(4, 4) ==
+        "partition_custom: the partitioner answered 4 where it may answer 0 to 3: there are 4 subtasks behind it");
+  CHECK(refusal(-1, 4) ==
+        "partition_custom: the partitioner answered -1 where it may answer 0 to 3: there are 4 subtasks behind it");
+  CHECK(refusal(1, 1) ==
+        "partition_custom: the partitioner answered 1 where it may answer 0 to 0: there are 1 subtasks behind it");
   CHECK(refusal(65536, 4).find("65536") != std::string::npos);
 }

@@ -56,7 +56,9 @@ std::vector<std::string> read_all(InputReader& reader) {
 
 }  // namespace
 
-TEST_CASE("watermark_merger: the least of all channels counts, an ended channel holds nobody back, and it never goes backwards") {
+TEST_CASE(
+    "watermark_merger: the least of all channels counts, an ended channel holds nobody back, and it never goes "
+    "backwards") {
   WatermarkMerger merger(3);
   CHECK(!merger.advance(0, 10));
   CHECK(!merger.advance(1, 20));
@@ -81,7 +83,8 @@ TEST_CASE("input_reader: small blocks that wait are put together, and a watermar
     for (std::uint64_t block = 0; block < 3; ++block) rings.rows(0, pool, 20, block * 20);
     rings.rows(0, pool, 1000, 0);
     REQUIRE(rings.rings[0]->push(Element::end()));
-    CHECK(read_all(reader) == std::vector<std::string>{"rows 0 50", "watermark 7", "rows 0 60", "rows 0 1000", "end 0"});
+    CHECK(read_all(reader) ==
+          std::vector<std::string>{"rows 0 50", "watermark 7", "rows 0 60", "rows 0 1000", "end 0"});
     CHECK(reader.is_at_end());
     CHECK(reader.rows_in() == 1110);
   }

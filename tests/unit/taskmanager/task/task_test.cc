@@ -6,9 +6,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "tests/support/engine_operators.h"
 #include "taskmanager/exchange/buffer_pool.h"
 #include "taskmanager/exchange/local_channel.h"
+#include "tests/support/engine_operators.h"
 
 using namespace weir;               // NOLINT
 using namespace weir::test;         // NOLINT
@@ -31,8 +31,9 @@ struct SteppedTask final : TaskEvents {
     parts.plan.nodes.back().links.push_back({.is_writer = true});
     std::vector<std::unique_ptr<OutputChannel>> channels;
     channels.push_back(std::make_unique<LocalOutput>(channel));
-    parts.writers.push_back(std::make_unique<OutputWriter>(row_layout(), std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr, nullptr),
-                                                           std::make_unique<OutputPartition>(std::move(channels)), pool, FlushPolicy{}));
+    parts.writers.push_back(std::make_unique<OutputWriter>(
+        row_layout(), std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr, nullptr),
+        std::make_unique<OutputPartition>(std::move(channels)), pool, FlushPolicy{}));
     task = std::make_unique<Task>(std::move(parts), OperatorChain::Surroundings{pool, clock, poller}, *this);
     task->start();
   }
@@ -90,7 +91,8 @@ TEST_CASE("task: a full output stops the source, and a taken block starts it aga
     });
   });
   SteppedTask stepped(rows, 4);
-  while (stepped.task->step() == StepOutcome::worked) {}
+  while (stepped.task->step() == StepOutcome::worked) {
+  }
   CHECK(stepped.task->step() == StepOutcome::backpressured);
   const std::uint64_t made_until_full = made;
   CHECK(made_until_full == 5 * 1024);  // four in the ring, one that waits
@@ -128,7 +130,8 @@ TEST_CASE("task: a batch that becomes many is finished as an overdraft, and noth
   const auto source = rows.source(1, [] { return std::make_unique<RowSource>(2048, 1024, plain); });
   rows.transform(1, source, PartitionerKind::forward, [] { return std::make_unique<Multiply>(); });
   SteppedTask stepped(rows, 2);
-  while (stepped.task->step() == StepOutcome::worked) {}
+  while (stepped.task->step() == StepOutcome::worked) {
+  }
   std::uint64_t seen = 0;
   for (int round = 0; round < 1000 && !stepped.task->is_over(); ++round) {
     seen += stepped.drain();
@@ -155,13 +158,15 @@ TEST_CASE("task: at its end every operator is told the last watermark, then the 
   std::vector<std::string> lines;
   RowGraph rows;
   const auto source = rows.source(1, [] { return std::make_unique<RowSource>(1, 1, plain); });
-  const auto first = rows.transform(1, source, PartitionerKind::forward, [&] { return std::make_unique<Recorder>("a", lines); });
+  const auto first =
+      rows.transform(1, source, PartitionerKind::forward, [&] { return std::make_unique<Recorder>("a", lines); });
   rows.transform(1, first, PartitionerKind::forward, [&] { return std::make_unique<Recorder>("b", lines); });
   SteppedTask stepped(rows, 16);
   for (int step = 0; step < 20; ++step) stepped.task->step();
   stepped.drain();
   stepped.task->step();
-  CHECK(lines == std::vector<std::string>{"a last watermark", "a end", "b last watermark", "b end", "a close", "b close"});
+  CHECK(lines ==
+        std::vector<std::string>{"a last watermark", "a end", "b last watermark", "b end", "a close", "b close"});
 }
 
 TEST_CASE("task: timers call their operator once, in order, and not before their time") {
@@ -227,7 +232,9 @@ TEST_CASE("task_counters: time belongs to what was done in it") {
   CHECK(metrics.user.find_or_add("a") == metrics.user.find_or_add("a"));
 }
 
-TEST_CASE("task_counters: names from user code are printable and bounded in length and number, so that a report of them can be sent") {
+TEST_CASE(
+    "task_counters: names from user code are printable and bounded in length and number, so that a report of them can "
+    "be sent") {
   CounterList counters;
   OwnedCounter* const broken = counters.find_or_add("map.\xff\xfe\n");
   broken->add(3);

@@ -1,4 +1,5 @@
-// Jobs as users write them, on the engine: connected streams, side outputs, partitioners and rich functions, between slots and machines.
+// Jobs as users write them, on the engine: connected streams, side outputs, partitioners and rich functions, between
+// slots and machines.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -102,7 +103,8 @@ class Into final : public Sink<T> {
       explicit Writer(std::shared_ptr<Got<T>> got) : got_(std::move(got)) {}
       void process(std::uint32_t, Batch& batch, Output&) override {
         const std::lock_guard lock(got_->mutex);
-        batch.for_each_row([&](std::uint32_t row) { got_->records.push_back(RowCodec<T>::read(batch.block(), row, scratch_)); });
+        batch.for_each_row(
+            [&](std::uint32_t row) { got_->records.push_back(RowCodec<T>::read(batch.block(), row, scratch_)); });
       }
 
      private:
@@ -173,25 +175,28 @@ struct Match {
 
 }  // namespace
 
-TEST_CASE("jobs: two streams of different types are joined by key, in one process and between machines, none lost, none twice") {
+TEST_CASE(
+    "jobs: two streams of different types are joined by key, in one process and between machines, none lost, none "
+    "twice") {
   constexpr std::int64_t kCount = 20'000;
   std::vector<Paid> expected;
-  for (std::int64_t number = 0; number < kCount; ++number) expected.push_back({number, number * 3, payment_of(number).by});
+  for (std::int64_t number = 0; number < kCount; ++number)
+    expected.push_back({number, number * 3, payment_of(number).by});
   for (const auto& settings : {kOneProcess, kThreeMachines}) {
     const auto got = std::make_shared<Got<Paid>>();
     EngineCluster cluster(settings, job([&](StreamExecutionEnvironment& env) {
-      auto orders = env.from_source(Made<Order>(kCount, order_of)).set_parallelism(1);
-      auto payments = env.from_source(Made<Payment>(kCount, payment_of)).set_parallelism(3);
-      orders.connect(payments)
-          .key_by(&Order::id, &Payment::order)
-          .process(Match{})
-          .uid("match")
-          .set_parallelism(2)
-          .filter([](const Paid&) { return true; })
-          .set_parallelism(2)
-          .sink_to(Into<Paid>(got))
-          .set_parallelism(2);
-    }));
+                            auto orders = env.from_source(Made<Order>(kCount, order_of)).set_parallelism(1);
+                            auto payments = env.from_source(Made<Payment>(kCount, payment_of)).set_parallelism(3);
+                            orders.connect(payments)
+                                .key_by(&Order::id, &Payment::order)
+                                .process(Match{})
+                                .uid("match")
+                                .set_parallelism(2)
+                                .filter([](const Paid&) { return true; })
+                                .set_parallelism(2)
+                                .sink_to(Into<Paid>(got))
+                                .set_parallelism(2);
+                          }));
     CHECK(run(cluster) == "");
     CHECK(cluster.job_graph().vertices.size() == 3);  // what follows is chained to the operator with two inputs
     std::sort(got->records.begin(), got->records.end());
@@ -199,17 +204,21 @@ TEST_CASE("jobs: two streams of different types are joined by key, in one proces
   }
 }
 
-TEST_CASE("jobs: an input that is silent for ever stops neither the other one nor, when it is cancelled, the job's end") {
+TEST_CASE(
+    "jobs: an input that is silent for ever stops neither the other one nor, when it is cancelled, the job's end") {
   const auto got = std::make_shared<Got<std::int64_t>>();
-  EngineCluster cluster(kOneProcess, job([&](StreamExecutionEnvironment& env) {
-    auto silent = env.from_source(Made<std::string>(0, [](std::int64_t) { return std::string(); }, false)).set_parallelism(2);
-    auto busy = env.from_source(Made<std::int64_t>(300'000, [](std::int64_t n) { return n; })).set_parallelism(2);
-    silent.connect(busy)
-        .map([](const std::string&) { return std::int64_t{-1}; }, [](const std::int64_t& n) { return n; })
-        .set_parallelism(2)
-        .sink_to(Into<std::int64_t>(got))
-        .set_parallelism(2);
-  }));
+  EngineCluster cluster(
+      kOneProcess, job([&](StreamExecutionEnvironment& env) {
+        auto silent = env.from_source(Made<std::string>(
+                                          0, [](std::int64_t) { return std::string(); }, false))
+                          .set_parallelism(2);
+        auto busy = env.from_source(Made<std::int64_t>(300'000, [](std::int64_t n) { return n; })).set_parallelism(2);
+        silent.connect(busy)
+            .map([](const std::string&) { return std::int64_t{-1}; }, [](const std::int64_t& n) { return n; })
+            .set_parallelism(2)
+            .sink_to(Into<std::int64_t>(got))
+            .set_parallelism(2);
+      }));
   REQUIRE(cluster.start().ok());
   REQUIRE(cluster.deploy().ok());
   CHECK(comes_true([&] { return got->size() == 300'000; }));
@@ -221,23 +230,27 @@ TEST_CASE("jobs: an input that is silent for ever stops neither the other one no
 TEST_CASE("jobs: one source on both inputs by two roads, one of them long, comes to its end") {
   for (const auto& settings : {kOneProcess, kThreeMachines}) {
     const auto got = std::make_shared<Got<std::int64_t>>();
-    EngineCluster cluster(settings, job([&](StreamExecutionEnvironment& env) {
-      env.set_parallelism(3);
-      auto numbers = env.from_source(Made<std::int64_t>(50'000, [](std::int64_t n) { return n; }));
-      auto road = numbers.rebalance().map([](std::int64_t n) { return std::to_string(n) + std::string(100, 'x'); }).shuffle().map([](const std::string& s) {
-        return static_cast<std::int64_t>(s.size());
-      });
-      numbers.rescale()
-          .connect(road.rebalance())
-          .flat_map([](const std::int64_t& n, Collector<std::int64_t>& out) { out.collect(n); }, [](const std::int64_t& n, Collector<std::int64_t>& out) { out.collect(-n); })
-          .sink_to(Into<std::int64_t>(got));
-    }));
+    EngineCluster cluster(
+        settings, job([&](StreamExecutionEnvironment& env) {
+          env.set_parallelism(3);
+          auto numbers = env.from_source(Made<std::int64_t>(50'000, [](std::int64_t n) { return n; }));
+          auto road = numbers.rebalance()
+                          .map([](std::int64_t n) { return std::to_string(n) + std::string(100, 'x'); })
+                          .shuffle()
+                          .map([](const std::string& s) { return static_cast<std::int64_t>(s.size()); });
+          numbers.rescale()
+              .connect(road.rebalance())
+              .flat_map([](const std::int64_t& n, Collector<std::int64_t>& out) { out.collect(n); },
+                        [](const std::int64_t& n, Collector<std::int64_t>& out) { out.collect(-n); })
+              .sink_to(Into<std::int64_t>(got));
+        }));
     CHECK(run(cluster) == "");
     CHECK(got->records.size() == 100'000);
   }
 }
 
-TEST_CASE("jobs: the watermark behind two inputs is the lesser one, event timers fire by it, and all of them at the end") {
+TEST_CASE(
+    "jobs: the watermark behind two inputs is the lesser one, event timers fire by it, and all of them at the end") {
   struct Alarm {
     void process1(const std::int64_t& n, KeyedContext<std::int64_t>& context, Collector<std::string>&) {
       context.register_event_timer(from_ms(n * 10));
@@ -249,14 +262,21 @@ TEST_CASE("jobs: the watermark behind two inputs is the lesser one, event timers
   };
   const auto got = std::make_shared<Got<std::string>>();
   EngineCluster cluster(kOneProcess, job([&](StreamExecutionEnvironment& env) {
-    const auto self = [](const std::int64_t& n) { return n; };
-    auto a = env.from_source(Made<std::int64_t>(1000, self, true, true)).set_parallelism(1);
-    auto b = env.from_source(Made<std::int64_t>(3000, self, true, true)).set_parallelism(2);
-    a.connect(b).key_by(self, self).process(Alarm{}).uid("alarm").set_parallelism(2).sink_to(Into<std::string>(got)).set_parallelism(2);
-  }));
+                          const auto self = [](const std::int64_t& n) { return n; };
+                          auto a = env.from_source(Made<std::int64_t>(1000, self, true, true)).set_parallelism(1);
+                          auto b = env.from_source(Made<std::int64_t>(3000, self, true, true)).set_parallelism(2);
+                          a.connect(b)
+                              .key_by(self, self)
+                              .process(Alarm{})
+                              .uid("alarm")
+                              .set_parallelism(2)
+                              .sink_to(Into<std::string>(got))
+                              .set_parallelism(2);
+                        }));
   CHECK(run(cluster) == "");
   CHECK(got->records.size() == 1000);
-  CHECK(std::none_of(got->records.begin(), got->records.end(), [](const std::string& line) { return line.starts_with("early"); }));
+  CHECK(std::none_of(got->records.begin(), got->records.end(),
+                     [](const std::string& line) { return line.starts_with("early"); }));
 }
 
 TEST_CASE("jobs: several side outputs of several types, one chained, one exchanged, one read twice, one by nobody") {
@@ -269,21 +289,31 @@ TEST_CASE("jobs: several side outputs of several types, one chained, one exchang
     const auto texts = std::make_shared<Got<std::string>>();
     const auto first_orders = std::make_shared<Got<Order>>();
     const auto second_orders = std::make_shared<Got<Order>>();
-    EngineCluster cluster(settings, job([&](StreamExecutionEnvironment& env) {
-      env.set_parallelism(2);
-      auto split = env.from_source(Made<std::int64_t>(6000, [](std::int64_t n) { return n; })).process([=](const std::int64_t& n, RuntimeContext& context, Collector<std::int64_t>& out) {
-        out.collect(n);
-        if (n % 2 == 0) context.output(even, n);
-        if (n % 3 == 0) context.output(text, std::to_string(n));
-        if (n % 5 == 0) context.output(order, order_of(n));
-        context.output(OutputTag<std::string>("nobody"), std::string("x"));
-      });
-      split.sink_to(Into<std::int64_t>(main));
-      split.side_output(even).map([](std::int64_t n) { return n; }).sink_to(Into<std::int64_t>(evens));
-      split.side_output(text).rebalance().map([](const std::string& s) { return s; }).set_parallelism(3).sink_to(Into<std::string>(texts)).set_parallelism(3);
-      split.side_output(order).sink_to(Into<Order>(first_orders));
-      split.side_output(order).key_by(&Order::id).reduce([](const Order& a, const Order&) { return a; }).sink_to(Into<Order>(second_orders));
-    }));
+    EngineCluster cluster(
+        settings, job([&](StreamExecutionEnvironment& env) {
+          env.set_parallelism(2);
+          auto split = env.from_source(Made<std::int64_t>(6000, [](std::int64_t n) { return n; }))
+                           .process([=](const std::int64_t& n, RuntimeContext& context, Collector<std::int64_t>& out) {
+                             out.collect(n);
+                             if (n % 2 == 0) context.output(even, n);
+                             if (n % 3 == 0) context.output(text, std::to_string(n));
+                             if (n % 5 == 0) context.output(order, order_of(n));
+                             context.output(OutputTag<std::string>("nobody"), std::string("x"));
+                           });
+          split.sink_to(Into<std::int64_t>(main));
+          split.side_output(even).map([](std::int64_t n) { return n; }).sink_to(Into<std::int64_t>(evens));
+          split.side_output(text)
+              .rebalance()
+              .map([](const std::string& s) { return s; })
+              .set_parallelism(3)
+              .sink_to(Into<std::string>(texts))
+              .set_parallelism(3);
+          split.side_output(order).sink_to(Into<Order>(first_orders));
+          split.side_output(order)
+              .key_by(&Order::id)
+              .reduce([](const Order& a, const Order&) { return a; })
+              .sink_to(Into<Order>(second_orders));
+        }));
     CHECK(run(cluster) == "");
     CHECK(main->records.size() == 6000);
     CHECK(evens->records.size() == 3000);
@@ -294,38 +324,46 @@ TEST_CASE("jobs: several side outputs of several types, one chained, one exchang
   }
 }
 
-TEST_CASE("jobs: a custom partitioner brings records to the subtask that it names, and fails the task when there is none") {
+TEST_CASE(
+    "jobs: a custom partitioner brings records to the subtask that it names, and fails the task when there is none") {
   for (const auto& settings : {kOneProcess, kThreeMachines}) {
     const auto got = std::make_shared<Got<std::string>>();
-    EngineCluster cluster(settings, job([&](StreamExecutionEnvironment& env) {
+    EngineCluster cluster(settings, job(
+                                        [&](StreamExecutionEnvironment& env) {
       env.from_source(Made<Order>(3000, order_of))
           .set_parallelism(2)
           .partition_custom([](std::int64_t id, int subtasks) { return static_cast<int>(id) % subtasks; }, &Order::id)
-          .map([](const Order& o, RuntimeContext& context) { return std::to_string(o.id % 3) + "@" + std::to_string(context.subtask_index()); })
+          .map([](const Order& o, RuntimeContext& context) {
+            return std::to_string(o.id % 3) + "@" + std::to_string(context.subtask_index());
+          })
           .set_parallelism(3)
           .sink_to(Into<std::string>(got))
           .set_parallelism(3);
     }));
     CHECK(run(cluster) == "");
     CHECK(got->records.size() == 3000);
-    CHECK(std::all_of(got->records.begin(), got->records.end(), [](const std::string& line) { return line[0] == line[2]; }));
+    CHECK(std::all_of(got->records.begin(), got->records.end(),
+                      [](const std::string& line) { return line[0] == line[2]; }));
 
     EngineCluster wrong(settings, job([&](StreamExecutionEnvironment& env) {
-      env.from_source(Made<Order>(3000, order_of))
-          .set_parallelism(1)
-          .name("orders")
-          .partition_custom([](std::int64_t id, int subtasks) { return id == 2000 ? subtasks : 0; }, &Order::id)
-          .sink_to(Into<Order>(std::make_shared<Got<Order>>()))
-          .set_parallelism(3);
-    }));
+                          env.from_source(Made<Order>(3000, order_of))
+                              .set_parallelism(1)
+                              .name("orders")
+                              .partition_custom([](std::int64_t id, int subtasks) { return id == 2000 ? subtasks : 0; },
+                                                &Order::id)
+                              .sink_to(Into<Order>(std::make_shared<Got<Order>>()))
+                              .set_parallelism(3);
+                        }));
     REQUIRE(wrong.start().ok());
     REQUIRE(wrong.deploy().ok());
     CHECK(wrong.wait_for_count(proto::FAILED, 1));
     const auto statuses = wrong.statuses();
-    const auto failed = std::find_if(statuses.begin(), statuses.end(), [](const auto& status) { return status.failure().user_code(); });
+    const auto failed =
+        std::find_if(statuses.begin(), statuses.end(), [](const auto& status) { return status.failure().user_code(); });
     REQUIRE(failed != statuses.end());
     CHECK(failed->failure().exception() == "std::out_of_range");
-    CHECK(failed->failure().message() == "partition_custom: the partitioner answered 3 where it may answer 0 to 2: there are 3 subtasks behind it");
+    CHECK(failed->failure().message() ==
+          "partition_custom: the partitioner answered 3 where it may answer 0 to 2: there are 3 subtasks behind it");
     CHECK(failed->failure().stack_trace().starts_with("in operator 'orders'"));
   }
 }
@@ -341,8 +379,9 @@ struct Rich {
   Gauge* last = nullptr;
 
   void open(RuntimeContext& context) {
-    note("open " + std::string(context.operator_name()) + " in " + std::string(context.task_name()) + " of " + std::string(context.job_name()) + " " +
-         std::to_string(context.subtask_index()) + "/" + std::to_string(context.parallelism()) + "/" + std::to_string(context.max_parallelism()) + " #" +
+    note("open " + std::string(context.operator_name()) + " in " + std::string(context.task_name()) + " of " +
+         std::string(context.job_name()) + " " + std::to_string(context.subtask_index()) + "/" +
+         std::to_string(context.parallelism()) + "/" + std::to_string(context.max_parallelism()) + " #" +
          std::to_string(context.attempt()));
     seen = &context.counter("seen");
     last = &context.gauge("last");
@@ -369,7 +408,11 @@ struct Rich {
 EngineCluster::MakeGraph rich_job(Rich rich, std::int64_t count, bool ends = true) {
   return job([=](StreamExecutionEnvironment& env) {
     env.set_parallelism(1);
-    env.from_source(Made<std::int64_t>(count, [](std::int64_t n) { return n; }, ends)).map(rich).name("rich").sink_to(Into<std::int64_t>(std::make_shared<Got<std::int64_t>>()));
+    env.from_source(Made<std::int64_t>(
+                        count, [](std::int64_t n) { return n; }, ends))
+        .map(rich)
+        .name("rich")
+        .sink_to(Into<std::int64_t>(std::make_shared<Got<std::int64_t>>()));
   });
 }
 
@@ -394,7 +437,9 @@ TEST_CASE("rich functions: know their task, count and gauge into its metrics, an
   CHECK(counters.gauges().at("rich.last") == 499.5);
 }
 
-TEST_CASE("rich functions: are closed after a failure, a cancellation and an open that threw; what they throw names the operator") {
+TEST_CASE(
+    "rich functions: are closed after a failure, a cancellation and an open that threw; what they throw names the "
+    "operator") {
   {
     const auto calls = std::make_shared<Got<std::string>>();
     EngineCluster cluster(kOneProcess, rich_job({calls, "", 7}, 1000));

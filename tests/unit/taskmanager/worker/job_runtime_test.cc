@@ -62,7 +62,9 @@ std::string run(EngineCluster& cluster) {
 
 }  // namespace
 
-TEST_CASE("job_runtime: rows that are hashed between two slots add up to a plain fold, each key on one subtask and in order") {
+TEST_CASE(
+    "job_runtime: rows that are hashed between two slots add up to a plain fold, each key on one subtask and in "
+    "order") {
   const auto seen = std::make_shared<Seen>();
   EngineCluster cluster({}, [&] {
     RowGraph rows;
@@ -96,10 +98,15 @@ TEST_CASE("job_runtime: a chain runs in one task, and a filter only selects") {
   EngineCluster cluster({.slots = 1}, [&] {
     RowGraph rows;
     const auto source = rows.source(1, source_of(10'000));
-    const auto filtered = rows.transform(1, source, PartitionerKind::forward,
-                                         [] { return std::make_unique<RowFilter>([](const Row& row) { return row.value % 3 == 0; }); });
-    const auto doubled = rows.transform(1, filtered, PartitionerKind::forward,
-                                        [] { return std::make_unique<RowMap>([](Row& row) { row.key = 1; row.value *= 2; }); });
+    const auto filtered = rows.transform(1, source, PartitionerKind::forward, [] {
+      return std::make_unique<RowFilter>([](const Row& row) { return row.value % 3 == 0; });
+    });
+    const auto doubled = rows.transform(1, filtered, PartitionerKind::forward, [] {
+      return std::make_unique<RowMap>([](Row& row) {
+        row.key = 1;
+        row.value *= 2;
+      });
+    });
     rows.sink(1, {doubled}, PartitionerKind::forward, fold_into(seen));
     return rows.graph();
   });
@@ -126,9 +133,10 @@ TEST_CASE("job_runtime: rebalance gives every consumer the same share") {
   }
 }
 
-TEST_CASE("job_runtime: broadcast gives every consumer everything, global gives all to the first, shuffle loses nothing") {
-  for (const auto kind : {PartitionerKind::broadcast, PartitionerKind::global, PartitionerKind::shuffle, PartitionerKind::rescale,
-                          PartitionerKind::custom}) {
+TEST_CASE(
+    "job_runtime: broadcast gives every consumer everything, global gives all to the first, shuffle loses nothing") {
+  for (const auto kind : {PartitionerKind::broadcast, PartitionerKind::global, PartitionerKind::shuffle,
+                          PartitionerKind::rescale, PartitionerKind::custom}) {
     const auto seen = std::make_shared<Seen>();
     EngineCluster cluster({.slots = 4}, [&] {
       RowGraph rows;
@@ -189,7 +197,8 @@ TEST_CASE("job_runtime: random graphs, deployed in random order, agree with a pl
     const unsigned this_seed = first_seed + run_index;
     CAPTURE(this_seed);
     std::mt19937 random(this_seed);
-    const auto kinds = std::array{PartitionerKind::hash, PartitionerKind::rebalance, PartitionerKind::shuffle, PartitionerKind::forward};
+    const auto kinds = std::array{PartitionerKind::hash, PartitionerKind::rebalance, PartitionerKind::shuffle,
+                                  PartitionerKind::forward};
     const int sources = static_cast<int>(random() % 3) + 1;
     const int middle = static_cast<int>(random() % 4) + 1;
     const int sinks = static_cast<int>(random() % 4) + 1;
@@ -234,7 +243,8 @@ TEST_CASE("job_runtime: a stopped sink stops the source within its buffers, memo
   });
   REQUIRE(cluster.start().ok());
   REQUIRE(cluster.deploy().ok());
-  // It has stopped when two looks apart see the same number, and says that it is held up: on a busy machine it may only not have had its turn.
+  // It has stopped when two looks apart see the same number, and says that it is held up: on a busy machine it may only
+  // not have had its turn.
   std::uint64_t before = 1;
   bool has_backpressure = false;
   for (int look = 0; look < 600 && (made != before || !has_backpressure); ++look) {
@@ -409,7 +419,8 @@ TEST_CASE("job_runtime: an idle job uses less than half a percent of a core") {
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
   std::this_thread::sleep_for(std::chrono::milliseconds(400));
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-  const double used = static_cast<double>(after.tv_sec - before.tv_sec) + 1e-9 * static_cast<double>(after.tv_nsec - before.tv_nsec);
+  const double used =
+      static_cast<double>(after.tv_sec - before.tv_sec) + 1e-9 * static_cast<double>(after.tv_nsec - before.tv_nsec);
   CHECK(used < 0.4 * 0.02);  // most of it is the test's own accept thread
 }
 

@@ -17,7 +17,9 @@ namespace {
 
 constexpr std::uint64_t kKeys = 499;
 
-Row numbered(std::uint32_t subtask, std::uint64_t number) { return {hash_word(number) % kKeys, number, static_cast<std::int64_t>(subtask)}; }
+Row numbered(std::uint32_t subtask, std::uint64_t number) {
+  return {hash_word(number) % kKeys, number, static_cast<std::int64_t>(subtask)};
+}
 
 std::map<std::uint64_t, Seen::Sum> plain_fold(int subtasks, std::uint64_t rows) {
   std::map<std::uint64_t, Seen::Sum> sums;
@@ -30,11 +32,13 @@ std::map<std::uint64_t, Seen::Sum> plain_fold(int subtasks, std::uint64_t rows) 
   return sums;
 }
 
-EngineCluster::MakeGraph hashed(std::uint64_t rows, std::shared_ptr<Seen> seen, std::function<bool()> is_stopped = {}, int parallelism = 2) {
+EngineCluster::MakeGraph hashed(std::uint64_t rows, std::shared_ptr<Seen> seen, std::function<bool()> is_stopped = {},
+                                int parallelism = 2) {
   return [=] {
     RowGraph graph;
     const auto source = graph.source(parallelism, [=] { return std::make_unique<RowSource>(rows, 1000, numbered); });
-    graph.sink(parallelism, {source}, PartitionerKind::hash, [=] { return std::make_unique<FoldSink>(seen, is_stopped, false); });
+    graph.sink(parallelism, {source}, PartitionerKind::hash,
+               [=] { return std::make_unique<FoldSink>(seen, is_stopped, false); });
     return graph.graph();
   };
 }
@@ -47,7 +51,9 @@ std::string all_of(const std::vector<std::string>& lines) {
   return all;
 }
 
-bool mentions(const std::vector<std::string>& lines, const std::string& words) { return all_of(lines).find(words) != std::string::npos; }
+bool mentions(const std::vector<std::string>& lines, const std::string& words) {
+  return all_of(lines).find(words) != std::string::npos;
+}
 
 }  // namespace
 
@@ -103,8 +109,10 @@ TEST_CASE("network exchange: a few rows arrive though no block is full") {
   EngineCluster cluster(two_machines(), [&] {
     RowGraph graph;
     const auto source = graph.source(2, [&] { return std::make_unique<RowSource>(0, 1, numbered, 5); });
-    const auto seen_at = graph.transform(2, source, PartitionerKind::hash, [&] { return std::make_unique<RowMap>([&](Row&) { ++arrived; }); });
-    graph.sink(2, {seen_at}, PartitionerKind::forward, [&] { return std::make_unique<FoldSink>(seen, std::function<bool()>(), false); });
+    const auto seen_at = graph.transform(2, source, PartitionerKind::hash,
+                                         [&] { return std::make_unique<RowMap>([&](Row&) { ++arrived; }); });
+    graph.sink(2, {seen_at}, PartitionerKind::forward,
+               [&] { return std::make_unique<FoldSink>(seen, std::function<bool()>(), false); });
     return graph.graph();
   });
   REQUIRE(cluster.start().ok());
@@ -134,7 +142,8 @@ TEST_CASE("network exchange: a reader that stops holds the writer within credit,
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   CHECK(made() < 400'000);
-  for (int machine = 0; machine < 2; ++machine) CHECK(cluster.runtime(machine).pool_usage(0).peak <= cluster.runtime(machine).pool_usage(0).limit);
+  for (int machine = 0; machine < 2; ++machine)
+    CHECK(cluster.runtime(machine).pool_usage(0).peak <= cluster.runtime(machine).pool_usage(0).limit);
   is_stopped = false;
   CHECK(cluster.wait_for(proto::FINISHED));
   CHECK(seen->by_key == plain_fold(2, 400'000));
@@ -152,7 +161,8 @@ TEST_CASE("network exchange: a stalled wire loses nothing") {
   EngineCluster cluster(settings, hashed(200'000, seen));
   REQUIRE(cluster.start().ok());
   REQUIRE(cluster.deploy().ok());
-  for (int look = 0; look < 2000 && wire->passed < 100'000; ++look) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  for (int look = 0; look < 2000 && wire->passed < 100'000; ++look)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   wire->is_stalled = true;
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   wire->is_stalled = false;
@@ -181,7 +191,9 @@ TEST_CASE("network exchange: a connection that is cut fails the tasks at both en
   CHECK(mentions(failures, "ended before it had taken all data"));
 }
 
-TEST_CASE("network exchange: a connection that is half closed, and one that is reset, fail the tasks at both ends with a sentence") {
+TEST_CASE(
+    "network exchange: a connection that is half closed, and one that is reset, fail the tasks at both ends with a "
+    "sentence") {
   for (const bool is_reset : {false, true}) {
     CAPTURE(is_reset);
     const auto seen = std::make_shared<Seen>();
@@ -204,7 +216,9 @@ TEST_CASE("network exchange: a connection that is half closed, and one that is r
   }
 }
 
-TEST_CASE("network exchange: a reader a thousand times slower than the writer holds it back, in flat memory, and gets everything") {
+TEST_CASE(
+    "network exchange: a reader a thousand times slower than the writer holds it back, in flat memory, and gets "
+    "everything") {
   const auto seen = std::make_shared<Seen>();
   auto settings = two_machines();
   settings.pool_bytes = 8u << 20;
@@ -217,7 +231,8 @@ TEST_CASE("network exchange: a reader a thousand times slower than the writer ho
   CHECK(asked > 400);
   CHECK(all_of(cluster.failures()) == "");
   CHECK(seen->by_key == plain_fold(2, 400'000));
-  for (int machine = 0; machine < 2; ++machine) CHECK(cluster.runtime(machine).pool_usage(0).peak <= cluster.runtime(machine).pool_usage(0).limit);
+  for (int machine = 0; machine < 2; ++machine)
+    CHECK(cluster.runtime(machine).pool_usage(0).peak <= cluster.runtime(machine).pool_usage(0).limit);
 }
 
 TEST_CASE("network exchange: a flipped byte is noticed and fails the consumer") {
@@ -275,8 +290,12 @@ TEST_CASE("network exchange: strangers on the data port disturb nobody and get n
   const std::string hello = taskmanager::encode_data_hello({cluster.job(), 0});
   taskmanager::AuthStart start;
   start.task_manager_id = "stranger";
-  const auto frame = [](taskmanager::FrameKind kind, std::uint32_t channel, std::string payload, std::uint64_t sequence) {
-    taskmanager::FrameHeader header{.kind = kind, .channel = channel, .payload_bytes = static_cast<std::uint32_t>(payload.size()), .sequence = sequence};
+  const auto frame =
+      [](taskmanager::FrameKind kind, std::uint32_t channel, std::string payload, std::uint64_t sequence) {
+    taskmanager::FrameHeader header{.kind = kind,
+                                    .channel = channel,
+                                    .payload_bytes = static_cast<std::uint32_t>(payload.size()),
+                                    .sequence = sequence};
     taskmanager::FrameChecksum checksum;
     checksum.begin(header);
     checksum.add(payload.data(), payload.size());
@@ -286,12 +305,13 @@ TEST_CASE("network exchange: strangers on the data port disturb nobody and get n
     return bytes + payload;
   };
   const std::vector<std::string> attacks = {
-      std::string(5000, 'x'),                                                                           // garbage
-      frame(taskmanager::FrameKind::credit, 1, std::string(4, '\1'), 0),                                // no proof at all
-      frame(taskmanager::FrameKind::auth_proof, 0, std::string(32, '\0'), 0),                           // proof out of turn
-      frame(taskmanager::FrameKind::auth_start, 0, encode(start), 0) + frame(taskmanager::FrameKind::auth_proof, 0, std::string(32, '\0'), 1),
-      frame(taskmanager::FrameKind::auth_start, 0, encode(start), 7),                                   // wrong sequence
-      frame(taskmanager::FrameKind::auth_start, 0, encode(start), 0).substr(0, 40),                     // truncated, then closed
+      std::string(5000, 'x'),                                                  // garbage
+      frame(taskmanager::FrameKind::credit, 1, std::string(4, '\1'), 0),       // no proof at all
+      frame(taskmanager::FrameKind::auth_proof, 0, std::string(32, '\0'), 0),  // proof out of turn
+      frame(taskmanager::FrameKind::auth_start, 0, encode(start), 0) +
+          frame(taskmanager::FrameKind::auth_proof, 0, std::string(32, '\0'), 1),
+      frame(taskmanager::FrameKind::auth_start, 0, encode(start), 7),                // wrong sequence
+      frame(taskmanager::FrameKind::auth_start, 0, encode(start), 0).substr(0, 40),  // truncated, then closed
       frame(taskmanager::FrameKind::block, 1, std::string(100, '\0'), 0),
   };
   for (const auto& attack : attacks) {
@@ -342,7 +362,8 @@ TEST_CASE("network exchange: user code that holds its slot up costs no channel i
     RowGraph graph;
     const auto source = graph.source(2, [] { return std::make_unique<RowSource>(10'000, 1000, numbered); });
     const auto slow = graph.transform(2, source, PartitionerKind::hash, [] { return std::make_unique<Slow>(); });
-    graph.sink(2, {slow}, PartitionerKind::rebalance, [&] { return std::make_unique<FoldSink>(seen, std::function<bool()>(), false); });
+    graph.sink(2, {slow}, PartitionerKind::rebalance,
+               [&] { return std::make_unique<FoldSink>(seen, std::function<bool()>(), false); });
     return graph.graph();
   });
   REQUIRE(cluster.start().ok());

@@ -1,4 +1,5 @@
-// Every partitioner between tasks of every width, in one process and over sockets: nothing lost, nothing twice, order kept per channel.
+// Every partitioner between tasks of every width, in one process and over sockets: nothing lost, nothing twice, order
+// kept per channel.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -17,7 +18,9 @@ namespace {
 constexpr std::uint64_t kRows = 5'000;
 
 /// key: spreads; value: counts from 0 for each producer; time: the producer.
-Row numbered(std::uint32_t producer, std::uint64_t number) { return {hash_word(number) % 101, number, static_cast<std::int64_t>(producer)}; }
+Row numbered(std::uint32_t producer, std::uint64_t number) {
+  return {hash_word(number) % 101, number, static_cast<std::int64_t>(producer)};
+}
 
 /// Numbers by {consumer, producer}, in the order in which they came.
 struct Arrived {
@@ -95,7 +98,8 @@ void run_all(const ClusterSettings& settings, PartitionerKind kind) {
     const auto arrived = std::make_shared<Arrived>();
     EngineCluster cluster(settings, [&] {
       RowGraph rows;
-      const auto source = rows.source(widths.producers, [] { return std::make_unique<RowSource>(kRows, 700, numbered); });
+      const auto source =
+          rows.source(widths.producers, [] { return std::make_unique<RowSource>(kRows, 700, numbered); });
       rows.sink(widths.consumers, {source}, kind, [arrived] { return std::make_unique<ArrivalSink>(arrived); });
       rows.node(source).chaining = Chaining::never;
       return rows.graph();
@@ -107,8 +111,9 @@ void run_all(const ClusterSettings& settings, PartitionerKind kind) {
   }
 }
 
-constexpr PartitionerKind kKinds[] = {PartitionerKind::forward,   PartitionerKind::hash,    PartitionerKind::rebalance, PartitionerKind::rescale,
-                                      PartitionerKind::broadcast, PartitionerKind::shuffle, PartitionerKind::global,    PartitionerKind::custom};
+constexpr PartitionerKind kKinds[] = {PartitionerKind::forward, PartitionerKind::hash,      PartitionerKind::rebalance,
+                                      PartitionerKind::rescale, PartitionerKind::broadcast, PartitionerKind::shuffle,
+                                      PartitionerKind::global,  PartitionerKind::custom};
 
 }  // namespace
 

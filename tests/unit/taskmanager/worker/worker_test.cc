@@ -80,10 +80,12 @@ struct Pair {
     REQUIRE(calls.ok());
     REQUIRE(descriptors.ok());
     const rpc::Identity name{.role = rpc::Role::worker, .cluster = {}, .incarnation = {}, .name = "worker"};
-    connection = std::make_unique<rpc::Connection>(control.executor(), std::move(calls->first), name, peer.methods, rpc::Limits());
+    connection = std::make_unique<rpc::Connection>(control.executor(), std::move(calls->first), name, peer.methods,
+                                                   rpc::Limits());
     descriptor_end = std::move(descriptors->first);
-    worker = std::make_unique<Worker>(control.executor(), clock, std::move(calls->second), std::move(descriptors->second),
-                                      [](TaskRuntimeEvents&) { return std::make_unique<IdleRuntime>(); });
+    worker =
+        std::make_unique<Worker>(control.executor(), clock, std::move(calls->second), std::move(descriptors->second),
+                                 [](TaskRuntimeEvents&) { return std::make_unique<IdleRuntime>(); });
     gate.start("peer", serve(*connection));
     gate.start("worker", run_to_end(*worker, code));
   }
