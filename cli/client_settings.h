@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/config/configuration.h"
 #include "common/http/http_client.h"
+#include "weir/result.h"
 
 namespace weir::cli {
 

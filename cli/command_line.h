@@ -4,7 +4,7 @@
 #include <variant>
 #include <vector>
 
-#include "api/weir/result.h"
+#include "weir/result.h"
 
 namespace weir::cli {
 

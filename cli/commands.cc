@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "api/weir/version.h"
 #include "cli/client_settings.h"
 #include "cli/command_line.h"
 #include "cli/jobs.h"
@@ -11,6 +10,7 @@
 #include "cli/planner.h"
 #include "cli/run.h"
 #include "common/base/try.h"
+#include "weir/version.h"
 
 namespace weir::cli {
 

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "cli/client_settings.h"
 #include "cli/command_line.h"
 #include "cli/console.h"
 #include "cli/rest_client.h"
+#include "weir/result.h"
 
 namespace weir::cli {
 

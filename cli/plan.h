@@ -3,10 +3,10 @@
 #include <map>
 #include <string>
 
-#include "api/weir/result.h"
 #include "cli/command_line.h"
 #include "cli/console.h"
 #include "common/config/configuration.h"
+#include "weir/result.h"
 
 namespace weir::cli {
 

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "api/job_library.h"
-#include "api/plan_builder.h"
+#include "api/loader/job_library.h"
+#include "api/loader/plan_builder.h"
 #include "cli/program.h"
 #include "common/base/try.h"
 #include "common/plan/plan_frame.h"

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "api/weir/result.h"
 #include "cli/command_line.h"
+#include "weir/result.h"
 
 namespace weir::cli {
 

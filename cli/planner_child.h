@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/plan/job_graph.h"
+#include "weir/result.h"
 
 namespace weir::cli {
 

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/http/http_client.h"
+#include "weir/result.h"
 
 namespace weir::cli {
 

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "cli/client_settings.h"
 #include "cli/command_line.h"
 #include "cli/console.h"
+#include "weir/result.h"
 
 namespace weir::cli {
 

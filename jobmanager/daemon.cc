@@ -48,7 +48,7 @@ Daemon::Daemon(ControlThread& control, DaemonOptions options, LibraryReader read
       signals_(control.executor()),
       dialler_(control.executor(), identity(options_, incarnation_), options_.rpc_limits, epoch_),
       task_managers_(control.executor(), clock_, dialler_, slots_, options_.registry),
-      gate_(control.executor(), "JobManager") {}
+      scope_(control.executor(), "JobManager") {}
 
 Daemon::~Daemon() {
   http_.reset();
@@ -64,7 +64,7 @@ Result<void> Daemon::start() {
   TRY_VOID(start_rest());
   dispatcher_->start();
   task_managers_.start(*dispatcher_);
-  gate_.start("wait for signals", wait_for_signals());
+  scope_.start("wait for signals", wait_for_signals());
   TRY_VOID(write_ports());
   LOG_INFO("JobManager {} is ready: RPC {}, blobs {}, REST {}", incarnation_, advertised(options_.rpc, rpc_port()),
            advertised(options_.blob, blob_port()), advertised(options_.rest, rest_port()));
@@ -173,7 +173,7 @@ Async<void> Daemon::drain() {
   co_await task_managers_.close(deadline);
   if (rpc_server_ != nullptr) co_await rpc_server_->close();
   if (blob_server_ != nullptr) co_await blob_server_->close();
-  co_await gate_.close();
+  co_await scope_.close();
 }
 
 }  // namespace weir::jobmanager

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/async/clock.h"
 #include "common/async/event.h"
 #include "common/async/executor.h"
@@ -31,6 +30,7 @@
 #include "jobmanager/dispatcher/rest_backend.h"
 #include "jobmanager/dispatcher/submission.h"
 #include "jobmanager/rest/rest_api.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager {
 
@@ -93,7 +93,7 @@ class Daemon {
   std::unique_ptr<RestBackend> rest_backend_;
   std::unique_ptr<rest::RestApi> rest_api_;
   std::unique_ptr<http::HttpServer> http_;
-  Gate gate_;
+  TaskScope scope_;
 };
 
 }  // namespace weir::jobmanager

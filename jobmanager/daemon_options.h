@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/base/ids.h"
 #include "common/base/sockets.h"
 #include "common/config/configuration.h"
@@ -17,6 +16,7 @@
 #include "jobmanager/dispatcher/dispatcher.h"
 #include "jobmanager/dispatcher/submission.h"
 #include "jobmanager/rest/services.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager {
 

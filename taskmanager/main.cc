@@ -2,13 +2,13 @@
 #include <memory>
 #include <vector>
 
-#include "api/job_library.h"
-#include "api/weir/arguments.h"
+#include "api/loader/job_library.h"
 #include "common/base/try.h"
 #include "proto/worker.pb.h"
 #include "taskmanager/control/taskmanager_main.h"
 #include "taskmanager/crash/throw_place.h"
 #include "taskmanager/worker/job_runtime.h"
+#include "weir/arguments.h"
 
 namespace {
 

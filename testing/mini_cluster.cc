@@ -9,10 +9,10 @@
 #include <thread>
 #include <utility>
 
-#include "api/weir/testing.h"
 #include "common/http/http_client.h"
 #include "common/http/target.h"
 #include "testing/daemon_process.h"
+#include "weir/testing.h"
 
 extern char** environ;
 

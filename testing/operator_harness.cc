@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "api/weir/bytes.h"
-#include "api/weir/testing.h"
+#include "weir/bytes.h"
+#include "weir/testing.h"
 
 namespace weir::testing {
 

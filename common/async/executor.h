@@ -25,7 +25,7 @@ namespace weir {
 
 /// The one thread on which everything that a daemon's control plane knows lives.
 /// Either a thread of its own (`start`) or the caller's (`run`, `run_to_end`), one of them at a time. Owned by main;
-/// destroyed last: what has coroutines on it closes its gates first.
+/// destroyed last: what has coroutines on it closes its scopes first.
 class ControlThread {
  public:
   explicit ControlThread(std::string name);

@@ -1,13 +1,13 @@
 // What a coroutine of the control plane returns.
 //
-// Cancelling: when a gate closes, every coroutine in it is unwound by an exception thrown at its current or next
-// `co_await`; destructors run, nobody but the gate catches it (never `catch (...)` around a `co_await`). So a loop
+// Cancelling: when a scope closes, every coroutine in it is unwound by an exception thrown at its current or next
+// `co_await`; destructors run, nobody but the scope catches it (never `catch (...)` around a `co_await`). So a loop
 // needs no "am I cancelled" question, and no error code stands for it.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 
-#include "api/weir/result.h"
+#include "weir/result.h"
 
 // GCC 12 takes the frame allocator of Asio's coroutines for a mistake once it is inlined, wherever a coroutine stands.
 #if defined(__GNUC__) && !defined(__clang__)

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <utility>
 
-#include "api/weir/result.h"
+#include "weir/result.h"
 
 namespace weir {
 

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/base/unique_fd.h"
+#include "weir/result.h"
 
 namespace weir {
 

@@ -1,7 +1,7 @@
 // TRY and CO_TRY hand an Error to the caller, or bind the value.
 #pragma once
 
-#include "api/weir/result.h"
+#include "weir/result.h"
 
 #define WEIR_TRY_JOIN2(a, b) a##b
 #define WEIR_TRY_JOIN(a, b) WEIR_TRY_JOIN2(a, b)

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/config/option.h"
+#include "weir/result.h"
 
 namespace weir::config {
 

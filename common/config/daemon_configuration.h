@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/config/load.h"
+#include "weir/result.h"
 
 namespace weir::config {
 

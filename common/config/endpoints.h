@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/base/ids.h"
 #include "common/config/configuration.h"
+#include "weir/result.h"
 
 namespace weir::config {
 

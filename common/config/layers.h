@@ -4,9 +4,9 @@
 #include <map>
 #include <string>
 
-#include "api/weir/result.h"
 #include "common/config/configuration.h"
 #include "common/config/load.h"
+#include "weir/result.h"
 
 namespace weir::config {
 

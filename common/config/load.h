@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/config/configuration.h"
+#include "weir/result.h"
 
 namespace weir::config {
 

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
-#include "api/weir/result.h"
 #include "common/base/byte_count.h"
 #include "common/config/configuration.h"
+#include "weir/result.h"
 
 namespace weir::config {
 

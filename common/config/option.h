@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "api/weir/result.h"
 #include "common/config/value.h"
+#include "weir/result.h"
 
 namespace weir::config {
 

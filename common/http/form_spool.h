@@ -6,10 +6,10 @@
 #include <string_view>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/base/unique_fd.h"
 #include "common/http/message.h"
 #include "common/http/multipart.h"
+#include "weir/result.h"
 
 namespace weir::http {
 

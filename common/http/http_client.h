@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/http/message.h"
+#include "weir/result.h"
 
 namespace weir::http {
 

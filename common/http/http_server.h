@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <memory>
 
-#include "api/weir/result.h"
 #include "common/http/message.h"
 #include "common/http/server_options.h"
+#include "weir/result.h"
 
 namespace weir::http {
 

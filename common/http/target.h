@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "api/weir/result.h"
+#include "weir/result.h"
 
 namespace weir::http {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "api/weir/result.h"
+#include "weir/result.h"
 
 namespace weir::log {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/base/unique_fd.h"
+#include "weir/result.h"
 
 namespace weir::log {
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "api/weir/block.h"
 #include "common/plan/job_graph.h"
+#include "weir/block.h"
 
 namespace weir::plan {
 

@@ -1,8 +1,8 @@
 // Plan and JobGraph to and from their messages. The only place that knows both.
 #pragma once
 
-#include "api/weir/result.h"
 #include "common/plan/job_graph.h"
+#include "weir/result.h"
 
 namespace weir::proto {
 class Plan;

@@ -8,7 +8,7 @@
 #include "common/async/clock.h"
 #include "common/async/deadline.h"
 #include "common/async/event.h"
-#include "common/async/gate.h"
+#include "common/async/task_scope.h"
 #include "common/base/ensure.h"
 #include "common/observe/log.h"
 #include "common/rpc/backoff.h"
@@ -40,15 +40,15 @@ class Client::Core {
         backoff_(limits.backoff_min, limits.backoff_max, seed_of(self_.incarnation)),
         connected_(executor),
         disconnected_(executor),
-        gate_(executor, "an RPC client") {
+        scope_(executor, "an RPC client") {
     disconnected_.set();
   }
 
   void start() {
-    ENSURE(gate_.size() == 0, "an RPC client was started twice: {}", address_.to_string());
-    gate_.start("dialling " + address_.to_string(), keep_connected());
+    ENSURE(scope_.size() == 0, "an RPC client was started twice: {}", address_.to_string());
+    scope_.start("dialling " + address_.to_string(), keep_connected());
   }
-  Async<void> close() { return gate_.close(); }
+  Async<void> close() { return scope_.close(); }
   /// The open connection, or null.
   Connection* connection() const noexcept {
     return connection_ != nullptr && connection_->is_open() ? connection_ : nullptr;
@@ -90,7 +90,7 @@ class Client::Core {
   std::uint64_t failures_in_a_row_ = 0;
   Event connected_;
   Event disconnected_;
-  Gate gate_;
+  TaskScope scope_;
 };
 
 Async<void> Client::Core::keep_connected() {
@@ -100,7 +100,7 @@ Async<void> Client::Core::keep_connected() {
     if (dialled.ok()) {
       on_dialled(dialled.value().peer);
       disconnected_.reset();
-      gate_.start("the connection to " + address_.to_string(), serve(std::move(dialled).value()));
+      scope_.start("the connection to " + address_.to_string(), serve(std::move(dialled).value()));
       co_await disconnected_.wait();
       continue;
     }

@@ -17,7 +17,7 @@
 #include <unordered_map>
 
 #include "common/async/event.h"
-#include "common/async/gate.h"
+#include "common/async/task_scope.h"
 #include "common/base/ensure.h"
 #include "common/observe/log.h"
 #include "common/rpc/error_codec.h"
@@ -77,7 +77,7 @@ class Connection::Core {
     SteadyTime deadline;
   };
   struct Running {
-    Gate::Ticket ticket;
+    TaskScope::Ticket ticket;
     bool ends_with_caller;
     std::size_t request_bytes;
   };
@@ -136,8 +136,8 @@ class Connection::Core {
   std::size_t running_bytes_ = 0;
   std::optional<Error> end_reason_;
   bool is_running_ = false;
-  Gate loops_;
-  Gate handlers_;
+  TaskScope loops_;
+  TaskScope handlers_;
 
   friend class Connection;
 };
@@ -348,7 +348,7 @@ Result<void> Connection::Core::on_request(Frame frame) {
   running_bytes_ += request_bytes;
   auto work = answer(RunningEntry(*this, call_id), call_id, *entry, context, std::move(frame.payload));
   const auto ticket = handlers_.start(entry->name, std::move(work));
-  // Gone again when the gate is closing.
+  // Gone again when the scope is closing.
   if (const auto found = running_.find(call_id); found != running_.end()) found->second.ticket = ticket;
   return {};
 }

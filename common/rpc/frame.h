@@ -12,7 +12,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "api/weir/result.h"
+#include "weir/result.h"
 
 namespace weir::rpc {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "api/weir/result.h"
+#include "weir/result.h"
 
 namespace weir::rpc {
 

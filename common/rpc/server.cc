@@ -38,7 +38,7 @@ class Server::Core {
         limits_(limits),
         events_(std::move(events)),
         listener_(executor),
-        gate_(executor, "an RPC server") {}
+        scope_(executor, "an RPC server") {}
 
   void start(ListenSocket listener);
   Async<void> close();
@@ -77,18 +77,18 @@ class Server::Core {
   std::size_t open_ = 0;
   bool is_full_ = false;                // and it was said
   std::set<std::string> logged_peers_;  // addresses without port
-  Gate gate_;
+  TaskScope scope_;
 };
 
 void Server::Core::start(ListenSocket listener) {
   ENSURE(!listener_.is_open(), "an RPC server was started twice, on port {}", port_);
   port_ = listener.port;
   listener_.assign(listener.fd.release());
-  gate_.start("accepting", accept_loop());
+  scope_.start("accepting", accept_loop());
 }
 
 Async<void> Server::Core::close() {
-  co_await gate_.close();
+  co_await scope_.close();
   boost::system::error_code ignored;
   listener_.close(ignored);
 }
@@ -122,7 +122,7 @@ int Server::Core::accept_ready() {
       continue;
     }
     is_full_ = false;
-    gate_.start("a connection", serve(Place(open_), std::move(fd)));
+    scope_.start("a connection", serve(Place(open_), std::move(fd)));
   }
 }
 

@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "common/async/gate.h"
+#include "common/async/task_scope.h"
 #include "common/base/sockets.h"
 #include "common/rpc/connection.h"
 #include "common/rpc/identity.h"

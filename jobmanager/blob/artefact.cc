@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "api/job_notes.h"
+#include "api/loader/job_notes.h"
 #include "common/base/text.h"
 #include "common/base/try.h"
 #include "common/storage/bundle.h"

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/weir/result.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager {
 

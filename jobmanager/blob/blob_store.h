@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/async/clock.h"
 #include "common/async/executor.h"
 #include "common/async/task.h"
 #include "common/storage/blob_key.h"
 #include "common/storage/file_system.h"
 #include "jobmanager/blob/artefact.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager {
 

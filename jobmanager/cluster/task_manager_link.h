@@ -6,10 +6,10 @@
 #include <memory>
 #include <string>
 
-#include "api/weir/result.h"
 #include "common/async/task.h"
 #include "common/base/ids.h"
 #include "common/gateway/task_manager_gateway.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager {
 

@@ -18,17 +18,17 @@ TaskManagerRegistry::TaskManagerRegistry(asio::any_io_executor executor, Clock& 
       slots_(slots),
       options_(options),
       closing_(executor, "links of lost TaskManagers"),
-      gate_(executor, "TaskManager registry") {}
+      scope_(executor, "TaskManager registry") {}
 
 void TaskManagerRegistry::start(TaskManagerListener& listener) {
   listener_ = &listener;
-  gate_.start("watch heartbeats", watch_heartbeats());
+  scope_.start("watch heartbeats", watch_heartbeats());
 }
 
 Async<void> TaskManagerRegistry::close(SteadyTime deadline) {
   // The watch never ends by itself, so one coroutine left is none left.
-  while (gate_.size() > 1 && clock_.now() < deadline) co_await clock_.sleep_for(std::chrono::milliseconds(10));
-  co_await gate_.close();
+  while (scope_.size() > 1 && clock_.now() < deadline) co_await clock_.sleep_for(std::chrono::milliseconds(10));
+  co_await scope_.close();
   while (!entries_.empty()) {
     closing_.start("close link", close_link(std::move(entries_.back()->link)));
     slots_.remove(entries_.back()->description.id);
@@ -145,7 +145,7 @@ void TaskManagerRegistry::end_job(const JobId& job) {
 void TaskManagerRegistry::end_job_on(const JobId& job, const TaskManagerId& id) {
   const RegisteredTaskManager* entry = find(id);
   if (entry != nullptr)
-    gate_.start(fmt::format("end job {} on {}", job, id), end_and_release(job, id, entry->description.incarnation));
+    scope_.start(fmt::format("end job {} on {}", job, id), end_and_release(job, id, entry->description.incarnation));
 }
 
 Async<void> TaskManagerRegistry::end_and_release(JobId job, TaskManagerId id, Incarnation incarnation) {

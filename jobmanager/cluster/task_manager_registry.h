@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/async/clock.h"
-#include "common/async/gate.h"
 #include "common/async/task.h"
+#include "common/async/task_scope.h"
 #include "common/base/ids.h"
 #include "jobmanager/cluster/slot_pool.h"
 #include "jobmanager/cluster/task_manager_link.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager {
 
@@ -93,8 +93,8 @@ class TaskManagerRegistry {
   TaskManagerListener* listener_ = nullptr;
   // Control thread only
   std::vector<std::unique_ptr<RegisteredTaskManager>> entries_;
-  Gate closing_;  ///< links on their way out: waited for, not cancelled
-  Gate gate_;
+  TaskScope closing_;  ///< links on their way out: waited for, not cancelled
+  TaskScope scope_;
 };
 
 }  // namespace weir::jobmanager

@@ -31,18 +31,18 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, TaskManager
       options_(std::move(options)),
       finished_(options_.finished),
       slots_changed_(executor),
-      gate_(executor, "dispatcher") {}
+      scope_(executor, "dispatcher") {}
 
 Dispatcher::~Dispatcher() = default;
 
 void Dispatcher::start() {
-  gate_.start("wake waiting jobs", wake_waiting_jobs());
-  gate_.start("forget old jobs", forget_old_jobs());
+  scope_.start("wake waiting jobs", wake_waiting_jobs());
+  scope_.start("forget old jobs", forget_old_jobs());
 }
 
 Async<void> Dispatcher::close() {
   closing_ = true;
-  co_await gate_.close();
+  co_await scope_.close();
   for (const auto& job : jobs_) {
     if (!job->is_over()) {
       LOG_INFO("job {} ('{}') ends with the JobManager", job->submission().id, job->submission().graph.job_name);
@@ -133,7 +133,7 @@ std::vector<rest::JobSummary> Dispatcher::summaries() const {
 }
 
 void Dispatcher::on_job_over(const JobId& id) {
-  if (!closing_) gate_.start(fmt::format("retire job {}", id), retire(id));
+  if (!closing_) scope_.start(fmt::format("retire job {}", id), retire(id));
 }
 
 Async<void> Dispatcher::retire(JobId id) {

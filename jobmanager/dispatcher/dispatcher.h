@@ -6,17 +6,17 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/async/clock.h"
 #include "common/async/event.h"
-#include "common/async/gate.h"
 #include "common/async/task.h"
+#include "common/async/task_scope.h"
 #include "common/base/ids.h"
 #include "jobmanager/cluster/slot_pool.h"
 #include "jobmanager/cluster/task_manager_registry.h"
 #include "jobmanager/history/finished_jobs.h"
 #include "jobmanager/job/job.h"
 #include "jobmanager/rest/snapshot.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager {
 
@@ -80,7 +80,7 @@ class Dispatcher final : public TaskManagerListener, public JobOwner {
   FinishedJobs finished_;
   Event slots_changed_;
   bool closing_ = false;
-  Gate gate_;
+  TaskScope scope_;
 };
 
 }  // namespace weir::jobmanager

@@ -55,11 +55,11 @@ RestBackend::RestBackend(asio::any_io_executor control, Clock& clock, Dispatcher
       blobs_(blobs),
       submission_(submission),
       shut_down_(std::move(shut_down)),
-      gate_(control, "REST questions") {
-  gate_.start("sweep artefacts", sweep_artefacts());
+      scope_(control, "REST questions") {
+  scope_.start("sweep artefacts", sweep_artefacts());
 }
 
-Async<void> RestBackend::close() { co_await gate_.close(); }
+Async<void> RestBackend::close() { co_await scope_.close(); }
 
 void RestBackend::overview(rest::Answer<rest::ClusterOverview> answer) {
   asio::post(control_, [this, answer = std::move(answer)] { answer(overview_now()); });
@@ -101,7 +101,7 @@ Result<std::shared_ptr<TaskManagerLink>> RestBackend::link_to(const std::string&
 
 void RestBackend::list_logs(std::string task_manager_id, rest::Answer<std::vector<rest::LogFile>> answer) {
   asio::post(control_, [this, id = std::move(task_manager_id), answer = std::move(answer)]() mutable {
-    gate_.start("list logs", answer_list_logs(std::move(id), std::move(answer)));
+    scope_.start("list logs", answer_list_logs(std::move(id), std::move(answer)));
   });
 }
 
@@ -121,7 +121,7 @@ void RestBackend::read_log(std::string task_manager_id, rest::LogChoice choice, 
                            rest::Answer<rest::LogPiece> answer) {
   asio::post(control_, [this, id = std::move(task_manager_id), choice = std::move(choice), offset,
                         answer = std::move(answer)]() mutable {
-    gate_.start("read log", answer_read_log(std::move(id), std::move(choice), offset, std::move(answer)));
+    scope_.start("read log", answer_read_log(std::move(id), std::move(choice), offset, std::move(answer)));
   });
 }
 
@@ -181,7 +181,7 @@ void RestBackend::add(http::SpooledFile file, std::string client_name, rest::Ans
   // Shared, because what is posted must be copyable.
   auto shared = std::make_shared<http::SpooledFile>(std::move(file));
   asio::post(control_, [this, shared, name = std::move(client_name), answer = std::move(answer)]() mutable {
-    gate_.start("add artefact", answer_add(std::move(shared), std::move(name), std::move(answer)));
+    scope_.start("add artefact", answer_add(std::move(shared), std::move(name), std::move(answer)));
   });
 }
 
@@ -194,7 +194,7 @@ Async<void> RestBackend::answer_add(std::shared_ptr<http::SpooledFile> file, std
 
 void RestBackend::remove(std::string jar_id, rest::Answer<void> answer) {
   asio::post(control_, [this, id = std::move(jar_id), answer = std::move(answer)]() mutable {
-    gate_.start("remove artefact", answer_remove(std::move(id), std::move(answer)));
+    scope_.start("remove artefact", answer_remove(std::move(id), std::move(answer)));
   });
 }
 
@@ -216,7 +216,7 @@ Async<void> RestBackend::sweep_artefacts() {
 
 void RestBackend::plan(rest::RunRequest request, rest::Answer<std::string> answer) {
   asio::post(control_, [this, request = std::move(request), answer = std::move(answer)]() mutable {
-    gate_.start("plan job", answer_plan(std::move(request), std::move(answer)));
+    scope_.start("plan job", answer_plan(std::move(request), std::move(answer)));
   });
 }
 
@@ -228,7 +228,7 @@ Async<void> RestBackend::answer_plan(rest::RunRequest request, rest::Answer<std:
 
 void RestBackend::run(rest::RunRequest request, rest::Answer<JobId> answer) {
   asio::post(control_, [this, request = std::move(request), answer = std::move(answer)]() mutable {
-    gate_.start("run job", answer_run(std::move(request), std::move(answer)));
+    scope_.start("run job", answer_run(std::move(request), std::move(answer)));
   });
 }
 

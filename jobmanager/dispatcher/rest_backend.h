@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "common/async/gate.h"
 #include "common/async/task.h"
+#include "common/async/task_scope.h"
 #include "jobmanager/blob/blob_store.h"
 #include "jobmanager/cluster/slot_pool.h"
 #include "jobmanager/cluster/task_manager_registry.h"
@@ -74,7 +74,7 @@ class RestBackend final : public rest::ClusterBackend, public rest::JobBackend, 
   Submission& submission_;
   std::function<void()> shut_down_;
   // Control thread only
-  Gate gate_;
+  TaskScope scope_;
 };
 
 }  // namespace weir::jobmanager

@@ -4,7 +4,6 @@
 #include <map>
 #include <string>
 
-#include "api/weir/result.h"
 #include "common/async/executor.h"
 #include "common/async/task.h"
 #include "common/base/ids.h"
@@ -16,6 +15,7 @@
 #include "jobmanager/planner/plan_process.h"
 #include "jobmanager/planner/planner_stop.h"
 #include "jobmanager/rest/snapshot.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager {
 

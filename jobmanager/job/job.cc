@@ -32,7 +32,7 @@ Job::Job(JobSubmission submission, JobOptions options, TaskManagerRegistry& task
       book_{ExecutionGraph(submission_.graph, clock.wall_now()), FailureHistory(options_.exceptions_max),
             options_.timeouts},
       last_change_(clock.wall_now()),
-      gate_(std::move(executor), fmt::format("job {}", submission_.id)) {
+      scope_(std::move(executor), fmt::format("job {}", submission_.id)) {
   entered_[static_cast<std::size_t>(JobStatus::initializing)] = last_change_;
 }
 
@@ -44,7 +44,7 @@ void Job::start() {
   follow_phases();
 }
 
-Async<void> Job::close() { co_await gate_.close(); }
+Async<void> Job::close() { co_await scope_.close(); }
 
 void Job::on_reports(const std::vector<TaskReport>& reports) {
   for (const auto& report : reports) {
@@ -69,7 +69,7 @@ void Job::watch_for_idle_slots(const std::vector<TaskReport>& reports) {
     if (const auto& place = book_.tasks.attempt(*task).place) candidates.insert(place->id);
   }
   for (const TaskManagerId& id : candidates) {
-    if (is_idle_on(id)) gate_.start(fmt::format("idle slots on {}", id), return_idle_slots(id));
+    if (is_idle_on(id)) scope_.start(fmt::format("idle slots on {}", id), return_idle_slots(id));
   }
 }
 
@@ -180,8 +180,8 @@ void Job::send_deployments() {
                         options_.blob_address};
   for (auto& deployment : make_deployments(submission_.graph, placed, terms)) {
     std::shared_ptr<proto::DeployRequest> request = std::move(deployment.request);
-    gate_.start(fmt::format("deploy on {}", deployment.task_manager),
-                deploy_on(deployment.task_manager, std::move(request)));
+    scope_.start(fmt::format("deploy on {}", deployment.task_manager),
+                 deploy_on(deployment.task_manager, std::move(request)));
   }
 }
 
@@ -206,7 +206,7 @@ void Job::send_cancels() {
     if (attempt.status == TaskStatus::canceling) by_task_manager[attempt.place->id].push_back(attempt.execution);
   }
   for (auto& [id, executions] : by_task_manager) {
-    gate_.start(fmt::format("cancel on {}", id), cancel_on(id, std::move(executions)));
+    scope_.start(fmt::format("cancel on {}", id), cancel_on(id, std::move(executions)));
   }
 }
 
@@ -226,7 +226,9 @@ Async<void> Job::cancel_on(TaskManagerId id, std::vector<ExecutionId> executions
   }
 }
 
-void Job::wake_after(std::chrono::milliseconds delay) { gate_.start("timer of the phase", wake(delay, phase_number_)); }
+void Job::wake_after(std::chrono::milliseconds delay) {
+  scope_.start("timer of the phase", wake(delay, phase_number_));
+}
 
 Async<void> Job::wake(std::chrono::milliseconds delay, std::uint64_t phase_number) {
   co_await clock_.sleep_for(delay);

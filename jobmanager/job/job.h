@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "common/async/clock.h"
-#include "common/async/gate.h"
 #include "common/async/task.h"
+#include "common/async/task_scope.h"
 #include "common/base/ids.h"
 #include "common/plan/job_graph.h"
 #include "jobmanager/cluster/slot_pool.h"
@@ -114,7 +114,7 @@ class Job final : private PhaseContext {
   std::unique_ptr<Phase> next_;
   std::uint64_t phase_number_ = 0;
   bool following_ = false;
-  Gate gate_;
+  TaskScope scope_;
 };
 
 }  // namespace weir::jobmanager

@@ -6,11 +6,11 @@
 #include <optional>
 #include <string_view>
 
-#include "api/weir/result.h"
 #include "common/async/clock.h"
 #include "jobmanager/job/execution_graph.h"
 #include "jobmanager/job/failure.h"
 #include "jobmanager/job/status.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager {
 

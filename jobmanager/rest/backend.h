@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/base/ids.h"
 #include "common/http/message.h"
 #include "jobmanager/rest/snapshot.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager::rest {
 

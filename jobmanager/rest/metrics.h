@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/http/target.h"
 #include "jobmanager/rest/snapshot.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager::rest {
 

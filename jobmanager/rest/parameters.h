@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "api/weir/result.h"
 #include "common/base/ids.h"
 #include "jobmanager/rest/routes.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager::rest {
 

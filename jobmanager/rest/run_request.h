@@ -4,9 +4,9 @@
 #include <string_view>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/http/target.h"
 #include "jobmanager/rest/snapshot.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager::rest {
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/plan/job_graph.h"
 #include "jobmanager/cluster/slot.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager {
 

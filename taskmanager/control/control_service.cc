@@ -37,7 +37,7 @@ Result<JobId> job_of(const std::string& bytes) {
 
 }  // namespace
 
-ControlService::ControlService(SlotTable& slots, JobWorkers& workers, BlockingPool& pool, LogPlace logs)
+ControlService::ControlService(SlotTable& slots, WorkerTable& workers, BlockingPool& pool, LogPlace logs)
     : slots_(slots), workers_(workers), pool_(pool), logs_(std::move(logs)) {}
 
 Async<proto::DeployReply> ControlService::deploy(proto::DeployRequest request, SteadyTime deadline) {
@@ -45,14 +45,14 @@ Async<proto::DeployReply> ControlService::deploy(proto::DeployRequest request, S
   CO_TRY(const auto slots, slots_of(request));
   CO_TRY_VOID(slots_.claim(job, slots));
   LOG_INFO("job {} ({}): {} tasks to deploy", job, request.graph().job_name(), request.tasks_size());
-  JobWorker& worker = workers_.current(job);
+  WorkerHandle& worker = workers_.current(job);
   const auto shared = std::make_shared<const proto::DeployRequest>(std::move(request));
   auto work = worker.deploy(shared, slots_.count_of(job), deadline);
   const auto result = co_await std::move(work);
   if (result.ok()) co_return proto::DeployReply();
   LOG_WARN("job {}: the deployment failed: {}", job, result.error().message);
   // Another deployment of the job may have succeeded, or ended it, in the meantime.
-  const JobWorker* now = workers_.find(job);
+  const WorkerHandle* now = workers_.find(job);
   if (now != nullptr && !now->has_tasks()) end(job);
   co_return result.error();
 }
@@ -64,7 +64,7 @@ Async<proto::CancelTasksReply> ControlService::cancel_tasks(proto::CancelTasksRe
     CO_TRY(const auto id, ExecutionId::from_bytes(bytes));
     executions.push_back(id);
   }
-  if (JobWorker* worker = workers_.find(job)) worker->cancel(executions);
+  if (WorkerHandle* worker = workers_.find(job)) worker->cancel(executions);
   co_return proto::CancelTasksReply();
 }
 

@@ -5,8 +5,8 @@
 
 #include "common/async/executor.h"
 #include "common/gateway/task_manager_gateway.h"
-#include "taskmanager/control/job_workers.h"
-#include "taskmanager/control/slot_table.h"
+#include "taskmanager/jobs/slot_table.h"
+#include "taskmanager/jobs/worker_table.h"
 
 namespace weir::taskmanager {
 
@@ -20,7 +20,7 @@ struct LogPlace {
 /// Lives on: the control thread. Owned by the daemon; outlives the RPC server.
 class ControlService final : public TaskManagerGateway {
  public:
-  ControlService(SlotTable& slots, JobWorkers& workers, BlockingPool& pool, LogPlace logs);
+  ControlService(SlotTable& slots, WorkerTable& workers, BlockingPool& pool, LogPlace logs);
 
   Async<proto::DeployReply> deploy(proto::DeployRequest request, SteadyTime deadline) override;
   Async<proto::CancelTasksReply> cancel_tasks(proto::CancelTasksRequest request, SteadyTime deadline) override;
@@ -34,7 +34,7 @@ class ControlService final : public TaskManagerGateway {
  private:
   // Set once
   SlotTable& slots_;
-  JobWorkers& workers_;
+  WorkerTable& workers_;
   BlockingPool& pool_;
   const LogPlace logs_;
 };

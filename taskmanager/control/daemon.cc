@@ -96,7 +96,7 @@ Daemon::Daemon(ControlThread& control, DaemonOptions options)
       signals_(control.executor()),
       slots_(options_.slots),
       output_(control.executor(), log_pool_, output_path(options_.facts), options_.worker_output_bytes_max),
-      gate_(control.executor(), "TaskManager") {}
+      scope_(control.executor(), "TaskManager") {}
 
 Daemon::~Daemon() = default;
 
@@ -122,7 +122,7 @@ Result<void> Daemon::start() {
   acceptor_->start(std::move(data));
   workers_->start();
   session_->start();
-  gate_.start("signals", wait_for_signals());
+  scope_.start("signals", wait_for_signals());
   LOG_INFO("TaskManager {} is ready: RPC {}:{}, data port {}, {} slots, {:.0f} MiB of memory ({}), {:.0f} MiB per slot",
            id_, host_, told_rpc_port_, told_data_port_, options_.slots, options_.memory.process.in_mib(),
            options_.memory.reason, options_.memory.slot.in_mib());
@@ -165,28 +165,28 @@ Result<void> Daemon::make_jobs() {
   TRY_VOID(LocalFileSystem().make_directories(artefacts));
   artefacts_.emplace(control_.executor(), pool_, clock_, *blob_servers_, artefacts, limits);
   context_.emplace(
-      JobWorkerContext{.executor = control_.executor(),
-                       .log_pool = log_pool_,
-                       .clock = clock_,
-                       .artefacts = *artefacts_,
-                       .output = output_,
-                       .listener = *session_,
-                       .process = {.executable = options_.facts.executable,
-                                   .environment = options_.worker_environment,
-                                   .output_prefix = options_.facts.log_directory + "/" + options_.facts.log_stem,
-                                   .output_bytes_max = options_.worker_output_bytes_max},
-                       .rpc_limits = options_.rpc_limits,
-                       .task_manager_id = id_.to_string(),
-                       .temporary_directory = directory_.path(),
-                       .slots = options_.slots,
-                       .slot_memory = options_.memory.slot,
-                       .slot_network = options_.memory.slot_network,
-                       .record_bytes_max = options_.record_bytes_max,
-                       .spin_us = options_.spin_us,
-                       .start_timeout = options_.worker_start_timeout,
-                       .cancellation_timeout = options_.cancellation_timeout,
-                       .cancellation_interval = options_.cancellation_interval,
-                       .counters_interval = options_.heartbeat_interval});
+      WorkerHandleContext{.executor = control_.executor(),
+                          .log_pool = log_pool_,
+                          .clock = clock_,
+                          .artefacts = *artefacts_,
+                          .output = output_,
+                          .listener = *session_,
+                          .process = {.executable = options_.facts.executable,
+                                      .environment = options_.worker_environment,
+                                      .output_prefix = options_.facts.log_directory + "/" + options_.facts.log_stem,
+                                      .output_bytes_max = options_.worker_output_bytes_max},
+                          .rpc_limits = options_.rpc_limits,
+                          .task_manager_id = id_.to_string(),
+                          .temporary_directory = directory_.path(),
+                          .slots = options_.slots,
+                          .slot_memory = options_.memory.slot,
+                          .slot_network = options_.memory.slot_network,
+                          .record_bytes_max = options_.record_bytes_max,
+                          .spin_us = options_.spin_us,
+                          .start_timeout = options_.worker_start_timeout,
+                          .cancellation_timeout = options_.cancellation_timeout,
+                          .cancellation_interval = options_.cancellation_interval,
+                          .counters_interval = options_.heartbeat_interval});
   workers_.emplace(*context_);
   const std::string& stem = options_.facts.log_stem;
   service_.emplace(
@@ -258,7 +258,7 @@ asio::awaitable<int> Daemon::serve() {
   co_await rpc_server_->close();
   co_await workers_->close();
   co_await artefacts_->close();
-  co_await gate_.close();
+  co_await scope_.close();
   LOG_INFO("TaskManager {} has ended", id_);
   co_return exit_code_;
 }

@@ -7,27 +7,27 @@
 #include <optional>
 #include <string>
 
-#include "api/weir/result.h"
 #include "common/async/clock.h"
 #include "common/async/event.h"
 #include "common/async/executor.h"
-#include "common/async/gate.h"
+#include "common/async/task_scope.h"
 #include "common/base/ids.h"
 #include "common/base/sockets.h"
 #include "common/gateway/rpc_binding.h"
 #include "common/rpc/leader_fence.h"
 #include "common/rpc/method_table.h"
 #include "common/rpc/server.h"
-#include "taskmanager/control/artefact_cache.h"
+#include "taskmanager/artefacts/artefact_cache.h"
+#include "taskmanager/artefacts/rpc_blob_source.h"
 #include "taskmanager/control/control_service.h"
 #include "taskmanager/control/daemon_options.h"
 #include "taskmanager/control/data_acceptor.h"
 #include "taskmanager/control/job_manager_session.h"
-#include "taskmanager/control/job_workers.h"
-#include "taskmanager/control/output_file.h"
-#include "taskmanager/control/rpc_blob_source.h"
-#include "taskmanager/control/slot_table.h"
 #include "taskmanager/control/working_directory.h"
+#include "taskmanager/jobs/output_file.h"
+#include "taskmanager/jobs/slot_table.h"
+#include "taskmanager/jobs/worker_table.h"
+#include "weir/result.h"
 
 namespace weir::taskmanager {
 
@@ -101,13 +101,13 @@ class Daemon {
   OutputFile output_;
   std::optional<RpcBlobServers> blob_servers_;
   std::optional<ArtefactCache> artefacts_;
-  std::optional<JobWorkerContext> context_;
-  std::optional<JobWorkers> workers_;
+  std::optional<WorkerHandleContext> context_;
+  std::optional<WorkerTable> workers_;
   std::optional<ControlService> service_;
   // Doors
   std::unique_ptr<rpc::Server> rpc_server_;
   std::unique_ptr<DataAcceptor> acceptor_;
-  Gate gate_;
+  TaskScope scope_;
 };
 
 }  // namespace weir::taskmanager

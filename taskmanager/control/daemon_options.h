@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "common/base/ids.h"
 #include "common/config/configuration.h"
 #include "common/config/endpoints.h"
 #include "common/config/memory.h"
 #include "common/rpc/identity.h"
+#include "weir/result.h"
 
 namespace weir::taskmanager {
 

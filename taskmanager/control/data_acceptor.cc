@@ -13,8 +13,8 @@
 #include "common/async/deadline.h"
 #include "common/base/try.h"
 #include "common/observe/log.h"
-#include "taskmanager/control/watched_descriptor.h"
 #include "taskmanager/exchange/data_hello.h"
+#include "taskmanager/jobs/watched_descriptor.h"
 
 namespace weir::taskmanager {
 namespace {
@@ -26,23 +26,23 @@ constexpr std::chrono::milliseconds kPauseAfterFailure{100};  // out of descript
 
 }  // namespace
 
-DataAcceptor::DataAcceptor(asio::any_io_executor executor, Clock& clock, JobWorkers& workers, const SlotTable& slots,
+DataAcceptor::DataAcceptor(asio::any_io_executor executor, Clock& clock, WorkerTable& workers, const SlotTable& slots,
                            const DataAcceptorLimits& limits)
     : executor_(executor),
       clock_(clock),
       workers_(workers),
       slots_(slots),
       limits_(limits),
-      gate_(executor, "data port") {}
+      scope_(executor, "data port") {}
 
 DataAcceptor::~DataAcceptor() = default;
 
 void DataAcceptor::start(ListenSocket listener) {
   port_ = listener.port;
-  gate_.start("accept", accept_all(std::move(listener)));
+  scope_.start("accept", accept_all(std::move(listener)));
 }
 
-Async<void> DataAcceptor::close() { co_await gate_.close(); }
+Async<void> DataAcceptor::close() { co_await scope_.close(); }
 
 Async<void> DataAcceptor::accept_all(ListenSocket listener) {
   const bool is_v6 = listener.address.find(':') != std::string::npos;
@@ -65,7 +65,7 @@ Async<void> DataAcceptor::accept_all(ListenSocket listener) {
       refuse(peer, why);
       continue;
     }
-    gate_.start("hello", serve(std::move(owned), peer));
+    scope_.start("hello", serve(std::move(owned), peer));
   }
 }
 
@@ -114,7 +114,7 @@ Async<Result<void>> DataAcceptor::hand_over(UniqueFd socket) {
 }
 
 Async<Result<void>> DataAcceptor::give(DataHello hello, std::string bytes, UniqueFd socket) {
-  JobWorker* worker = workers_.find(hello.job);
+  WorkerHandle* worker = workers_.find(hello.job);
   if (worker == nullptr)
     co_return Error::external(ErrorCode::not_found, fmt::format("the job has ended: {}", hello.job));
   if (hello.slot >= slots_.size() || slots_.owner_of(hello.slot) != hello.job) {

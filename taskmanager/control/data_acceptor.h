@@ -10,11 +10,11 @@
 #include <string>
 
 #include "common/async/clock.h"
-#include "common/async/gate.h"
+#include "common/async/task_scope.h"
 #include "common/base/sockets.h"
-#include "taskmanager/control/job_workers.h"
-#include "taskmanager/control/slot_table.h"
 #include "taskmanager/exchange/data_hello.h"
+#include "taskmanager/jobs/slot_table.h"
+#include "taskmanager/jobs/worker_table.h"
 
 namespace weir::taskmanager {
 
@@ -30,7 +30,7 @@ struct DataAcceptorLimits {
 /// Anybody may dial: what is no hello, too late, too much or for nobody is closed, and logged once per address.
 class DataAcceptor {
  public:
-  DataAcceptor(asio::any_io_executor executor, Clock& clock, JobWorkers& workers, const SlotTable& slots,
+  DataAcceptor(asio::any_io_executor executor, Clock& clock, WorkerTable& workers, const SlotTable& slots,
                const DataAcceptorLimits& limits);
   ~DataAcceptor();
 
@@ -54,7 +54,7 @@ class DataAcceptor {
   // Set once
   asio::any_io_executor executor_;
   Clock& clock_;
-  JobWorkers& workers_;
+  WorkerTable& workers_;
   const SlotTable& slots_;
   const DataAcceptorLimits limits_;
   // Control thread only
@@ -63,7 +63,7 @@ class DataAcceptor {
   std::map<std::string, std::size_t> waiting_by_address_;
   std::size_t refused_ = 0;
   std::set<std::string> logged_peers_;
-  Gate gate_;
+  TaskScope scope_;
 };
 
 }  // namespace weir::taskmanager

@@ -54,7 +54,7 @@ JobManagerSession::JobManagerSession(asio::any_io_executor executor, Clock& cloc
       registered_(executor),
       lost_(executor),
       has_statuses_(executor),
-      gate_(executor, "JobManager session") {}
+      scope_(executor, "JobManager session") {}
 
 JobManagerSession::~JobManagerSession() = default;
 
@@ -66,12 +66,12 @@ SteadyTime JobManagerSession::in(std::chrono::nanoseconds duration) const {
 
 void JobManagerSession::start() {
   client_.start();
-  gate_.start("session", run());
-  gate_.start("statuses", send_statuses());
+  scope_.start("session", run());
+  scope_.start("statuses", send_statuses());
 }
 
 Async<void> JobManagerSession::close() {
-  co_await gate_.close();
+  co_await scope_.close();
   co_await client_.close();
 }
 

@@ -11,11 +11,11 @@
 
 #include "common/async/clock.h"
 #include "common/async/event.h"
-#include "common/async/gate.h"
+#include "common/async/task_scope.h"
 #include "common/base/ids.h"
 #include "common/gateway/rpc_binding.h"
 #include "common/rpc/client.h"
-#include "taskmanager/control/job_worker.h"
+#include "taskmanager/jobs/worker_handle.h"
 
 namespace weir {
 class JobManagerGateway;
@@ -102,7 +102,7 @@ class JobManagerSession final : public TaskStatusListener {
   Event registered_;
   Event lost_;
   Event has_statuses_;
-  Gate gate_;
+  TaskScope scope_;
 };
 
 }  // namespace weir::taskmanager

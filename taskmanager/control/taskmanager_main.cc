@@ -22,8 +22,8 @@
 #include "common/observe/log.h"
 #include "common/observe/log_files.h"
 #include "taskmanager/control/command_line.h"
-#include "taskmanager/control/crash_stack.h"
 #include "taskmanager/control/daemon.h"
+#include "taskmanager/jobs/crash_stack.h"
 #include "taskmanager/worker/worker_main.h"
 
 namespace weir::taskmanager {

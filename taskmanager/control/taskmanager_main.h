@@ -1,7 +1,7 @@
 // What the program does, whichever engine its workers run.
 #pragma once
 
-#include "taskmanager/worker/worker.h"
+#include "taskmanager/worker/session.h"
 
 namespace weir::taskmanager {
 

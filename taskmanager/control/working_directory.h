@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "api/weir/result.h"
 #include "common/base/unique_fd.h"
+#include "weir/result.h"
 
 namespace weir::taskmanager {
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "api/weir/block.h"
 #include "taskmanager/exchange/data_frame.h"
+#include "weir/block.h"
 
 namespace weir::taskmanager {
 

@@ -5,8 +5,8 @@
 #include <openssl/hmac.h>
 #include <sys/random.h>
 
-#include "api/weir/bytes.h"
 #include "common/base/ensure.h"
+#include "weir/bytes.h"
 
 namespace weir::taskmanager {
 

@@ -5,11 +5,11 @@
 #include <cstring>
 #include <utility>
 
-#include "api/weir/bytes.h"
 #include "common/base/ensure.h"
 #include "common/base/little_endian.h"
 #include "common/base/try.h"
 #include "common/base/xxh3.h"
+#include "weir/bytes.h"
 
 namespace weir::taskmanager {
 

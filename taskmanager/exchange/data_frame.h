@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "api/weir/block.h"
-#include "api/weir/result.h"
 #include "common/base/ids.h"
+#include "weir/block.h"
+#include "weir/result.h"
 
 namespace weir::taskmanager {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "api/weir/result.h"
 #include "common/base/ids.h"
+#include "weir/result.h"
 
 namespace weir::taskmanager {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "api/weir/block.h"
+#include "weir/block.h"
 
 namespace weir::taskmanager {
 

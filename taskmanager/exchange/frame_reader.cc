@@ -6,8 +6,8 @@
 #include <cstring>
 #include <utility>
 
-#include "api/weir/block_check.h"
 #include "common/base/try.h"
+#include "weir/block_check.h"
 
 namespace weir::taskmanager {
 

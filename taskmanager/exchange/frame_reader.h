@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <string_view>
 
-#include "api/weir/block.h"
-#include "api/weir/result.h"
 #include "taskmanager/exchange/block_packer.h"
 #include "taskmanager/exchange/data_frame.h"
+#include "weir/block.h"
+#include "weir/result.h"
 
 namespace weir::taskmanager {
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "api/weir/batch.h"
-#include "api/weir/block.h"
+#include "weir/batch.h"
+#include "weir/block.h"
 
 namespace weir::taskmanager {
 

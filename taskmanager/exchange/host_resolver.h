@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "taskmanager/exchange/waker.h"
+#include "weir/result.h"
 
 namespace weir::taskmanager {
 

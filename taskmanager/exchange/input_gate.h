@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "taskmanager/exchange/channel.h"
 #include "taskmanager/exchange/local_channel.h"
+#include "weir/result.h"
 
 namespace weir::taskmanager {
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "api/weir/key_group.h"
 #include "common/base/ensure.h"
+#include "weir/key_group.h"
 
 namespace weir::taskmanager {
 

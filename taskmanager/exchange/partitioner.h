@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "api/weir/operator.h"
-#include "api/weir/stream_graph.h"
+#include "weir/operator.h"
+#include "weir/stream_graph.h"
 
 namespace weir::taskmanager {
 

@@ -50,7 +50,7 @@ void SlotConnections::accept(UniqueFd socket, std::int64_t now_us) {
     return !link->is_dialled && link->connection != nullptr && !link->connection->is_proven();
   }));
   auto link = std::make_unique<Link>();
-  link->connection = Connection::accepted(settings_.connection, std::move(socket), poller_, pool_, *this);
+  link->connection = DataConnection::accepted(settings_.connection, std::move(socket), poller_, pool_, *this);
   if (unproven >= settings_.unproven_max) {
     LOG_WARN("data connection with {} closed: {} others have not proved themselves yet", link->connection->peer(),
              unproven);
@@ -149,7 +149,7 @@ RemoteOutput::~RemoteOutput() {
 
 bool RemoteOutput::push(const Element& element) {
   if (link_ == nullptr) return false;
-  Connection& connection = *link_->connection;
+  DataConnection& connection = *link_->connection;
   switch (element.kind) {
     case ElementKind::block:
       if (credit_ == 0) return false;
@@ -214,8 +214,9 @@ void SlotConnections::dial(Link& link) {
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.bytes) != 0 &&
       errno != EINPROGRESS)
     return retry(fmt::format("cannot connect: {}", std::strerror(errno)));
-  link.connection = Connection::dialled(settings_.connection, std::move(socket),
-                                        fmt::format("{}:{}", link.host, link.port), link.slot, poller_, pool_, *this);
+  link.connection =
+      DataConnection::dialled(settings_.connection, std::move(socket), fmt::format("{}:{}", link.host, link.port),
+                              link.slot, poller_, pool_, *this);
   link.connection->link = &link;
 }
 
@@ -260,7 +261,7 @@ Result<void> SlotConnections::on_consumer_frame(Link& link, const FrameHeader& h
   return {};
 }
 
-BlockTarget SlotConnections::block_target(Connection& connection, std::uint32_t channel) {
+BlockTarget SlotConnections::block_target(DataConnection& connection, std::uint32_t channel) {
   Link* const link = connection.link;
   if (!link->is_dialled || channel == 0 || channel >= link->next_channel) return {};
   const auto found = link->inputs.find(channel);
@@ -270,7 +271,7 @@ BlockTarget SlotConnections::block_target(Connection& connection, std::uint32_t 
   return {BlockTarget::Kind::accept, &input.layout_};
 }
 
-Result<void> SlotConnections::on_block(Connection& connection, std::uint32_t channel, Block* block) {
+Result<void> SlotConnections::on_block(DataConnection& connection, std::uint32_t channel, Block* block) {
   Link* const link = connection.link;
   RemoteInput& input = *link->inputs.at(channel);  // block_target has just found it
   if (input.blocks_waiting_ + input.unreturned_ >= input.window_) {
@@ -332,7 +333,7 @@ void SlotConnections::fail(RemoteInput& input, const Error& reason) {
 // ---- Both
 // --------------------------------------------------------------------------------------------------------------------
 
-void SlotConnections::on_proven(Connection& connection) {
+void SlotConnections::on_proven(DataConnection& connection) {
   Link& link = *connection.link;
   if (!link.is_dialled) return;
   link.backoff_us = 0;
@@ -340,12 +341,13 @@ void SlotConnections::on_proven(Connection& connection) {
     connection.send(FrameKind::open_channel, channel, encode(OpenChannel{input->key_, input->window_}));
 }
 
-Result<void> SlotConnections::on_frame(Connection& connection, const FrameHeader& header, std::string_view payload) {
+Result<void> SlotConnections::on_frame(DataConnection& connection, const FrameHeader& header,
+                                       std::string_view payload) {
   Link& link = *connection.link;
   return link.is_dialled ? on_consumer_frame(link, header, payload) : on_producer_frame(link, header, payload);
 }
 
-void SlotConnections::on_ended(Connection& connection, const Error& reason) {
+void SlotConnections::on_ended(DataConnection& connection, const Error& reason) {
   Link* const link = connection.link;
   const bool is_final = reason.code == ErrorCode::corrupt || reason.code == ErrorCode::permission_denied;
   const bool was_open = std::any_of(link->inputs.begin(), link->inputs.end(),

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/base/unique_fd.h"
-#include "taskmanager/exchange/connection.h"
+#include "taskmanager/exchange/data_connection.h"
 #include "taskmanager/exchange/host_resolver.h"
 #include "taskmanager/exchange/remote_channel.h"
 
@@ -16,7 +16,7 @@ namespace weir::taskmanager {
 
 /// One connection with its channels; of a dialled one also what is needed to dial again.
 struct Link {
-  std::unique_ptr<Connection> connection;  // null between two dials
+  std::unique_ptr<DataConnection> connection;  // null between two dials
   bool is_dialled = false;
   bool is_dead = false;  // to be removed when nobody is inside it
   // Dialled
@@ -44,10 +44,10 @@ struct Link {
 /// Dials for the slot's consuming tasks, takes what others dialled for its producing tasks, and brings channels and
 /// tasks together in whichever order they come. Lives on: the slot's thread. Owned by the slot's loop; outlives its
 /// tasks.
-class SlotConnections final : private ConnectionEvents {
+class SlotConnections final : private DataConnectionEvents {
  public:
   struct Settings {
-    Connection::Settings connection;
+    DataConnection::Settings connection;
     std::int64_t connect_timeout_us =
         30'000'000;  ///< for a consumer, from its deployment to a connection with the producer's worker
     std::int64_t prove_timeout_us = 10'000'000;  ///< for an accepted connection
@@ -93,11 +93,11 @@ class SlotConnections final : private ConnectionEvents {
   void close_if_unused(Link& link);
   void put_off_deadlines(std::int64_t by_us);
 
-  void on_proven(Connection& connection) override;
-  BlockTarget block_target(Connection& connection, std::uint32_t channel) override;
-  Result<void> on_frame(Connection& connection, const FrameHeader& header, std::string_view payload) override;
-  Result<void> on_block(Connection& connection, std::uint32_t channel, Block* block) override;
-  void on_ended(Connection& connection, const Error& reason) override;
+  void on_proven(DataConnection& connection) override;
+  BlockTarget block_target(DataConnection& connection, std::uint32_t channel) override;
+  Result<void> on_frame(DataConnection& connection, const FrameHeader& header, std::string_view payload) override;
+  Result<void> on_block(DataConnection& connection, std::uint32_t channel, Block* block) override;
+  void on_ended(DataConnection& connection, const Error& reason) override;
 
   // Set once
   const Settings settings_;

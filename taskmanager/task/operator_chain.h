@@ -8,12 +8,12 @@
 #include <string_view>
 #include <vector>
 
-#include "api/weir/operator.h"
-#include "api/weir/stream_graph.h"
 #include "taskmanager/exchange/output_writer.h"
 #include "taskmanager/exchange/poller.h"
 #include "taskmanager/task/operator_context.h"
 #include "taskmanager/task/task_failure.h"
+#include "weir/operator.h"
+#include "weir/stream_graph.h"
 
 namespace weir::taskmanager {
 

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "api/weir/operator.h"
 #include "taskmanager/task/step_clock.h"
 #include "taskmanager/task/task_counters.h"
 #include "taskmanager/task/timers.h"
+#include "weir/operator.h"
 
 namespace weir::taskmanager {
 

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
 #include "taskmanager/exchange/output_writer.h"
 #include "taskmanager/input/input_reader.h"
 #include "taskmanager/task/operator_chain.h"
 #include "taskmanager/task/task_counters.h"
 #include "taskmanager/task/task_failure.h"
+#include "weir/result.h"
 
 namespace weir::taskmanager {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "api/weir/operator.h"
+#include "weir/operator.h"
 
 namespace weir::taskmanager {
 

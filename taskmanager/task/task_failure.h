@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "api/weir/result.h"
+#include "weir/result.h"
 
 namespace weir::taskmanager {
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <utility>
 
-#include "api/plan_builder.h"
+#include "api/loader/plan_builder.h"
 #include "common/base/try.h"
 #include "common/base/unique_fd.h"
 #include "common/config/job_options.h"

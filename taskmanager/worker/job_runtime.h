@@ -7,16 +7,16 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
-#include "api/weir/stream_graph.h"
 #include "common/plan/job_graph.h"
-#include "taskmanager/exchange/buffer_pool.h"
 #include "taskmanager/exchange/host_resolver.h"
+#include "taskmanager/exchange/slot_block_pool.h"
 #include "taskmanager/task/task_failure.h"
 #include "taskmanager/worker/exchange_registry.h"
 #include "taskmanager/worker/slot_loop.h"
 #include "taskmanager/worker/task_builder.h"
 #include "taskmanager/worker/task_runtime.h"
+#include "weir/result.h"
+#include "weir/stream_graph.h"
 
 namespace weir::taskmanager {
 

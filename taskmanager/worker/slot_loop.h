@@ -12,8 +12,8 @@
 
 #include "common/base/ids.h"
 #include "common/base/unique_fd.h"
-#include "taskmanager/exchange/buffer_pool.h"
 #include "taskmanager/exchange/poller.h"
+#include "taskmanager/exchange/slot_block_pool.h"
 #include "taskmanager/exchange/slot_connections.h"
 #include "taskmanager/exchange/waker.h"
 #include "taskmanager/task/task.h"

@@ -7,7 +7,7 @@
 
 #include "common/base/try.h"
 #include "proto/task_manager.pb.h"
-#include "taskmanager/exchange/buffer_pool.h"
+#include "taskmanager/exchange/slot_block_pool.h"
 
 namespace weir::taskmanager {
 

@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
-#include "api/weir/stream_graph.h"
 #include "common/plan/exchange_window.h"
 #include "common/plan/job_graph.h"
 #include "taskmanager/worker/exchange_registry.h"
 #include "taskmanager/worker/task_spec.h"
+#include "weir/result.h"
+#include "weir/stream_graph.h"
 
 namespace weir::proto {
 class TaskDescriptor;

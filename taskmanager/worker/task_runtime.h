@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/result.h"
+#include "weir/result.h"
 
 namespace weir {
 class UniqueFd;

@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/stream_graph.h"
 #include "common/base/ids.h"
 #include "taskmanager/exchange/local_channel.h"
 #include "taskmanager/exchange/output_writer.h"
 #include "taskmanager/exchange/partitioner.h"
 #include "taskmanager/task/operator_chain.h"
 #include "taskmanager/task/task_counters.h"
+#include "weir/stream_graph.h"
 
 namespace weir::taskmanager {
 

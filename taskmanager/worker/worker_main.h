@@ -1,7 +1,7 @@
 // The main function of a job worker's process.
 #pragma once
 
-#include "taskmanager/worker/worker.h"
+#include "taskmanager/worker/session.h"
 
 namespace weir::taskmanager {
 

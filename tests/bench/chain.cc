@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/environment.h"
 #include "tests/bench/measure.h"
 #include "tests/support/heap_pool.h"
+#include "weir/environment.h"
 
 namespace {
 

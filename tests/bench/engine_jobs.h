@@ -13,13 +13,13 @@
 #include <utility>
 #include <vector>
 
-#include "api/weir/collector.h"
-#include "api/weir/key_group.h"
-#include "api/weir/row_codec.h"
-#include "api/weir/stream_graph.h"
 #include "examples/bench_jobs/records.h"
 #include "tests/bench/measure.h"
 #include "tests/support/engine_cluster.h"
+#include "weir/collector.h"
+#include "weir/key_group.h"
+#include "weir/row_codec.h"
+#include "weir/stream_graph.h"
 
 namespace weir::bench {
 

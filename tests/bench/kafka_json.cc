@@ -11,12 +11,12 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/environment.h"
 #include "tests/bench/engine_jobs.h"
 #include "tests/bench/measure.h"
 #include "tests/support/engine_cluster.h"
 #include "tests/support/kafka_broker.h"
 #include "weir/connectors/kafka.h"
+#include "weir/environment.h"
 
 namespace weir::bench {
 namespace {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "common/async/executor.h"
-#include "common/async/gate.h"
+#include "common/async/task_scope.h"
 #include "common/base/sockets.h"
 #include "common/rpc/client.h"
 #include "common/rpc/server.h"
@@ -158,10 +158,10 @@ Async<void> measure_calls(ControlThread& control, std::uint16_t port, const Prin
   const double begin = steady_seconds();
   const double cpu_begin = cpu_seconds();
   int left = kPipelinedCalls;
-  Gate gate(control.executor(), "callers");
-  for (int count = 0; count < kCallsInFlight; ++count) gate.start("caller", call_many(client, left));
-  co_await gate.wait_until_empty();
-  co_await gate.close();
+  TaskScope scope(control.executor(), "callers");
+  for (int count = 0; count < kCallsInFlight; ++count) scope.start("caller", call_many(client, left));
+  co_await scope.wait_until_empty();
+  co_await scope.close();
   Measure many;
   many.name = "rpc calls over loopback, 64 bytes, 256 in flight";
   many.value = kPipelinedCalls / (steady_seconds() - begin);

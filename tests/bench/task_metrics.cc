@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "taskmanager/exchange/buffer_pool.h"
 #include "taskmanager/exchange/local_channel.h"
+#include "taskmanager/exchange/slot_block_pool.h"
 #include "taskmanager/task/task.h"
 #include "tests/bench/engine_jobs.h"
 

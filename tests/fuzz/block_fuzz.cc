@@ -9,9 +9,9 @@
 #include <string_view>
 #include <tuple>
 
-#include "api/weir/block_check.h"
-#include "api/weir/row_codec.h"
 #include "tests/unit/api/records.h"
+#include "weir/block_check.h"
+#include "weir/row_codec.h"
 
 // By hand: libFuzzer comes with another compiler, which does not give the names of fields.
 template <>

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "taskmanager/exchange/connection.h"
+#include "taskmanager/exchange/data_connection.h"
 #include "taskmanager/exchange/frame_reader.h"
 #include "tests/support/heap_pool.h"
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "api/job_notes.h"
+#include "api/loader/job_notes.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto jobs = weir::parse_job_notes(std::string(reinterpret_cast<const char*>(data), size), "input");

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "api/weir/testing.h"
+#include "weir/testing.h"
 
 using weir::testing::MiniCluster;
 using weir::testing::MiniClusterJob;

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "common/async/clock.h"
-#include "common/async/gate.h"
+#include "common/async/task_scope.h"
 #include "common/base/ids.h"
 #include "common/gateway/job_manager_gateway.h"
 #include "common/gateway/task_manager_gateway.h"
@@ -106,7 +106,7 @@ class SimTaskManager final : public TaskManagerGateway {
   };
   std::map<const void*, Link> links_;
   std::vector<std::string> broken_promises_;
-  Gate gate_;
+  TaskScope scope_;
 };
 
 /// Finds simulated TaskManagers by the port that they registered with.

@@ -12,7 +12,7 @@
 #include <random>
 #include <utility>
 
-#include "api/plan_builder.h"
+#include "api/loader/plan_builder.h"
 #include "common/base/ensure.h"
 #include "common/base/try.h"
 #include "common/plan/chaining.h"

@@ -14,13 +14,13 @@
 #include <thread>
 #include <vector>
 
-#include "api/weir/stream_graph.h"
 #include "common/base/ids.h"
 #include "common/base/unique_fd.h"
 #include "common/plan/job_graph.h"
 #include "proto/job_manager.pb.h"
 #include "proto/worker.pb.h"
 #include "taskmanager/worker/job_runtime.h"
+#include "weir/stream_graph.h"
 
 namespace weir::test {
 

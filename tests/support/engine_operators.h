@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "api/weir/key_group.h"
-#include "api/weir/operator.h"
-#include "api/weir/stream_graph.h"
-#include "api/weir/type_info.h"
+#include "weir/key_group.h"
+#include "weir/operator.h"
+#include "weir/stream_graph.h"
+#include "weir/type_info.h"
 
 namespace weir::test {
 

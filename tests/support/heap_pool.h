@@ -6,7 +6,7 @@
 #include <new>
 #include <vector>
 
-#include "api/weir/block.h"
+#include "weir/block.h"
 
 namespace weir::test {
 

@@ -1,4 +1,4 @@
-#include "api/weir/block_check.h"
+#include "weir/block_check.h"
 
 #include <doctest/doctest.h>
 
@@ -7,9 +7,9 @@
 #include <functional>
 #include <random>
 
-#include "api/weir/row_codec.h"
 #include "tests/support/heap_pool.h"
 #include "tests/unit/api/records.h"
+#include "weir/row_codec.h"
 
 using namespace weir;
 using namespace weir::test;

@@ -1,4 +1,4 @@
-#include "api/weir/collector.h"
+#include "weir/collector.h"
 
 #include <doctest/doctest.h>
 

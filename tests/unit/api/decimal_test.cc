@@ -1,4 +1,4 @@
-#include "api/weir/decimal.h"
+#include "weir/decimal.h"
 
 #include <doctest/doctest.h>
 

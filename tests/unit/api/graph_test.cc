@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "api/weir/environment.h"
 #include "tests/unit/api/records.h"
+#include "weir/environment.h"
 
 using namespace weir;
 using namespace weir::test;

@@ -1,4 +1,4 @@
-#include "api/job_library.h"
+#include "api/loader/job_library.h"
 
 #include <doctest/doctest.h>
 

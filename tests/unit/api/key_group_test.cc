@@ -1,4 +1,4 @@
-#include "api/weir/key_group.h"
+#include "weir/key_group.h"
 
 #include <doctest/doctest.h>
 

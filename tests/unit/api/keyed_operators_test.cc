@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "api/weir/testing.h"
 #include "tests/unit/api/records.h"
+#include "weir/testing.h"
 
 using namespace weir;
 using namespace weir::test;

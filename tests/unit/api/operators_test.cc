@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
-#include "api/weir/testing.h"
 #include "tests/unit/api/records.h"
+#include "weir/testing.h"
 
 using namespace weir;
 using namespace weir::test;

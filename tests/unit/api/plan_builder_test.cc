@@ -1,4 +1,4 @@
-#include "api/plan_builder.h"
+#include "api/loader/plan_builder.h"
 
 #include <doctest/doctest.h>
 

@@ -9,9 +9,9 @@
 #include <variant>
 #include <vector>
 
-#include "api/weir/decimal.h"
-#include "api/weir/text.h"
-#include "api/weir/time.h"
+#include "weir/decimal.h"
+#include "weir/text.h"
+#include "weir/time.h"
 
 namespace weir::test {
 

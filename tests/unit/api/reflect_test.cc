@@ -1,11 +1,11 @@
-#include "api/weir/reflect.h"
+#include "weir/reflect.h"
 
 #include <doctest/doctest.h>
 
 #include <memory>
 
-#include "api/weir/type_of.h"
 #include "tests/unit/api/records.h"
+#include "weir/type_of.h"
 
 using namespace weir;
 using namespace weir::test;

@@ -1,4 +1,4 @@
-#include "api/weir/row_codec.h"
+#include "weir/row_codec.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "api/weir/serializer.h"
+#include "weir/serializer.h"
 
 #include <doctest/doctest.h>
 

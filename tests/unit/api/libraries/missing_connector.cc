@@ -1,5 +1,5 @@
 // A job library that uses a connector and is not linked with weir-connectors.
-#include "api/weir/job.h"
+#include "weir/job.h"
 
 namespace weir::connectors {
 int make_something(int number);

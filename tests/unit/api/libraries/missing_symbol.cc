@@ -1,5 +1,5 @@
 // A job library that needs a function which is nowhere.
-#include "api/weir/job.h"
+#include "weir/job.h"
 
 namespace elsewhere {
 int count(int number);

@@ -1,7 +1,7 @@
 // A job library for tests: build functions that are right and that are wrong.
 #include <stdexcept>
 
-#include "api/weir/job.h"
+#include "weir/job.h"
 
 namespace {
 

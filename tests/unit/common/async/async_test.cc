@@ -7,7 +7,7 @@
 #include "common/async/deadline.h"
 #include "common/async/event.h"
 #include "common/async/executor.h"
-#include "common/async/gate.h"
+#include "common/async/task_scope.h"
 #include "tests/support/run_coroutine.h"
 #include "tests/support/sim_clock.h"
 
@@ -51,71 +51,71 @@ Async<void> note_that_it_began(bool& began) {
   co_return;
 }
 
-TEST_CASE("gate: what is started begins after the caller has suspended, also on the control thread") {
+TEST_CASE("scope: what is started begins after the caller has suspended, also on the control thread") {
   testing::run_coroutine([](ControlThread& control) -> Async<void> {
-    Gate gate(control.executor(), "test");
+    TaskScope scope(control.executor(), "test");
     bool began = false;
-    gate.start("work", note_that_it_began(began));
+    scope.start("work", note_that_it_began(began));
     CHECK(!began);
     co_await testing::let_others_run();
     CHECK(began);
-    co_await gate.close();
+    co_await scope.close();
   });
 }
 
-TEST_CASE("gate: close cancels what waits and returns when it is gone") {
+TEST_CASE("scope: close cancels what waits and returns when it is gone") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Event event(control.executor());
     int alive = 0;
-    Gate gate(control.executor(), "a test");
-    gate.start("one", wait_for_ever(event, alive));
-    gate.start("two", wait_for_ever(event, alive));
+    TaskScope scope(control.executor(), "a test");
+    scope.start("one", wait_for_ever(event, alive));
+    scope.start("two", wait_for_ever(event, alive));
     co_await let_others_run();
     CHECK(alive == 2);
-    CHECK(gate.names() == std::vector<std::string>{"one", "two"});
-    co_await gate.close();
+    CHECK(scope.names() == std::vector<std::string>{"one", "two"});
+    co_await scope.close();
     CHECK(alive == 0);
-    CHECK(gate.size() == 0);
+    CHECK(scope.size() == 0);
   });
 }
 
-TEST_CASE("gate: work started after close is dropped unrun") {
+TEST_CASE("scope: work started after close is dropped unrun") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Event event(control.executor());
     int alive = 0;
-    Gate gate(control.executor(), "a test");
-    co_await gate.close();
-    gate.start("late", wait_for_ever(event, alive));
+    TaskScope scope(control.executor(), "a test");
+    co_await scope.close();
+    scope.start("late", wait_for_ever(event, alive));
     co_await let_others_run();
     CHECK(alive == 0);
-    CHECK(gate.size() == 0);
+    CHECK(scope.size() == 0);
   });
 }
 
-TEST_CASE("gate: cancelling one leaves the others") {
+TEST_CASE("scope: cancelling one leaves the others") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Event event(control.executor());
     int alive = 0;
-    Gate gate(control.executor(), "a test");
-    const auto ticket = gate.start("one", wait_for_ever(event, alive));
-    gate.start("two", wait_for_ever(event, alive));
+    TaskScope scope(control.executor(), "a test");
+    const auto ticket = scope.start("one", wait_for_ever(event, alive));
+    scope.start("two", wait_for_ever(event, alive));
     co_await let_others_run();
-    gate.cancel(ticket);
-    gate.cancel(ticket);
+    scope.cancel(ticket);
+    scope.cancel(ticket);
     co_await let_others_run();
-    CHECK(gate.names() == std::vector<std::string>{"two"});
-    gate.cancel(ticket);
-    co_await gate.close();
+    CHECK(scope.names() == std::vector<std::string>{"two"});
+    scope.cancel(ticket);
+    co_await scope.close();
   });
 }
 
-TEST_CASE("gate: a coroutine cancelled before it began never runs") {
+TEST_CASE("scope: a coroutine cancelled before it began never runs") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Event event(control.executor());
     int alive = 0;
-    Gate gate(control.executor(), "a test");
-    gate.start("one", wait_for_ever(event, alive));
-    co_await gate.close();
+    TaskScope scope(control.executor(), "a test");
+    scope.start("one", wait_for_ever(event, alive));
+    co_await scope.close();
     CHECK(alive == 0);
   });
 }
@@ -127,14 +127,14 @@ TEST_CASE("event: set lets everybody pass, and those who come later, until reset
     co_await event.wait();
     event.reset();
     int alive = 0;
-    Gate gate(control.executor(), "a test");
-    gate.start("waits", wait_for_ever(event, alive));
+    TaskScope scope(control.executor(), "a test");
+    scope.start("waits", wait_for_ever(event, alive));
     co_await let_others_run();
     CHECK(alive == 1);
     event.set();
     co_await let_others_run();
     CHECK_FALSE(event.is_set());
-    co_await gate.close();
+    co_await scope.close();
   });
 }
 
@@ -142,10 +142,10 @@ TEST_CASE("sim_clock: sleepers wake in order of their time, and only when time p
   run_coroutine([](ControlThread& control) -> Async<void> {
     SimClock clock;
     std::vector<int> notes;
-    Gate gate(control.executor(), "a test");
-    gate.start("late", sleep_then_note(clock, 20ms, notes, 2));
-    gate.start("early", sleep_then_note(clock, 10ms, notes, 1));
-    gate.start("never", sleep_then_note(clock, 1h, notes, 3));
+    TaskScope scope(control.executor(), "a test");
+    scope.start("late", sleep_then_note(clock, 20ms, notes, 2));
+    scope.start("early", sleep_then_note(clock, 10ms, notes, 1));
+    scope.start("never", sleep_then_note(clock, 1h, notes, 3));
     co_await let_others_run();
     CHECK(notes.empty());
     clock.advance(15ms);
@@ -154,7 +154,7 @@ TEST_CASE("sim_clock: sleepers wake in order of their time, and only when time p
     clock.advance(5ms);
     co_await let_others_run();
     CHECK(notes == std::vector<int>{1, 2});
-    co_await gate.close();
+    co_await scope.close();
     CHECK(clock.sleepers() == 0);
   });
 }
@@ -189,15 +189,15 @@ TEST_CASE("with_deadline: late work is cancelled and gone when the error comes")
   run_coroutine([](ControlThread& control) -> Async<void> {
     SimClock clock;
     std::optional<ErrorCode> outcome;
-    Gate gate(control.executor(), "a test");
-    gate.start("waits", note_outcome(clock, outcome));
+    TaskScope scope(control.executor(), "a test");
+    scope.start("waits", note_outcome(clock, outcome));
     co_await let_others_run();
     CHECK(clock.sleepers() == 2);
     clock.advance(10ms);
     co_await let_others_run();
     CHECK(outcome == ErrorCode::deadline_exceeded);
     CHECK(clock.sleepers() == 0);
-    co_await gate.close();
+    co_await scope.close();
   });
 }
 
@@ -205,15 +205,15 @@ TEST_CASE("with_deadline: cancelled from outside, both sides end") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     SimClock clock;
     std::optional<ErrorCode> outcome;
-    Gate gate(control.executor(), "a test");
-    const auto ticket = gate.start("waits", note_outcome(clock, outcome));
+    TaskScope scope(control.executor(), "a test");
+    const auto ticket = scope.start("waits", note_outcome(clock, outcome));
     co_await let_others_run();
-    gate.cancel(ticket);
+    scope.cancel(ticket);
     co_await let_others_run();
     CHECK_FALSE(outcome.has_value());
     CHECK(clock.sleepers() == 0);
-    CHECK(gate.size() == 0);
-    co_await gate.close();
+    CHECK(scope.size() == 0);
+    co_await scope.close();
   });
 }
 
@@ -283,17 +283,17 @@ TEST_CASE("run_blocking: a cancelled caller waits for the end of its call, then 
     BlockingPool pool(1);
     std::atomic<bool> may_end = false;
     bool unwound = false;
-    Gate gate(control.executor(), "a test");
-    const auto ticket = gate.start("blocks", block_and_note(pool, may_end, unwound));
+    TaskScope scope(control.executor(), "a test");
+    const auto ticket = scope.start("blocks", block_and_note(pool, may_end, unwound));
     co_await let_others_run();
-    gate.cancel(ticket);
+    scope.cancel(ticket);
     co_await let_others_run();
     CHECK_FALSE(unwound);
     may_end = true;
     may_end.notify_all();
-    co_await gate.wait_until_empty();
+    co_await scope.wait_until_empty();
     CHECK(unwound);
-    co_await gate.close();
+    co_await scope.close();
   });
 }
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "common/async/gate.h"
+#include "common/async/task_scope.h"
 #include "tests/support/run_coroutine.h"
 
 using namespace weir;
@@ -13,7 +13,7 @@ namespace {
 
 struct Room {
   explicit Room(ControlThread& control, int places)
-      : turns(control.executor(), places), go(control.executor()), gate(control.executor(), "room") {}
+      : turns(control.executor(), places), go(control.executor()), scope(control.executor(), "room") {}
 
   Async<void> visit(int number) {
     co_await turns.take();
@@ -24,7 +24,7 @@ struct Room {
 
   Turns turns;
   Event go;
-  Gate gate;
+  TaskScope scope;
   std::string inside;
 };
 
@@ -33,7 +33,7 @@ struct Room {
 TEST_CASE("turns: as many as there are places are in at once, and the others come in as places are given back") {
   testing::run_coroutine([](ControlThread& control) -> Async<void> {
     Room room(control, 2);
-    for (int number = 1; number <= 4; ++number) room.gate.start("visit", room.visit(number));
+    for (int number = 1; number <= 4; ++number) room.scope.start("visit", room.visit(number));
     co_await testing::let_others_run();
     CHECK(room.inside == "12");
     CHECK(room.turns.free() == 0);
@@ -41,17 +41,17 @@ TEST_CASE("turns: as many as there are places are in at once, and the others com
     co_await testing::let_others_run();
     CHECK(room.inside.size() == 4);
     CHECK(room.turns.free() == 2);
-    co_await room.gate.close();
+    co_await room.scope.close();
   });
 }
 
 TEST_CASE("turns: who is cancelled, inside or on the way in, leaves its place behind") {
   testing::run_coroutine([](ControlThread& control) -> Async<void> {
     Room room(control, 1);
-    room.gate.start("visit", room.visit(1));
-    room.gate.start("visit", room.visit(2));
+    room.scope.start("visit", room.visit(1));
+    room.scope.start("visit", room.visit(2));
     co_await testing::let_others_run();
-    co_await room.gate.close();
+    co_await room.scope.close();
     CHECK(room.turns.free() == 1);
   });
 }

@@ -32,7 +32,7 @@ TEST_CASE("connection: both ends call each other over one stream") {
     CHECK(back.value_or("") == "back");
     CHECK(right.last_peer == "left");
     CHECK(left.last_peer == "right");
-    co_await pair.gate.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -48,7 +48,7 @@ TEST_CASE("connection: an empty and a large payload arrive as they were sent") {
     const auto echoed = co_await pair.left.call(TestMethod::echo, large, in_time(), 1);
     CHECK((echoed.ok() && echoed.value() == large));
     CHECK(pair.left.queued_bytes() == 0);
-    co_await pair.gate.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -60,7 +60,7 @@ TEST_CASE("connection: the handler's error comes back with code, blame and words
     CHECK(answer.error().code == ErrorCode::already_exists);
     CHECK(answer.error().blame == Blame::user);
     CHECK(answer.error().message == "the job exists: 7f3a\xff");
-    co_await pair.gate.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("connection: an unknown method is an error of that call only") {
     CHECK(unknown.error().code == ErrorCode::invalid_argument);
     const auto known = co_await pair.left.call(TestMethod::echo, "still here", in_time(), 1);
     CHECK(known.value_or("") == "still here");
-    co_await pair.gate.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -82,20 +82,20 @@ TEST_CASE("connection: a slow call does not hold up the others, and answers come
     TestVerbs verbs(control.executor());
     ConnectedPair pair(control.executor(), kNothing, verbs.table, Limits());
     std::vector<Result<std::string>> slow;
-    Gate gate(control.executor(), "callers");
+    TaskScope scope(control.executor(), "callers");
     for (int count = 0; count < 100; ++count)
-      gate.start("slow call", call_and_note(pair.left, TestMethod::wait, in_time(), slow));
+      scope.start("slow call", call_and_note(pair.left, TestMethod::wait, in_time(), slow));
     co_await verbs.waiting.wait();
     const auto quick = co_await pair.left.call(TestMethod::echo, "quick", in_time(), 1);
     CHECK(quick.value_or("") == "quick");
     CHECK(slow.empty());
     CHECK(pair.left.calls_in_flight() == 100);
     verbs.go.set();
-    co_await gate.wait_until_empty();
+    co_await scope.wait_until_empty();
     CHECK(slow.size() == 100);
     for (const auto& answer : slow) CHECK(answer.value_or("") == "waited");
-    co_await gate.close();
-    co_await pair.gate.close();
+    co_await scope.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -108,7 +108,7 @@ TEST_CASE("connection: the handler learns how long its caller waits") {
     CHECK(answer.ok());
     CHECK(verbs.last_remaining > 50s);
     CHECK(verbs.last_remaining <= 101s);
-    co_await pair.gate.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -117,8 +117,8 @@ TEST_CASE("connection: a call that is not answered in time fails, and its handle
     TestVerbs verbs(control.executor());
     ConnectedPair pair(control.executor(), kNothing, verbs.table, Limits());
     std::vector<Result<std::string>> late;
-    Gate gate(control.executor(), "callers");
-    gate.start("late in any case", call_and_note(pair.left, TestMethod::wait_and_change, in_time(), late));
+    TaskScope scope(control.executor(), "callers");
+    scope.start("late in any case", call_and_note(pair.left, TestMethod::wait_and_change, in_time(), late));
     const auto answer = co_await pair.left.call(TestMethod::wait, "", in_ms(30), 1);
     CHECK(answer.error().code == ErrorCode::deadline_exceeded);
     auto cancelled = [&verbs] { return verbs.waits_ended == 1; };
@@ -129,14 +129,14 @@ TEST_CASE("connection: a call that is not answered in time fails, and its handle
     const auto change = co_await pair.left.call(TestMethod::wait_and_change, "", in_ms(5), 1);
     CHECK(change.error().code == ErrorCode::deadline_exceeded);
     verbs.go.set();
-    co_await gate.wait_until_empty();
+    co_await scope.wait_until_empty();
     auto both = [&verbs] { return verbs.changes_ended == 2; };
     CHECK(co_await eventually(both));
     CHECK(verbs.answered == 2);
     const auto after = co_await pair.left.call(TestMethod::echo, "after", in_time(), 1);
     CHECK(after.value_or("") == "after");
-    co_await gate.close();
-    co_await pair.gate.close();
+    co_await scope.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -147,7 +147,7 @@ TEST_CASE("connection: a deadline that has passed fails at once, and nothing is 
     const auto answer = co_await pair.left.call(TestMethod::echo, "", in_ms(-1), 1);
     CHECK(answer.error().code == ErrorCode::deadline_exceeded);
     CHECK(pair.left.queued_bytes() == 0);
-    co_await pair.gate.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -156,15 +156,15 @@ TEST_CASE("connection: an earlier deadline after a later one is kept") {
     TestVerbs verbs(control.executor());
     ConnectedPair pair(control.executor(), kNothing, verbs.table, Limits());
     std::vector<Result<std::string>> late;
-    Gate gate(control.executor(), "callers");
-    gate.start("late", call_and_note(pair.left, TestMethod::wait, in_time(), late));
+    TaskScope scope(control.executor(), "callers");
+    scope.start("late", call_and_note(pair.left, TestMethod::wait, in_time(), late));
     co_await verbs.waiting.wait();
     const SteadyTime begin = std::chrono::steady_clock::now();
     const auto answer = co_await pair.left.call(TestMethod::wait, "", in_ms(20), 1);
     CHECK(answer.error().code == ErrorCode::deadline_exceeded);
     CHECK(std::chrono::steady_clock::now() - begin < 10s);
-    co_await gate.close();
-    co_await pair.gate.close();
+    co_await scope.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -173,29 +173,29 @@ TEST_CASE("connection: end fails every pending and later call with unavailable, 
     TestVerbs verbs(control.executor());
     ConnectedPair pair(control.executor(), verbs.table, verbs.table, Limits());
     std::vector<Result<std::string>> answers;
-    Gate gate(control.executor(), "callers");
+    TaskScope scope(control.executor(), "callers");
     for (int count = 0; count < 10; ++count) {
-      gate.start("from left", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
-      gate.start("from right", call_and_note(pair.right, TestMethod::wait, in_time(), answers));
+      scope.start("from left", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
+      scope.start("from right", call_and_note(pair.right, TestMethod::wait, in_time(), answers));
     }
     co_await verbs.waiting.wait();
     co_await let_others_run();
     pair.left.end("the test wants it");
     pair.left.end("twice");
-    co_await gate.wait_until_empty();
+    co_await scope.wait_until_empty();
     CHECK(answers.size() == 20);
     for (const auto& answer : answers) CHECK(answer.error().code == ErrorCode::unavailable);
     const auto later = co_await pair.left.call(TestMethod::echo, "", in_time(), 1);
     CHECK(later.error().code == ErrorCode::unavailable);
     CHECK(later.error().message.find("the test wants it") != std::string::npos);
-    co_await pair.gate.wait_until_empty();
+    co_await pair.scope.wait_until_empty();
     CHECK(pair.left_ends.size() == 1);
     CHECK(pair.right_ends.size() == 1);
     CHECK(pair.right_ends.at(0).message == "closed by the peer");
     CHECK(verbs.waits_ended == 20);
     CHECK(verbs.answered == 0);
-    co_await gate.close();
-    co_await pair.gate.close();
+    co_await scope.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -204,37 +204,37 @@ TEST_CASE("connection: a handler that changes something runs to its end although
     TestVerbs verbs(control.executor());
     ConnectedPair pair(control.executor(), kNothing, verbs.table, Limits());
     std::vector<Result<std::string>> answers;
-    Gate gate(control.executor(), "callers");
-    gate.start("changes", call_and_note(pair.left, TestMethod::wait_and_change, in_time(), answers));
+    TaskScope scope(control.executor(), "callers");
+    scope.start("changes", call_and_note(pair.left, TestMethod::wait_and_change, in_time(), answers));
     co_await verbs.waiting.wait();
     pair.left.end("cut");
     auto told = [&pair] { return pair.right_ends.size() == 1; };
     CHECK(co_await eventually(told));
     CHECK(verbs.changes_ended == 0);
-    CHECK(pair.gate.names() == std::vector<std::string>{"right"});
+    CHECK(pair.scope.names() == std::vector<std::string>{"right"});
     verbs.go.set();
-    co_await pair.gate.wait_until_empty();
+    co_await pair.scope.wait_until_empty();
     CHECK(verbs.answered == 1);
-    co_await gate.close();
-    co_await pair.gate.close();
+    co_await scope.close();
+    co_await pair.scope.close();
   });
 }
 
-TEST_CASE("connection: closing its owner's gate cancels every handler, also after the stream has ended") {
+TEST_CASE("connection: closing its owner's scope cancels every handler, also after the stream has ended") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     TestVerbs verbs(control.executor());
     ConnectedPair pair(control.executor(), kNothing, verbs.table, Limits());
     std::vector<Result<std::string>> answers;
-    Gate gate(control.executor(), "callers");
-    gate.start("changes", call_and_note(pair.left, TestMethod::wait_and_change, in_time(), answers));
+    TaskScope scope(control.executor(), "callers");
+    scope.start("changes", call_and_note(pair.left, TestMethod::wait_and_change, in_time(), answers));
     co_await verbs.waiting.wait();
     pair.left.end("cut");
     auto told = [&pair] { return pair.right_ends.size() == 1; };
     CHECK(co_await eventually(told));
-    co_await pair.gate.close();
+    co_await pair.scope.close();
     CHECK(verbs.changes_ended == 1);
     CHECK(verbs.answered == 0);
-    co_await gate.close();
+    co_await scope.close();
   });
 }
 
@@ -243,17 +243,17 @@ TEST_CASE("connection: a cancelled caller unwinds and leaves nothing pending") {
     TestVerbs verbs(control.executor());
     ConnectedPair pair(control.executor(), kNothing, verbs.table, Limits());
     std::vector<Result<std::string>> answers;
-    Gate gate(control.executor(), "callers");
-    gate.start("waits", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
+    TaskScope scope(control.executor(), "callers");
+    scope.start("waits", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
     co_await verbs.waiting.wait();
-    co_await gate.close();
+    co_await scope.close();
     CHECK(answers.empty());
     CHECK(pair.left.calls_in_flight() == 0);
     auto cancelled = [&verbs] { return verbs.waits_ended == 1; };
     CHECK(co_await eventually(cancelled));
     const auto after = co_await pair.left.call(TestMethod::echo, "after", in_time(), 1);
     CHECK(after.value_or("") == "after");
-    co_await pair.gate.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -272,18 +272,18 @@ TEST_CASE("connection: limits fail the call that goes over them and no other") {
     CHECK(just_fits.ok());
 
     std::vector<Result<std::string>> answers;
-    Gate gate(control.executor(), "callers");
+    TaskScope scope(control.executor(), "callers");
     for (int count = 0; count < 3; ++count)
-      gate.start("waits", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
+      scope.start("waits", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
     co_await verbs.waiting.wait();
     const auto one_too_many = co_await pair.left.call(TestMethod::echo, "", in_time(), 1);
     CHECK(one_too_many.error().code == ErrorCode::resource_exhausted);
     verbs.go.set();
-    co_await gate.wait_until_empty();
+    co_await scope.wait_until_empty();
     const auto after = co_await pair.left.call(TestMethod::echo, "after", in_time(), 1);
     CHECK(after.ok());
-    co_await gate.close();
-    co_await pair.gate.close();
+    co_await scope.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -294,14 +294,14 @@ TEST_CASE("connection: more calls than it answers at once are refused") {
     limits.handlers_max = 2;
     ConnectedPair pair(control.executor(), kNothing, verbs.table, limits);
     std::vector<Result<std::string>> answers;
-    Gate gate(control.executor(), "callers");
+    TaskScope scope(control.executor(), "callers");
     for (int count = 0; count < 5; ++count)
-      gate.start("waits", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
+      scope.start("waits", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
     auto refused = [&answers] { return answers.size() == 3; };
     CHECK(co_await eventually(refused));
     for (const auto& answer : answers) CHECK(answer.error().code == ErrorCode::resource_exhausted);
-    co_await gate.close();
-    co_await pair.gate.close();
+    co_await scope.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -312,19 +312,19 @@ TEST_CASE("connection: requests with more bytes than it takes at once are refuse
     limits.handler_bytes_max = 10;
     ConnectedPair pair(control.executor(), kNothing, verbs.table, limits);
     std::vector<Result<std::string>> answers;
-    Gate gate(control.executor(), "callers");
-    gate.start("4 bytes", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
-    gate.start("4 bytes", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
-    gate.start("4 bytes", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
+    TaskScope scope(control.executor(), "callers");
+    scope.start("4 bytes", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
+    scope.start("4 bytes", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
+    scope.start("4 bytes", call_and_note(pair.left, TestMethod::wait, in_time(), answers));
     auto refused = [&answers] { return answers.size() == 1; };
     CHECK(co_await eventually(refused));
     CHECK(answers.at(0).error().code == ErrorCode::resource_exhausted);
     verbs.go.set();
-    co_await gate.wait_until_empty();
+    co_await scope.wait_until_empty();
     const auto after = co_await pair.left.call(TestMethod::echo, "ten bytes!", in_time(), 1);
     CHECK(after.ok());
-    co_await gate.close();
-    co_await pair.gate.close();
+    co_await scope.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -335,10 +335,10 @@ TEST_CASE("connection: a peer that does not read fills a bounded queue, then cal
     limits.queued_bytes_max = 4'000'000;
     Connection connection(control.executor(), std::move(sockets.first), identity("deaf"), kNothing, limits);
     std::vector<Error> ends;
-    Gate gate(control.executor(), "a connection");
-    gate.start("run", run_connection(connection, ends));
+    TaskScope scope(control.executor(), "a connection");
+    scope.start("run", run_connection(connection, ends));
     std::vector<Result<std::string>> answers;
-    Gate callers(control.executor(), "callers");
+    TaskScope callers(control.executor(), "callers");
     for (int count = 0; count < 20 && answers.empty(); ++count) {
       callers.start("call", call_and_note(connection, TestMethod::echo, in_time(), answers));
       const auto sent = co_await connection.call(TestMethod::echo, std::string(1'000'000, 'a'), in_ms(5), 1);
@@ -349,7 +349,7 @@ TEST_CASE("connection: a peer that does not read fills a bounded queue, then cal
     CHECK(refused.error().code == ErrorCode::resource_exhausted);
     CHECK(connection.queued_bytes() <= limits.queued_bytes_max);
     co_await callers.close();
-    co_await gate.close();
+    co_await scope.close();
     CHECK(ends.size() == 1);
   });
 }
@@ -367,7 +367,7 @@ TEST_CASE("connection: an older leader is refused, a newer one heard from then o
     const auto unfenced = co_await pair.left.call(TestMethod::unfenced, "", in_time(), 0);
     CHECK(unfenced.ok());
     CHECK(verbs.fence.highest() == 7);
-    co_await pair.gate.close();
+    co_await pair.scope.close();
   });
 }
 
@@ -389,16 +389,16 @@ Async<void> expect_end(ControlThread& control, const HostileCase& hostile) {
   auto sockets = stream_socket_pair().value();
   Connection connection(control.executor(), std::move(sockets.first), identity("hostile"), verbs.table, Limits());
   std::vector<Error> ends;
-  Gate gate(control.executor(), "a connection");
-  gate.start("run", run_connection(connection, ends));
+  TaskScope scope(control.executor(), "a connection");
+  scope.start("run", run_connection(connection, ends));
   const auto sent = ::send(sockets.second.get(), hostile.bytes.data(), hostile.bytes.size(), MSG_NOSIGNAL);
   CHECK(sent == static_cast<ssize_t>(hostile.bytes.size()));
   ::shutdown(sockets.second.get(), SHUT_WR);
-  co_await gate.wait_until_empty();
+  co_await scope.wait_until_empty();
   CAPTURE(hostile.what);
   CHECK(ends.size() == 1);
   CHECK(ends.at(0).code == hostile.code);
-  co_await gate.close();
+  co_await scope.close();
 }
 
 TEST_CASE("connection: bytes that are no call of ours end it with the reason") {

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "common/async/gate.h"
+#include "common/async/task_scope.h"
 #include "common/base/sockets.h"
 #include "tests/support/run_coroutine.h"
 
@@ -131,24 +131,24 @@ TEST_CASE("fd_channel: more sockets than one are refused and all of them closed"
 TEST_CASE("fd_channel: the peer's end and our own end wake who waits") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     std::vector<Result<FdChannel::Message>> notes;
-    Gate gate(control.executor(), "receivers");
+    TaskScope scope(control.executor(), "receivers");
     auto sockets = packet_socket_pair().value();
     FdChannel first(control.executor(), std::move(sockets.first));
-    gate.start("receive", receive_and_note(first, notes));
+    scope.start("receive", receive_and_note(first, notes));
     co_await let_others_run();
     sockets.second.reset(-1);
-    co_await gate.wait_until_empty();
+    co_await scope.wait_until_empty();
     CHECK(notes.at(0).error().code == ErrorCode::unavailable);
     const auto sent = co_await first.send("to nobody", UniqueFd());
     CHECK(sent.error().code == ErrorCode::unavailable);
 
     Ends ends(control.executor());
-    gate.start("receive", receive_and_note(ends.left, notes));
+    scope.start("receive", receive_and_note(ends.left, notes));
     co_await let_others_run();
     ends.left.end();
-    co_await gate.wait_until_empty();
+    co_await scope.wait_until_empty();
     CHECK(notes.at(1).error().code == ErrorCode::unavailable);
-    co_await gate.close();
+    co_await scope.close();
   });
 }
 
@@ -156,8 +156,8 @@ TEST_CASE("fd_channel: a sender waits while the peer's queue is full and goes on
   run_coroutine([](ControlThread& control) -> Async<void> {
     Ends ends(control.executor());
     std::vector<Result<void>> sent;
-    Gate gate(control.executor(), "senders");
-    gate.start("send", send_and_note(ends.left, sent));
+    TaskScope scope(control.executor(), "senders");
+    scope.start("send", send_and_note(ends.left, sent));
     std::size_t before = 0;
     do {
       before = sent.size();
@@ -169,7 +169,7 @@ TEST_CASE("fd_channel: a sender waits while the peer's queue is full and goes on
       CHECK(message.ok());
     }
     CHECK(sent.size() >= before + 5);
-    co_await gate.close();
+    co_await scope.close();
   });
 }
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/async/event.h"
-#include "common/async/gate.h"
+#include "common/async/task_scope.h"
 #include "common/base/sockets.h"
 #include "common/rpc/client.h"
 #include "common/rpc/connection.h"
@@ -94,9 +94,9 @@ class ConnectedPair {
       : sockets_(stream_socket_pair().value()),
         left(executor, std::move(sockets_.first), identity("right"), left_serves, limits),
         right(executor, std::move(sockets_.second), identity("left"), right_serves, limits),
-        gate(executor, "a pair") {
-    gate.start("left", run_connection(left, left_ends));
-    gate.start("right", run_connection(right, right_ends));
+        scope(executor, "a pair") {
+    scope.start("left", run_connection(left, left_ends));
+    scope.start("right", run_connection(right, right_ends));
   }
 
  private:
@@ -107,7 +107,7 @@ class ConnectedPair {
   Connection right;
   std::vector<Error> left_ends;
   std::vector<Error> right_ends;
-  Gate gate;
+  TaskScope scope;
 };
 
 inline ListenSocket listen_on_loopback() {

@@ -410,20 +410,20 @@ TEST_CASE("rpc: closing a server ends its connections and cancels handlers that 
     const auto connected = co_await client.client->wait_connected(in_time());
     CHECK(connected.ok());
     std::vector<Result<std::string>> answers;
-    Gate gate(control.executor(), "callers");
+    TaskScope scope(control.executor(), "callers");
     auto call = [](Client& to, std::vector<Result<std::string>>& into) -> Async<void> {
       auto answer = co_await to.call(TestMethod::wait_and_change, "", in_time(), 1);
       into.push_back(std::move(answer));
     };
-    gate.start("call", call(*client.client, answers));
+    scope.start("call", call(*client.client, answers));
     co_await server.verbs.waiting.wait();
     co_await server.server->close();
     CHECK(server.verbs.changes_ended == 1);
     CHECK(server.verbs.answered == 0);
     CHECK(server.went.size() == 1);
-    co_await gate.wait_until_empty();
+    co_await scope.wait_until_empty();
     CHECK(answers.at(0).error().code == ErrorCode::unavailable);
-    co_await gate.close();
+    co_await scope.close();
     co_await client.client->close();
   });
 }
@@ -469,7 +469,7 @@ TEST_CASE("rpc: messages are typed at both ends, and a payload that is none is r
     const auto garbage = co_await pair.left.call(TestMethod::echo, "\xff\xff\xff", in_time(), 1);
     CHECK(garbage.error().code == ErrorCode::corrupt);
     CHECK(garbage.error().message.find("weir.proto.Handshake") != std::string::npos);
-    co_await pair.gate.close();
+    co_await pair.scope.close();
   });
 }
 

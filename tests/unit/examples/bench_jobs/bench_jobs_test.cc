@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "api/job_library.h"
+#include "api/loader/job_library.h"
 #include "examples/bench_jobs/latency_sink.h"
 #include "examples/bench_jobs/records.h"
 #include "tests/support/graph_runner.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "api/job_library.h"
+#include "api/loader/job_library.h"
 #include "tests/support/graph_runner.h"
 #include "tests/support/kafka_broker.h"
 #include "tests/support/temporary_directory.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "api/job_library.h"
+#include "api/loader/job_library.h"
 #include "examples/slow_query_log/functions.h"
 #include "tests/support/graph_runner.h"
 #include "tests/support/temporary_directory.h"

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/environment.h"
 #include "tests/support/engine_cluster.h"
 #include "tests/support/sanitizer.h"
 #include "tests/unit/taskmanager/allocations/counting_heap.h"
+#include "weir/environment.h"
 
 using namespace weir;        // NOLINT
 using namespace weir::test;  // NOLINT

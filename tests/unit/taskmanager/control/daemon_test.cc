@@ -11,8 +11,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "taskmanager/control/child_process.h"
 #include "taskmanager/exchange/data_hello.h"
+#include "taskmanager/jobs/child_process.h"
 #include "tests/support/run_coroutine.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/unit/taskmanager/control/fake_job_manager.h"
@@ -195,9 +195,9 @@ TEST_CASE("daemon: killed, it takes its workers with it, and its successor clear
     Scene scene(control);
     co_await scene.registered();
     auto request = scene.request(JobId::random(), Script{{"test.start", "hang"}});
-    Gate gate(control.executor(), "test");
+    TaskScope scope(control.executor(), "test");
     auto deploying = [](Scene& s, proto::DeployRequest r) -> Async<void> { co_await deploy(s, std::move(r)); };
-    gate.start("deploy", deploying(scene, std::move(request)));
+    scope.start("deploy", deploying(scene, std::move(request)));
     while (scene.workers().empty()) co_await scene.clock.sleep_for(std::chrono::milliseconds(2));
     const pid_t worker = scene.workers().at(0);  // busy in user code: only the kernel can end it
     ::kill(scene.daemon->pid(), SIGKILL);
@@ -205,7 +205,7 @@ TEST_CASE("daemon: killed, it takes its workers with it, and its successor clear
     const auto killed = co_await std::move(ending);
     CHECK(killed->by_signal);
     while (is_alive(worker)) co_await scene.clock.sleep_for(std::chrono::milliseconds(2));
-    co_await gate.close();
+    co_await scope.close();
     CHECK_FALSE(std::filesystem::is_empty(scene.directory.path() / "tmp"));
     scene.manager->registrations.clear();
     scene.start({});

@@ -13,7 +13,7 @@
 #include "common/storage/blob_key.h"
 #include "proto/job_manager.pb.h"
 #include "proto/task_manager.pb.h"
-#include "taskmanager/control/job_workers.h"
+#include "taskmanager/jobs/worker_table.h"
 #include "tests/support/run_coroutine.h"
 #include "tests/support/temporary_directory.h"
 
@@ -165,8 +165,8 @@ struct Machine {
   ArtefactCache cache;
   OutputFile output;
   StatusLog listener;
-  JobWorkerContext context;
-  JobWorkers workers;
+  WorkerHandleContext context;
+  WorkerTable workers;
   std::string key;
 };
 

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "api/weir/block_check.h"
 #include "taskmanager/exchange/output_writer.h"
 #include "taskmanager/exchange/partitioner.h"
 #include "tests/support/engine_operators.h"
 #include "tests/support/heap_pool.h"
 #include "tests/support/seed.h"
+#include "weir/block_check.h"
 
 using namespace weir;               // NOLINT
 using namespace weir::test;         // NOLINT

@@ -7,11 +7,11 @@
 #include <stdexcept>
 #include <vector>
 
-#include "api/weir/environment.h"
 #include "taskmanager/exchange/output_writer.h"
 #include "tests/support/engine_operators.h"
 #include "tests/support/heap_pool.h"
 #include "tests/support/seed.h"
+#include "weir/environment.h"
 
 using namespace weir;               // NOLINT
 using namespace weir::test;         // NOLINT

@@ -2,11 +2,11 @@
 
 #include <thread>
 
-#include "taskmanager/exchange/buffer_pool.h"
 #include "taskmanager/exchange/growing_queue.h"
 #include "taskmanager/exchange/input_gate.h"
 #include "taskmanager/exchange/local_channel.h"
 #include "taskmanager/exchange/output_partition.h"
+#include "taskmanager/exchange/slot_block_pool.h"
 #include "taskmanager/exchange/spsc_ring.h"
 
 using namespace weir;               // NOLINT

@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "taskmanager/exchange/buffer_pool.h"
 #include "taskmanager/exchange/local_channel.h"
+#include "taskmanager/exchange/slot_block_pool.h"
 #include "tests/support/engine_operators.h"
 
 using namespace weir;               // NOLINT

@@ -10,8 +10,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "api/weir/environment.h"
 #include "tests/support/engine_cluster.h"
+#include "weir/environment.h"
 
 using namespace weir;        // NOLINT
 using namespace weir::test;  // NOLINT

@@ -6,9 +6,9 @@
 #include <map>
 #include <mutex>
 
-#include "api/weir/key_group.h"
 #include "tests/support/engine_cluster.h"
 #include "tests/support/engine_operators.h"
+#include "weir/key_group.h"
 
 using namespace weir;        // NOLINT
 using namespace weir::test;  // NOLINT

@@ -1,0 +1,44 @@
+#include "taskmanager/jobs/slot_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/base/ensure.h"
+
+namespace weir::taskmanager {
+
+SlotTable::SlotTable(std::uint32_t slots) : owners_(slots) { ENSURE(slots > 0, "a TaskManager without slots"); }
+
+Result<void> SlotTable::claim(const JobId& job, std::span<const std::uint32_t> slots) {
+  ENSURE(!job.is_none(), "no job claims slots");
+  for (const std::uint32_t slot : slots) {
+    if (slot >= owners_.size()) {
+      return Error::external(ErrorCode::invalid_argument,
+                             fmt::format("no such slot on this TaskManager: {}, it has {}", slot, owners_.size()));
+    }
+    if (!owners_[slot].is_none() && owners_[slot] != job) {
+      return Error::external(ErrorCode::failed_precondition,
+                             fmt::format("the slot is taken by another job: slot {}, job {}", slot, owners_[slot]));
+    }
+  }
+  for (const std::uint32_t slot : slots) owners_[slot] = job;
+  return {};
+}
+
+std::uint32_t SlotTable::release(const JobId& job) {
+  const std::uint32_t count = count_of(job);
+  std::ranges::replace(owners_, job, JobId());
+  return count;
+}
+
+std::uint32_t SlotTable::count_of(const JobId& job) const {
+  return static_cast<std::uint32_t>(std::ranges::count(owners_, job));
+}
+
+const JobId& SlotTable::owner_of(std::uint32_t slot) const {
+  ENSURE(slot < owners_.size(), "slot {} of {}", slot, owners_.size());
+  return owners_[slot];
+}
+
+}  // namespace weir::taskmanager
