@@ -4,6 +4,7 @@
 usage: tidy.py SOURCE_ROOT [BUILD_DIR]
 Prints one line per finding and exits 1 when there is any. With BUILD_DIR every header is also compiled alone.
 """
+import glob
 import os
 import re
 import subprocess
@@ -50,11 +51,10 @@ def check_layers(path, text, layers):
     allowed = layers[folder]
     if "*" in allowed:
         return
-    own = folder if folder.startswith("common/") else folder
     for _, included in INCLUDE.findall(text):
         if not included.startswith(OURS):
             continue
-        if included.startswith(own + "/"):
+        if included.startswith(folder + "/"):
             continue
         if not any(included == a or included.startswith(a if a.endswith("/") else a + "/") for a in allowed):
             find(path, f"{folder} may not include {included}")
@@ -106,7 +106,7 @@ def check_dead_files(files, texts):
     """Every source stands in a meson.build, every header is included by somebody."""
     builds = "\n".join(texts[p] for p in files if p.endswith("meson.build"))
     included = {name for p in files if p.endswith((".h", ".cc", ".inc")) for _, name in INCLUDE.findall(texts[p])}
-    included |= {room + name for room in ("api/", "connectors/") for name in included if name.startswith("weir/")}
+    included |= {room + name for room in ("api/include/", "connectors/include/") for name in included if name.startswith("weir/")}
     templates = ("cli/templates/", "tests/compile_errors/")
     for path in files:
         if path.startswith(templates):
@@ -115,7 +115,7 @@ def check_dead_files(files, texts):
         name = os.path.basename(path).removesuffix(".cc" if path.startswith("tests/fuzz/") else "")
         if path.endswith(".cc") and name not in builds:
             find(path, "is in no meson.build")
-        if path.endswith(".h") and not path.startswith(("api/weir/", "connectors/weir/")) and path not in included:
+        if path.endswith(".h") and not path.startswith(("api/include/weir/", "connectors/weir/")) and path not in included:
             find(path, "is included by nobody")
 
 
@@ -131,6 +131,50 @@ def check_documents(files, texts):
             for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", prose):
                 if not os.path.exists(os.path.join(os.path.dirname(os.path.join(ROOT, path)), target)):
                     find(path, f"links to {target}, which does not exist")
+
+
+# Shown in documents, and made by a build, a distribution or a user.
+NOT_IN_TREE = {"conf/flink-conf.yaml", "conf/workers"}
+TOP = ("api", "common", "connectors", "jobmanager", "taskmanager", "testing", "cli", "examples", "conf", "deploy", "docs",
+       "proto", "tests", "tools", "docker")
+COLUMNS_MAX = 120
+
+
+def check_paths(path, text):
+    """Every path in backticks names something in the tree. `folder/module` may stand for a header and its source."""
+    if path.endswith(".md"):
+        text = re.sub(r"```.*?```", "", text, flags=re.S)
+    else:
+        text = "\n".join(line.partition("//")[2] for line in text.split("\n"))
+    for token in re.findall(r"`([\w.*-]+(?:/[\w.*{},-]*)+)`", text):
+        if token.split("/")[0] not in TOP or token in NOT_IN_TREE:
+            continue
+        pattern = re.sub(r"\{[^}]*\}", "*", token).rstrip("/")
+        if not any(glob.glob(os.path.join(ROOT, pattern + end)) for end in ("", ".h", ".cc", ".py", ".proto")):
+            find(path, f"names `{token}`, which does not exist")
+
+
+def check_columns(path, text):
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > COLUMNS_MAX:
+            find(f"{path}:{number}", f"has {len(line)} columns, at most {COLUMNS_MAX}")
+
+
+def check_folders(files, layers):
+    """Every folder with code has a line of its own: a folder without one would take the rules of the folder above."""
+    for folder in sorted({"/".join(p.split("/")[:2]) for p in files if p.endswith((".h", ".cc")) and p.count("/") > 1}):
+        if folder.startswith(("api/", "common/", "connectors/", "jobmanager/", "taskmanager/")) and folder not in layers:
+            find(folder, "has no line in tests/tidy/layers.txt")
+
+
+def check_archives(files, texts):
+    """Every archive of the engine is linked whole by a check in tests/tidy/meson.build."""
+    checks = texts["tests/tidy/meson.build"]
+    for path in files:
+        if path.endswith("meson.build") and path.startswith(("common/", "jobmanager/", "taskmanager/", "cli/")):
+            for name in re.findall(r"(\w+_lib) = static_library\(", texts[path]):
+                if not re.search(rf"\[{name},", checks):
+                    find(path, f"{name} is not among the link checks of tests/tidy/meson.build")
 
 
 def compile_headers(root, files, include_flags):
@@ -155,7 +199,7 @@ def main():
     files = sources(ROOT)
     texts = {}
     for path in files:
-        if path.endswith((".h", ".cc", ".inc", "meson.build", ".md")):
+        if path.endswith((".h", ".cc", ".inc", "meson.build", ".md", ".proto")):
             with open(os.path.join(ROOT, path), encoding="utf-8") as source:
                 texts[path] = source.read()
     layers = read_layers(ROOT)
@@ -163,13 +207,20 @@ def main():
         if path.endswith((".h", ".cc")) and not path.startswith(("cli/templates/", "tests/compile_errors/")):
             check_layers(path, texts[path], layers)
             check_rules(path, texts[path])
+    for path in files:
+        if path.endswith((".h", ".cc", ".proto")):
+            check_columns(path, texts[path])
+        if path.endswith((".h", ".cc", ".proto", ".md")):
+            check_paths(path, texts[path])
+    check_folders(files, layers)
+    check_archives(files, texts)
     check_dead_files(files, texts)
     check_documents(files, texts)
     if len(sys.argv) > 2:
         build = sys.argv[2]
         # Places that the build hands to test headers.
         places = [f'-D{name}="."' for name in ("KAFKA_SCRIPT", "SLOW_QUERY_LOG_DATA", "SCRIPTED_TASKMANAGER")]
-        compile_headers(ROOT, files, [*places, f"-I{ROOT}", f"-I{ROOT}/api", f"-I{ROOT}/connectors", f"-I{build}/proto", f"-I{build}"])
+        compile_headers(ROOT, files, [*places, f"-I{ROOT}", f"-I{ROOT}/api/include", f"-I{ROOT}/connectors/include", f"-I{build}/proto", f"-I{build}"])
     for finding in findings:
         print(finding)
     print(f"tidy: {len(files)} files, {len(findings)} findings")
