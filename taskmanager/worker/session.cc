@@ -50,7 +50,7 @@ WorkerSession::WorkerSession(asio::any_io_executor executor, Clock& clock, Uniqu
       has_statuses_(executor),
       has_lines_(executor),
       end_(executor),
-      gate_(executor, "worker") {
+      scope_(executor, "worker") {
   serve();
   connection_ = std::make_unique<rpc::Connection>(executor, std::move(calls), task_manager(), methods_, rpc::Limits());
   channel_ = std::make_unique<rpc::FdChannel>(executor, std::move(descriptors));
@@ -59,10 +59,10 @@ WorkerSession::WorkerSession(asio::any_io_executor executor, Clock& clock, Uniqu
 WorkerSession::~WorkerSession() = default;
 
 asio::awaitable<int> WorkerSession::run() {
-  gate_.start("connection", run_connection());
-  gate_.start("connections", receive_connections());
-  gate_.start("statuses", send_statuses());
-  gate_.start("lines", send_lines());
+  scope_.start("connection", run_connection());
+  scope_.start("connections", receive_connections());
+  scope_.start("statuses", send_statuses());
+  scope_.start("lines", send_lines());
   co_await end_.wait();
   if (!is_lost_) {
     // In this order: what tasks said before the stop reaches the TaskManager even when user code never lets go of its
@@ -73,7 +73,7 @@ asio::awaitable<int> WorkerSession::run() {
   }
   channel_->end();
   connection_->end("the worker ends");
-  co_await gate_.close();
+  co_await scope_.close();
   co_return is_lost_ ? kWorkerLostTaskManager : kWorkerStopped;
 }
 

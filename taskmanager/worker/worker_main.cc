@@ -71,7 +71,7 @@ void run_worker(int argument_count, char** arguments, const MakeTaskRuntime& mak
   const CrashStack stack;
   ControlThread control("weir-worker");
   SystemClock clock;
-  Worker worker(control.executor(), clock, owned(parsed->calls), owned(parsed->descriptors), make_runtime);
+  WorkerSession worker(control.executor(), clock, owned(parsed->calls), owned(parsed->descriptors), make_runtime);
   log::start(log::Level::info, [&worker](log::Level level, std::string_view text) { worker.log(level, text); });
   const int code = control.run_to_end(worker.run());
   log::stop();

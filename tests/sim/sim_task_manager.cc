@@ -44,14 +44,14 @@ SimTaskManager::SimTaskManager(std::string name, std::uint32_t slots, asio::any_
       job_manager_(job_manager),
       random_(random),
       mischief_(mischief),
-      gate_(executor, name_) {}
+      scope_(executor, name_) {}
 
 void SimTaskManager::start() {
   alive_ = true;
   hangs_ = false;
   incarnation_ = Incarnation::random();
-  gate_.start("live", live(incarnation_));
-  gate_.start("send reports", send_reports(incarnation_));
+  scope_.start("live", live(incarnation_));
+  scope_.start("send reports", send_reports(incarnation_));
 }
 
 void SimTaskManager::die() {
@@ -66,7 +66,7 @@ void SimTaskManager::die() {
   }
 }
 
-Async<void> SimTaskManager::close() { co_await gate_.close(); }
+Async<void> SimTaskManager::close() { co_await scope_.close(); }
 
 std::set<std::string> SimTaskManager::jobs() const {
   std::set<std::string> jobs;
@@ -76,7 +76,7 @@ std::set<std::string> SimTaskManager::jobs() const {
 
 void SimTaskManager::attach(jobmanager::LinkEvents events, const Incarnation& wanted, const void* link) {
   links_[link] = {std::move(events), wanted};
-  gate_.start("connect", connect_later(link));
+  scope_.start("connect", connect_later(link));
 }
 
 void SimTaskManager::detach(const void* link) { links_.erase(link); }
@@ -119,7 +119,7 @@ Async<proto::DeployReply> SimTaskManager::deploy(proto::DeployRequest request, S
     if (!tasks_.emplace(execution, Task{request.job(), task.slot()}).second) {
       broken_promises_.push_back(name_ + ": a task was deployed twice");
     }
-    gate_.start("task", run_task(incarnation_, execution));
+    scope_.start("task", run_task(incarnation_, execution));
   }
   if (chance(mischief_.call_lost)) co_return Error::external(ErrorCode::unavailable, "the connection ended");
   proto::DeployReply reply;
