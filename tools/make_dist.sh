@@ -18,7 +18,7 @@ mkdir -p "$target/lib/pkgconfig"
 [[ -e $target/lib/libweir.so ]] || { echo "make_dist: no libweir.so was installed in $prefix/lib*" >&2; exit 1; }
 # A distribution's libraries lie in lib itself, wherever the package has them.
 find "$prefix"/lib* -name 'weir*.pc' -exec sed -i 's|^prefix=.*|prefix=${pcfiledir}/../..|' {} \; -exec cp -a {} "$target/lib/pkgconfig/" \;
-cp -a "$prefix/include/weir" "$target/include/"
+[[ ! -d $prefix/include/weir ]] || cp -a "$prefix/include/weir" "$target/include/"
 [[ ! -d $home/examples ]] || cp -a "$home/examples/." "$target/examples/"
 for file in "$here"/conf/*; do
   [[ -e $target/conf/$(basename "$file") || $(basename "$file") == meson.build ]] || cp "$file" "$target/conf/"
