@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "common/base/vector_registers.h"
+
 namespace weir::taskmanager {
 
 namespace {
@@ -47,6 +49,7 @@ void OutputWriter::emit(Batch& batch, bool may_take, std::int64_t now_us) {
       return;
     case Spread::each_row: {
       partitioner_->route(batch, target_of_);
+      clear_upper_halves();  // the key's or the partitioner's function ran up to here
       std::uint32_t position = 0;
       while ((position = gather_.scatter(batch, target_of_, position, open_.data())) < batch.count())
         roll(batch, position, target_of_[position]);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/base/ensure.h"
+#include "common/base/vector_registers.h"
 #include "common/observe/log.h"
 
 namespace weir::taskmanager {
@@ -89,6 +90,7 @@ Result<void> OperatorChain::open() {
   for (std::size_t index = nodes_.size(); index-- > 0;) {
     Node& node = *nodes_[index];
     current_ = &node;
+    clear_upper_halves();  // the next operator's code ran before
     node.context = std::make_unique<TaskOperatorContext>(facts_, node.plan->name, static_cast<std::uint32_t>(index),
                                                          surroundings_.pool, surroundings_.clock, timers_, metrics_);
     node.rows_in = metrics_.user.find_or_add(node.plan->name + ".numRecordsIn");
@@ -133,6 +135,7 @@ std::optional<TaskFailure> OperatorChain::close(ThrowPlace throw_place) noexcept
 }
 
 void OperatorChain::deliver(Node& node, std::uint32_t output, Batch& batch) {
+  clear_upper_halves();  // the operator's code ran up to here
   if (batch.count() == 0) return;
   node.rows_out->add(batch.count());
   if (node.links.size() == 1 && output == 0 && node.links[0].output == 0) [[likely]] {
@@ -178,6 +181,7 @@ void OperatorChain::call(Node& node, std::uint32_t input, Batch& batch) {
   Node* const caller = std::exchange(current_, &node);
   node.rows_in->add(batch.count());
   node.op->process(input, batch, node.output);
+  clear_upper_halves();
   current_ = caller;
 }
 

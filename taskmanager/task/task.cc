@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/ensure.h"
+#include "common/base/vector_registers.h"
 #include "common/observe/log.h"
 
 namespace weir::taskmanager {
@@ -62,9 +63,13 @@ void Task::start() {
 
 StepOutcome Task::step() {
   if (is_over()) return StepOutcome::over;
+  clear_upper_halves();
   try {
-    return step_checked();
+    const StepOutcome outcome = step_checked();
+    clear_upper_halves();
+    return outcome;
   } catch (...) {
+    clear_upper_halves();
     fail(failure_of_exception(chain_->place(), throw_place_));
     return StepOutcome::over;
   }
@@ -130,6 +135,7 @@ StepOutcome Task::step_input() {
   for (int batches = 0; batches < kBatchesPerStep && !is_ending_ && input_->next(event); ++batches) {
     has_worked = true;
     handle(event);
+    clear_upper_halves();  // before the next rows are gathered
     if (is_over()) return StepOutcome::over;
     if (is_output_blocked() || chain_->is_blocked()) break;
   }
