@@ -415,12 +415,12 @@ int main(int argument_count, char** arguments) {
     measure.target = target;
     printer.print(measure);
   };
-  print("chain: write bid records", generate(context), generate_bare(), 66.0);
+  print("chain: write bid records", generate(context), generate_bare(), 140.0);
   print("chain: map, filter, map of bid records", map_filter_map(context, blocks), map_filter_map_bare(blocks),
         std::nullopt);
-  print("chain: filter and project bid records", filter_project(context, blocks), filter_project_bare(blocks), 100.0);
+  print("chain: filter and project bid records", filter_project(context, blocks), filter_project_bare(blocks), 130.0);
   print("chain: filter bid records by one field; limit: out of a column", filter_one_field(context, blocks),
         filter_one_column(blocks), std::nullopt);
   print("chain: sum per key, 10 thousand keys", keyed_sum(context, 10'000), keyed_sum_bare(10'000), std::nullopt);
-  print("chain: sum per key, 10 million keys", keyed_sum(context, 10'000'000), keyed_sum_bare(10'000'000), 20.0);
+  print("chain: sum per key, 10 million keys", keyed_sum(context, 10'000'000), keyed_sum_bare(10'000'000), 25.0);
 }

@@ -16,6 +16,7 @@
 #include "examples/bench_jobs/records.h"
 #include "tests/bench/measure.h"
 #include "tests/support/engine_cluster.h"
+#include "tests/support/vector_registers.h"
 #include "weir/collector.h"
 #include "weir/key_group.h"
 #include "weir/row_codec.h"
@@ -35,10 +36,13 @@ struct BidMaker : bench_jobs::MakeBid {
   static std::int64_t key(const Bid& bid) { return bid.auction; }
 };
 
+/// What the operators leave behind in the vector registers, as a careless library function in user code does.
+enum class Registers { clean, in_use };
+
 template <class Maker>
 class MakingReader final : public SourceReader {
  public:
-  explicit MakingReader(std::uint64_t count) : count_(count) {}
+  MakingReader(std::uint64_t count, Registers registers) : count_(count), registers_(registers) {}
   Result<void> open(OperatorContext& context) override {
     next_ = context.subtask_index();
     step_ = context.parallelism();
@@ -49,12 +53,15 @@ class MakingReader final : public SourceReader {
     collector_->bind(output);
     for (std::uint32_t row = 0; row < kBlockRowsMax && next_ < count_; ++row, next_ += step_)
       collector_->collect(maker_(next_));
+    if (registers_ == Registers::in_use) test::use_upper_halves();
     collector_->flush();
+    if (registers_ == Registers::in_use) test::use_upper_halves();
     return next_ < count_ ? Progress::more() : Progress::finished();
   }
 
  private:
   const std::uint64_t count_;
+  const Registers registers_;
   const Maker maker_{};
   std::uint64_t next_ = 0;
   std::uint64_t step_ = 1;
@@ -86,6 +93,7 @@ template <class Maker>
 class CountingOperator final : public Operator {
  public:
   using Record = typename Maker::Record;
+  explicit CountingOperator(Registers registers) : registers_(registers) {}
   Result<void> open(OperatorContext& context) override {
     collector_ = std::make_unique<Collector<Count>>(context);
     return {};
@@ -97,10 +105,13 @@ class CountingOperator final : public Operator {
       const std::int64_t key = Maker::key(RowCodec<Record>::read(batch.block(), row, scratch));
       collector_->collect({key, table_.add(key, hash_word(static_cast<std::uint64_t>(key)))});
     });
+    if (registers_ == Registers::in_use) test::use_upper_halves();
     collector_->flush();
+    if (registers_ == Registers::in_use) test::use_upper_halves();
   }
 
  private:
+  const Registers registers_;
   CountTable table_;
   std::unique_ptr<Collector<Count>> collector_;
 };
@@ -121,6 +132,7 @@ class DiscardingSink final : public Operator {
 template <class Maker>
 class MakerHasher final : public KeyHasher {
  public:
+  explicit MakerHasher(Registers registers) : registers_(registers) {}
   void hash(const Batch& batch, std::uint64_t* hashes) override {
     typename Maker::Record scratch{};
     std::uint32_t position = 0;
@@ -128,12 +140,17 @@ class MakerHasher final : public KeyHasher {
       hashes[position++] = hash_word(
           static_cast<std::uint64_t>(Maker::key(RowCodec<typename Maker::Record>::read(batch.block(), row, scratch))));
     });
+    if (registers_ == Registers::in_use) test::use_upper_halves();
   }
+
+ private:
+  const Registers registers_;
 };
 
 /// Source -> (exchange by key -> count ->) sink.
 template <class Maker>
-StreamGraph job(std::uint64_t count, int parallelism, bool counts, std::atomic<std::uint64_t>& rows) {
+StreamGraph job(std::uint64_t count, int parallelism, bool counts, Registers registers,
+                std::atomic<std::uint64_t>& rows) {
   using Record = typename Maker::Record;
   StreamGraph graph;
   graph.job_name = "bench";
@@ -150,7 +167,7 @@ StreamGraph job(std::uint64_t count, int parallelism, bool counts, std::atomic<s
   };
   add(OperatorRole::source, "Source", [&](OperatorNode& node) {
     node.outputs.push_back({"", schema_text(type_of<Record>()), RowCodec<Record>::layout()});
-    node.make_reader = [count] { return std::make_unique<MakingReader<Maker>>(count); };
+    node.make_reader = [=] { return std::make_unique<MakingReader<Maker>>(count, registers); };
   });
   if (counts) {
     add(OperatorRole::transform, "Count", [&](OperatorNode& node) {
@@ -159,9 +176,9 @@ StreamGraph job(std::uint64_t count, int parallelism, bool counts, std::atomic<s
       edge.source = 1;
       edge.partitioner = PartitionerKind::hash;
       edge.key_schema = "int64";
-      edge.make_key_hasher = [] { return std::make_unique<MakerHasher<Maker>>(); };
+      edge.make_key_hasher = [=] { return std::make_unique<MakerHasher<Maker>>(registers); };
       node.inputs.push_back(std::move(edge));
-      node.make_operator = [] { return std::make_unique<CountingOperator<Maker>>(); };
+      node.make_operator = [=] { return std::make_unique<CountingOperator<Maker>>(registers); };
     });
   }
   add(OperatorRole::sink, "Sink", [&](OperatorNode& node) {
@@ -180,10 +197,11 @@ struct Rate {
 
 /// Runs a job on engines in this process. Ends the program when the count of rows is wrong.
 template <class Maker>
-Rate run_job(std::uint64_t count, int parallelism, bool counts, test::ClusterSettings settings) {
+Rate run_job(std::uint64_t count, int parallelism, bool counts, test::ClusterSettings settings,
+             Registers registers = Registers::clean) {
   std::atomic<std::uint64_t> rows{0};
   settings.pool_bytes = std::uint64_t{256} << 20;
-  test::EngineCluster cluster(settings, [&] { return job<Maker>(count, parallelism, counts, rows); });
+  test::EngineCluster cluster(settings, [&] { return job<Maker>(count, parallelism, counts, registers, rows); });
   const double cpu_before = cpu_seconds();
   const double before = steady_seconds();
   const bool is_done =

@@ -26,7 +26,7 @@ using connectors::KafkaSink;
 using connectors::KafkaSource;
 
 constexpr int kPartitions = 4;
-constexpr double kTarget = 1.3e6;
+constexpr double kTargetOfLimit = 0.9;
 
 [[noreturn]] void stop(const std::string& why) {
   std::fprintf(stderr, "kafka_json: %s\n", why.c_str());
@@ -200,7 +200,7 @@ int main(int argument_count, char** arguments) {
                  .value = rates[1] / 1e6,
                  .unit = "M records/s/core",
                  .per_core = rates[1] / 1e6,
-                 .target = kTarget / 1e6,
+                 .target = limits[1] / 1e6 * kTargetOfLimit,
                  .limit = limits[1] / 1e6});
   return 0;
 }

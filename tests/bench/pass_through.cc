@@ -29,5 +29,5 @@ int main(int argument_count, char** arguments) {
   using namespace weir::bench;
   const Printer printer(argument_count, arguments);
   measure<SmallMaker>(printer, "pass-through, small record", 200'000'000, std::nullopt);
-  measure<BidMaker>(printer, "pass-through, bid record", 50'000'000, 66.0);
+  measure<BidMaker>(printer, "pass-through, bid record", 50'000'000, 140.0);
 }

@@ -20,7 +20,7 @@ constexpr int kSteps = 20'000;
 struct SteppedSource final : TaskEvents {
   SteppedSource()
       : pool(64u << 20),
-        graph(job<SmallMaker>(UINT64_MAX, 1, false, rows)),
+        graph(job<SmallMaker>(UINT64_MAX, 1, false, Registers::clean, rows)),
         channel(std::make_shared<LocalChannel>(4, waker, waker)) {
     Task::Parts parts;
     parts.facts.task_name = "stepped";
