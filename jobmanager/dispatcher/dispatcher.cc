@@ -86,8 +86,8 @@ Result<void> Dispatcher::cancel(const JobId& id) {
   return {};
 }
 
-void Dispatcher::on_reports(const JobId& id, const std::vector<TaskReport>& reports) {
-  if (Job* job = find_job(id)) job->on_reports(reports);
+void Dispatcher::on_task_status(const JobId& id, const std::vector<TaskReport>& reports) {
+  if (Job* job = find_job(id)) job->on_task_status(reports);
 }
 
 void Dispatcher::on_counters(const ExecutionId& execution, const TaskCounters& counters) {

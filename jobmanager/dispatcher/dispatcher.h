@@ -44,7 +44,7 @@ class Dispatcher final : public TaskManagerListener, public JobOwner {
   Result<void> cancel(const JobId& id);
 
   /// News of tasks; unknown jobs and tasks are ignored.
-  void on_reports(const JobId& id, const std::vector<TaskReport>& reports);
+  void on_task_status(const JobId& id, const std::vector<TaskReport>& reports);
   void on_counters(const ExecutionId& execution, const TaskCounters& counters);
 
   // TaskManagerListener

@@ -57,9 +57,9 @@ TaskCounters decode(const proto::TaskCounters& message) {
   return counters;
 }
 
-/// Nothing for a state that a TaskManager can't report.
-std::optional<TaskStatus> decode(proto::TaskState state) {
-  switch (state) {
+/// None for a status that a TaskManager can't report.
+std::optional<TaskStatus> decode(proto::TaskStatus status) {
+  switch (status) {
     case proto::DEPLOYING: return TaskStatus::deploying;
     case proto::INITIALIZING: return TaskStatus::initializing;
     case proto::RUNNING: return TaskStatus::running;
@@ -71,9 +71,9 @@ std::optional<TaskStatus> decode(proto::TaskState state) {
   }
 }
 
-std::optional<TaskReport> decode(const proto::TaskStatus& message) {
+std::optional<TaskReport> decode(const proto::TaskReport& message) {
   auto execution = ExecutionId::from_bytes(message.address().execution());
-  auto status = decode(message.state());
+  auto status = decode(message.status());
   if (!execution.ok() || !status) return std::nullopt;
   TaskReport report{*execution, *status, std::nullopt, std::nullopt};
   if (message.has_failure()) {
@@ -124,14 +124,14 @@ Async<proto::HeartbeatReply> JobManagerService::heartbeat(proto::HeartbeatReques
 Async<proto::TaskStatusReply> JobManagerService::task_status(proto::TaskStatusRequest request, SteadyTime) {
   CO_TRY(auto job, JobId::from_bytes(request.job()));
   std::vector<TaskReport> reports;
-  for (const auto& status : request.statuses()) {
-    if (auto report = decode(status)) {
+  for (const auto& message : request.reports()) {
+    if (auto report = decode(message)) {
       reports.push_back(std::move(*report));
     } else {
       LOG_WARN("a task status from TaskManager {} can't be read and is ignored", request.task_manager_id());
     }
   }
-  dispatcher_.on_reports(job, reports);
+  dispatcher_.on_task_status(job, reports);
   proto::TaskStatusReply reply;
   co_return reply;
 }

@@ -19,7 +19,7 @@ void EndingPhase::begin() {
   context_.send(PhaseContext::Order::cancel);
 }
 
-void EndingPhase::on_report(TaskIndex task, const TaskReport& report) {
+void EndingPhase::on_task_status(TaskIndex task, const TaskReport& report) {
   switch (report.status) {
     case TaskStatus::failed:
       on_failure(task,

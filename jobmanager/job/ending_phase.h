@@ -15,7 +15,7 @@ class EndingPhase : public Phase {
   EndingPhase(PhaseContext& context, JobStatus outcome) : context_(context), outcome_(outcome) {}
 
   void begin() override;
-  void on_report(TaskIndex task, const TaskReport& report) override;
+  void on_task_status(TaskIndex task, const TaskReport& report) override;
   void on_deployed(const TaskManagerId& task_manager, const Result<void>& outcome) override;
   void on_timer() override;
 

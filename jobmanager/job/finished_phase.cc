@@ -11,7 +11,7 @@ class FinishedPhase final : public Phase {
 
   JobStatus status() const override { return outcome_; }
   void begin() override {}
-  void on_report(TaskIndex, const TaskReport&) override {}
+  void on_task_status(TaskIndex, const TaskReport&) override {}
   void cancel() override {}
 
  private:

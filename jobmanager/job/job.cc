@@ -46,12 +46,12 @@ void Job::start() {
 
 Async<void> Job::close() { co_await scope_.close(); }
 
-void Job::on_reports(const std::vector<TaskReport>& reports) {
+void Job::on_task_status(const std::vector<TaskReport>& reports) {
   for (const auto& report : reports) {
     auto task = book_.tasks.find(report.execution);
     if (!task || jobmanager::is_over(book_.tasks.attempt(*task).status)) continue;
     if (report.counters) book_.tasks.set_counters(*task, *report.counters, now());
-    phase_->on_report(*task, report);
+    phase_->on_task_status(*task, report);
     last_change_ = now();
     follow_phases();
   }
@@ -100,7 +100,7 @@ void Job::on_task_manager_lost(const TaskManagerId& id, const std::string& reaso
     report.failure = Failure{"TaskManager lost", reason, "", now()};
     reports.push_back(std::move(report));
   }
-  on_reports(reports);
+  on_task_status(reports);
 }
 
 void Job::on_slots_available() {

@@ -61,7 +61,7 @@ class Job final : private PhaseContext {
   /// Drops all calls under way. The job is not told to anybody as ended.
   Async<void> close();
 
-  void on_reports(const std::vector<TaskReport>& reports);
+  void on_task_status(const std::vector<TaskReport>& reports);
   void on_counters(const ExecutionId& execution, TaskCounters counters);
   void on_task_manager_lost(const TaskManagerId& id, const std::string& reason);
   void on_slots_available();

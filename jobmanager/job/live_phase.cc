@@ -4,7 +4,7 @@
 
 namespace weir::jobmanager {
 
-void LivePhase::on_report(TaskIndex task, const TaskReport& report) {
+void LivePhase::on_task_status(TaskIndex task, const TaskReport& report) {
   ExecutionGraph& tasks = context_.book().tasks;
   switch (report.status) {
     case TaskStatus::failed:

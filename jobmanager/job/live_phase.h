@@ -11,7 +11,7 @@ class LivePhase : public Phase {
   explicit LivePhase(PhaseContext& context) : context_(context) {}
 
   JobStatus status() const override { return JobStatus::running; }
-  void on_report(TaskIndex task, const TaskReport& report) override;
+  void on_task_status(TaskIndex task, const TaskReport& report) override;
   void cancel() override;
 
  protected:

@@ -70,7 +70,7 @@ class Phase {
   virtual JobStatus status() const = 0;
   virtual void begin() = 0;
   /// A report for a task that is not over. Counters have been noted.
-  virtual void on_report(TaskIndex task, const TaskReport& report) = 0;
+  virtual void on_task_status(TaskIndex task, const TaskReport& report) = 0;
   /// The answer to one deployment.
   virtual void on_deployed(const TaskManagerId&, const Result<void>&) {}
   virtual void on_slots_available() {}

@@ -42,7 +42,7 @@ class WaitingPhase final : public Phase {
     context_.enter(make_failing_phase(context_));
   }
 
-  void on_report(TaskIndex, const TaskReport&) override {}
+  void on_task_status(TaskIndex, const TaskReport&) override {}
   void cancel() override { context_.enter(make_cancelling_phase(context_)); }
 
  private:

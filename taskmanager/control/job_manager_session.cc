@@ -36,7 +36,7 @@ std::chrono::milliseconds bounded(std::uint32_t ms, std::chrono::milliseconds ot
 
 struct JobManagerSession::Queued {
   JobId job;
-  proto::TaskStatus status;
+  proto::TaskReport report;
 };
 
 JobManagerSession::JobManagerSession(asio::any_io_executor executor, Clock& clock, SessionSettings settings,
@@ -171,12 +171,12 @@ void JobManagerSession::complain(const Error& reason) {
 
 // ---- statuses
 
-void JobManagerSession::on_task_status(const JobId& job, proto::TaskStatus status) {
+void JobManagerSession::on_task_status(const JobId& job, proto::TaskReport report) {
   if (statuses_.size() >= kStatusesQueuedMax) {
     LOG_ERROR("{} task statuses wait for a JobManager: the oldest is dropped", statuses_.size());
     statuses_.pop_front();
   }
-  statuses_.push_back({.job = job, .status = std::move(status)});
+  statuses_.push_back({.job = job, .report = std::move(report)});
   has_statuses_.set();
 }
 
@@ -206,8 +206,8 @@ Async<void> JobManagerSession::send_statuses() {
     std::size_t bytes = 0;
     while (!statuses_.empty() && statuses_.front().job == job && batch.size() < kStatusesPerCall &&
            bytes < kStatusBytesPerCall) {
-      bytes += statuses_.front().status.ByteSizeLong();
-      *request.add_statuses() = statuses_.front().status;
+      bytes += statuses_.front().report.ByteSizeLong();
+      *request.add_reports() = statuses_.front().report;
       batch.push_back(std::move(statuses_.front()));
       statuses_.pop_front();
     }

@@ -66,7 +66,7 @@ class JobManagerSession final : public TaskStatusListener {
   void start();
   Async<void> close();
 
-  void on_task_status(const JobId& job, proto::TaskStatus status) override;
+  void on_task_status(const JobId& job, proto::TaskReport report) override;
 
   bool is_registered() const noexcept { return registered_.is_set(); }
   std::size_t queued_statuses() const noexcept;

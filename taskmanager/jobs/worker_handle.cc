@@ -30,8 +30,8 @@ constexpr std::size_t kWorkerOutputsKept = 100;  // files of workers that have e
 constexpr std::size_t kCancelledEarlyMax = 100'000;
 constexpr std::uint64_t kNoEpoch = 0;  // a worker knows no other TaskManager
 
-bool is_final(proto::TaskState state) {
-  return state == proto::FINISHED || state == proto::CANCELED || state == proto::FAILED;
+bool is_final(proto::TaskStatus status) {
+  return status == proto::FINISHED || status == proto::CANCELED || status == proto::FAILED;
 }
 
 std::int64_t now_ms(const Clock& clock) { return clock.wall_now().time_since_epoch().count(); }
@@ -55,7 +55,7 @@ std::string name_of(const proto::DeployRequest& request, const proto::TaskAddres
 struct WorkerHandle::Task {
   proto::TaskAddress address;
   std::string name;  // "Map (1/2)"
-  proto::TaskState state = proto::DEPLOYING;
+  proto::TaskStatus status = proto::DEPLOYING;
   bool cancel_asked = false;
 };
 
@@ -242,13 +242,13 @@ void WorkerHandle::serve_worker() {
 }
 
 Async<proto::WorkerStatusReply> WorkerHandle::on_worker_status(proto::WorkerStatusRequest request) {
-  for (auto& status : *request.mutable_statuses()) {
-    const auto id = ExecutionId::from_bytes(status.address().execution());
+  for (auto& report : *request.mutable_reports()) {
+    const auto id = ExecutionId::from_bytes(report.address().execution());
     const auto task = id.ok() ? tasks_.find(*id) : tasks_.end();
-    if (task == tasks_.end() || is_final(task->second.state) || is_ending_) continue;
-    task->second.state = status.state();
-    *status.mutable_address() = task->second.address;
-    context_.listener.on_task_status(job_, std::move(status));
+    if (task == tasks_.end() || is_final(task->second.status) || is_ending_) continue;
+    task->second.status = report.status();
+    *report.mutable_address() = task->second.address;
+    context_.listener.on_task_status(job_, std::move(report));
   }
   co_return proto::WorkerStatusReply();
 }
@@ -317,20 +317,20 @@ void WorkerHandle::log_exit(const WorkerExit& exit) const {
 void WorkerHandle::report_all(const WorkerExit& exit) {
   if (!tasks_.empty()) log_exit(exit);  // else the deployment's error says it
   for (auto& [id, task] : tasks_) {
-    if (is_final(task.state)) continue;
-    proto::TaskStatus status;
-    *status.mutable_address() = task.address;
-    task.state = task.cancel_asked ? proto::CANCELED : proto::FAILED;
-    status.set_state(task.state);
-    if (task.state == proto::FAILED) {
-      proto::Failure& failure = *status.mutable_failure();
+    if (is_final(task.status)) continue;
+    proto::TaskReport report;
+    *report.mutable_address() = task.address;
+    task.status = task.cancel_asked ? proto::CANCELED : proto::FAILED;
+    report.set_status(task.status);
+    if (task.status == proto::FAILED) {
+      proto::Failure& failure = *report.mutable_failure();
       failure.set_exception(exit.exception);
       failure.set_message(exit.message);
       failure.set_stack_trace(exit.stack_trace);
       failure.set_user_code(true);
       failure.set_timestamp_ms(now_ms(context_.clock));
     }
-    context_.listener.on_task_status(job_, std::move(status));
+    context_.listener.on_task_status(job_, std::move(report));
   }
 }
 
@@ -370,7 +370,7 @@ void WorkerHandle::cancel(const std::vector<ExecutionId>& executions) {
     if (task == tasks_.end()) {
       if (!has_ended_ && !start_done_.is_set() && cancelled_early_.size() < kCancelledEarlyMax)
         cancelled_early_.insert(id);
-    } else if (!is_final(task->second.state)) {
+    } else if (!is_final(task->second.status)) {
       task->second.cancel_asked = true;
       asked.push_back(id);
     }
@@ -426,16 +426,16 @@ void WorkerHandle::ask_again(const std::vector<ExecutionId>& executions, std::ch
 
 void WorkerHandle::report_canceled(const proto::TaskDescriptor& descriptor) {
   const auto id = ExecutionId::from_bytes(descriptor.address().execution());
-  tasks_.at(*id).state = proto::CANCELED;
-  proto::TaskStatus status;
-  *status.mutable_address() = descriptor.address();
-  status.set_state(proto::CANCELED);
-  context_.listener.on_task_status(job_, std::move(status));
+  tasks_.at(*id).status = proto::CANCELED;
+  proto::TaskReport report;
+  *report.mutable_address() = descriptor.address();
+  report.set_status(proto::CANCELED);
+  context_.listener.on_task_status(job_, std::move(report));
 }
 
 bool WorkerHandle::is_over(const ExecutionId& execution) const {
   const auto task = tasks_.find(execution);
-  return task == tasks_.end() || is_final(task->second.state);
+  return task == tasks_.end() || is_final(task->second.status);
 }
 
 // ---- connections and memory

@@ -25,7 +25,7 @@ namespace weir::proto {
 class DeployRequest;
 class TaskCounters;
 class TaskDescriptor;
-class TaskStatus;
+class TaskReport;
 class WorkerLogReply;
 class WorkerLogRequest;
 class WorkerStatusReply;
@@ -42,7 +42,7 @@ namespace weir::taskmanager {
 class TaskStatusListener {
  public:
   virtual ~TaskStatusListener() = default;
-  virtual void on_task_status(const JobId& job, proto::TaskStatus status) = 0;
+  virtual void on_task_status(const JobId& job, proto::TaskReport report) = 0;
 };
 
 /// What every job's worker needs of its TaskManager. Set once; the references outlive the workers.

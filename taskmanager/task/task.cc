@@ -216,7 +216,7 @@ void Task::fail(TaskFailure failure) {
 
 void Task::change(TaskStatus status, const TaskFailure* failure) {
   status_ = status;
-  events_.status_changed(*this, status, failure);
+  events_.on_task_status(*this, status, failure);
 }
 
 void Task::release() noexcept {

@@ -25,7 +25,7 @@ class TaskEvents {
  public:
   virtual ~TaskEvents() = default;
   /// @param failure  null unless `status` is failed
-  virtual void status_changed(const Task& task, TaskStatus status, const TaskFailure* failure) = 0;
+  virtual void on_task_status(const Task& task, TaskStatus status, const TaskFailure* failure) = 0;
 };
 
 /// What a step did.

@@ -26,7 +26,7 @@ namespace {
 constexpr std::size_t kSlotsMax = 1024;
 constexpr std::uint64_t kRecordBytesMaxMax = std::uint64_t{1} << 30;
 
-proto::TaskState state_of(TaskStatus status) {
+proto::TaskStatus to_proto(TaskStatus status) {
   switch (status) {
     case TaskStatus::initializing: return proto::INITIALIZING;
     case TaskStatus::running: return proto::RUNNING;
@@ -34,7 +34,7 @@ proto::TaskState state_of(TaskStatus status) {
     case TaskStatus::canceled: return proto::CANCELED;
     case TaskStatus::failed: return proto::FAILED;
   }
-  return proto::TASK_STATE_UNSPECIFIED;
+  return proto::TASK_STATUS_UNSPECIFIED;
 }
 
 std::int64_t wall_ms() {
@@ -216,10 +216,10 @@ PoolUsage JobRuntime::pool_usage(std::uint32_t slot) const {
   return slot < loops_.size() && loops_[slot] != nullptr ? loops_[slot]->pool_usage() : PoolUsage{};
 }
 
-void JobRuntime::task_changed(const TaskRecord& record, TaskStatus status, const TaskFailure* failure) {
-  proto::TaskStatus message;
+void JobRuntime::on_task_status(const TaskRecord& record, TaskStatus status, const TaskFailure* failure) {
+  proto::TaskReport message;
   message.mutable_address()->ParseFromString(record.address);
-  message.set_state(state_of(status));
+  message.set_status(to_proto(status));
   write_counters(record, *message.mutable_counters());
   if (failure != nullptr) {
     auto& reason = *message.mutable_failure();
@@ -229,7 +229,7 @@ void JobRuntime::task_changed(const TaskRecord& record, TaskStatus status, const
     reason.set_user_code(failure->user_code);
     reason.set_timestamp_ms(wall_ms());
   }
-  events_.status(std::move(message));
+  events_.on_task_status(std::move(message));
 }
 
 }  // namespace weir::taskmanager

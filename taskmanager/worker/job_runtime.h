@@ -50,7 +50,7 @@ class JobRuntime final : public TaskRuntime, private SlotEvents {
   Result<void> check_graph(const proto::StartWorkerRequest& request);
   Result<FlushPolicy> flush_policy(const proto::StartWorkerRequest& request) const;
   SlotLoop& loop(std::uint32_t slot);
-  void task_changed(const TaskRecord& record, TaskStatus status, const TaskFailure* failure) override;
+  void on_task_status(const TaskRecord& record, TaskStatus status, const TaskFailure* failure) override;
 
   // Set once
   const JobRuntimeSettings settings_;

@@ -157,9 +157,9 @@ Async<void> WorkerSession::receive_connections() {
 
 // ---- what goes back
 
-void WorkerSession::status(proto::TaskStatus status) {
-  asio::post(executor_, [this, status = std::move(status)]() mutable {
-    statuses_.push_back(std::move(status));
+void WorkerSession::on_task_status(proto::TaskReport report) {
+  asio::post(executor_, [this, report = std::move(report)]() mutable {
+    statuses_.push_back(std::move(report));
     has_statuses_.set();
   });
 }
@@ -184,9 +184,9 @@ Async<void> WorkerSession::send_statuses() {
     }
     proto::WorkerStatusRequest request;
     for (std::size_t bytes = 0;
-         !statuses_.empty() && request.statuses_size() < kStatusesPerCall && bytes < kStatusBytesPerCall;) {
+         !statuses_.empty() && request.reports_size() < kStatusesPerCall && bytes < kStatusBytesPerCall;) {
       bytes += statuses_.front().ByteSizeLong();
-      *request.add_statuses() = std::move(statuses_.front());
+      *request.add_reports() = std::move(statuses_.front());
       statuses_.pop_front();
     }
     sending_statuses_ = true;
@@ -196,11 +196,11 @@ Async<void> WorkerSession::send_statuses() {
     if (reply.ok()) continue;
     if (!connection_->is_open()) co_return;  // the TaskManager is gone, and so are we
     if (!is_held_up(reply.error().code)) {
-      LOG_ERROR("the TaskManager refused {} task statuses: {}", request.statuses_size(), reply.error().message);
+      LOG_ERROR("the TaskManager refused {} task statuses: {}", request.reports_size(), reply.error().message);
       continue;
     }
     // Twice is no harm, and lost is a job that never ends.
-    auto& unanswered = *request.mutable_statuses();
+    auto& unanswered = *request.mutable_reports();
     statuses_.insert(statuses_.begin(), std::make_move_iterator(unanswered.begin()),
                      std::make_move_iterator(unanswered.end()));
     co_await clock_.sleep_for(kRetryPause);

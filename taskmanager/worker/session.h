@@ -56,7 +56,7 @@ class WorkerSession final : public TaskRuntimeEvents {
   /// process must end at once). @return  an exit code
   asio::awaitable<int> run();
 
-  void status(proto::TaskStatus status) override;
+  void on_task_status(proto::TaskReport report) override;
   /// The sink of this process's log. Lines beyond a bound are dropped and counted.
   void log(log::Level level, std::string_view text);
 
@@ -91,7 +91,7 @@ class WorkerSession final : public TaskRuntimeEvents {
   std::atomic<std::size_t> lines_dropped_{0};
   // Control thread only
   std::unique_ptr<TaskRuntime> runtime_;
-  std::deque<proto::TaskStatus> statuses_;
+  std::deque<proto::TaskReport> statuses_;
   std::deque<Line> lines_;
   bool start_begun_ = false;
   bool started_ = false;

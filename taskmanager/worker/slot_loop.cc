@@ -24,12 +24,12 @@ constexpr std::uint32_t kRoundsPerPollWithoutSockets = 16;
 /// A task with what the loop knows of it; passes its changes on.
 struct SlotLoop::Running final : TaskEvents {
   Running(SlotLoop& loop, const TaskSpec& spec) : loop(loop), record(spec.record), depth(spec.depth) {}
-  void status_changed(const Task&, TaskStatus status, const TaskFailure* failure) override {
+  void on_task_status(const Task&, TaskStatus status, const TaskFailure* failure) override {
     if (status >= TaskStatus::finished) {
       loop.has_over_ = true;
       record->is_over.store(true, std::memory_order_release);
     }
-    loop.events_.task_changed(*record, status, failure);
+    loop.events_.on_task_status(*record, status, failure);
   }
 
   SlotLoop& loop;
@@ -123,7 +123,7 @@ void SlotLoop::build(std::unique_ptr<TaskSpec> spec) {
     const TaskFailure failure =
         failure_of_exception(fmt::format("in task '{}'", spec->facts.task_name), settings_.throw_place);
     spec->record->is_over.store(true, std::memory_order_release);
-    events_.task_changed(*spec->record, TaskStatus::failed, &failure);
+    events_.on_task_status(*spec->record, TaskStatus::failed, &failure);
     return;
   }
   for (auto& input : spec->outputs)

@@ -26,7 +26,7 @@ class SlotEvents {
  public:
   virtual ~SlotEvents() = default;
   /// @param failure  null unless `status` is failed
-  virtual void task_changed(const TaskRecord& record, TaskStatus status, const TaskFailure* failure) = 0;
+  virtual void on_task_status(const TaskRecord& record, TaskStatus status, const TaskFailure* failure) = 0;
 };
 
 /// Polls the slot's sockets and mail, steps its tasks downstream first, spins for a moment when nothing is to be done,

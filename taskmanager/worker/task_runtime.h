@@ -14,7 +14,7 @@ namespace weir::proto {
 class CollectCountersReply;
 class DeployTasksRequest;
 class StartWorkerRequest;
-class TaskStatus;
+class TaskReport;
 }  // namespace weir::proto
 
 namespace weir::taskmanager {
@@ -26,7 +26,7 @@ class TaskRuntimeEvents {
 
   /// A task reached another state. Statuses of one task arrive in the order of the calls and none is lost; the last one
   /// of a task is FINISHED, CANCELED or FAILED (with `failure` filled in). `address` is the descriptor's, whole.
-  virtual void status(proto::TaskStatus status) = 0;
+  virtual void on_task_status(proto::TaskReport report) = 0;
 };
 
 /// Runs the tasks of one job in one worker process. Lives on: the worker's control thread, which makes one call at a

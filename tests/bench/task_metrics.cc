@@ -35,7 +35,7 @@ struct SteppedSource final : TaskEvents {
     task = std::make_unique<Task>(std::move(parts), OperatorChain::Surroundings{pool, clock, poller}, *this);
     task->start();
   }
-  void status_changed(const Task&, TaskStatus, const TaskFailure*) override {}
+  void on_task_status(const Task&, TaskStatus, const TaskFailure*) override {}
   /// Nanoseconds of CPU per step.
   double run(bool publishes) {
     const double before = cpu_seconds();

@@ -186,10 +186,10 @@ Async<void> SimTaskManager::send_reports(Incarnation incarnation) {
       proto::TaskStatusRequest request;
       request.set_task_manager_id(name_);
       request.set_job(report.job);
-      auto& status = *request.add_statuses();
-      status.mutable_address()->set_execution(report.execution);
-      status.set_state(static_cast<proto::TaskState>(report.state));
-      if (report.failed) status.mutable_failure()->set_message("boom");
+      auto& sent = *request.add_reports();
+      sent.mutable_address()->set_execution(report.execution);
+      sent.set_status(static_cast<proto::TaskStatus>(report.state));
+      if (report.failed) sent.mutable_failure()->set_message("boom");
       const SteadyTime deadline = clock_.now() + kCallTimeout;
       auto reply = co_await job_manager_.task_status(std::move(request), deadline);
       if (is_gone(incarnation)) co_return;

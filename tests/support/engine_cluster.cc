@@ -131,9 +131,9 @@ void EngineCluster::Member::accept() {
   }
 }
 
-void EngineCluster::Member::status(proto::TaskStatus status) {
+void EngineCluster::Member::on_task_status(proto::TaskReport report) {
   const std::lock_guard lock(cluster->mutex_);
-  cluster->last_[status.address().execution()] = std::move(status);
+  cluster->last_[report.address().execution()] = std::move(report);
   cluster->changed_.notify_all();
 }
 
@@ -228,23 +228,24 @@ void EngineCluster::cancel() {
   }
 }
 
-bool EngineCluster::wait_for(proto::TaskState state, std::chrono::milliseconds deadline) {
+bool EngineCluster::wait_for(proto::TaskStatus status, std::chrono::milliseconds deadline) {
   std::unique_lock lock(mutex_);
-  const auto count = [&](proto::TaskState wanted) {
+  const auto count = [&](proto::TaskStatus wanted) {
     return static_cast<std::size_t>(
-        std::count_if(last_.begin(), last_.end(), [&](const auto& entry) { return entry.second.state() == wanted; }));
+        std::count_if(last_.begin(), last_.end(), [&](const auto& entry) { return entry.second.status() == wanted; }));
   };
   changed_.wait_for(lock, deadline, [&] {
-    return count(state) == executions_.size() || (state != proto::FAILED && count(proto::FAILED) > 0);
+    return count(status) == executions_.size() || (status != proto::FAILED && count(proto::FAILED) > 0);
   });
-  return count(state) == executions_.size();
+  return count(status) == executions_.size();
 }
 
-bool EngineCluster::wait_for_count(proto::TaskState state, std::size_t count, std::chrono::milliseconds deadline) {
+bool EngineCluster::wait_for_count(proto::TaskStatus status, std::size_t count, std::chrono::milliseconds deadline) {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, deadline, [&] {
-    return static_cast<std::size_t>(std::count_if(
-               last_.begin(), last_.end(), [&](const auto& entry) { return entry.second.state() == state; })) >= count;
+    return static_cast<std::size_t>(std::count_if(last_.begin(), last_.end(), [&](const auto& entry) {
+             return entry.second.status() == status;
+           })) >= count;
   });
 }
 
@@ -257,20 +258,20 @@ void EngineCluster::stop() {
   }
 }
 
-std::vector<proto::TaskStatus> EngineCluster::statuses() {
+std::vector<proto::TaskReport> EngineCluster::reports() {
   const std::lock_guard lock(mutex_);
-  std::vector<proto::TaskStatus> all;
-  for (const auto& [execution, status] : last_) all.push_back(status);
+  std::vector<proto::TaskReport> all;
+  for (const auto& [execution, report] : last_) all.push_back(report);
   return all;
 }
 
 std::vector<std::string> EngineCluster::failures() {
   std::vector<std::string> sentences;
-  for (const auto& status : statuses()) {
-    if (status.state() != proto::FAILED) continue;
-    const auto vertex = VertexId::from_bytes(status.address().vertex());
-    sentences.push_back(fmt::format("{} ({}): {}: {}", job_graph_.find(*vertex)->name, status.address().subtask(),
-                                    status.failure().exception(), status.failure().message()));
+  for (const auto& report : reports()) {
+    if (report.status() != proto::FAILED) continue;
+    const auto vertex = VertexId::from_bytes(report.address().vertex());
+    sentences.push_back(fmt::format("{} ({}): {}: {}", job_graph_.find(*vertex)->name, report.address().subtask(),
+                                    report.failure().exception(), report.failure().message()));
   }
   return sentences;
 }

@@ -55,15 +55,15 @@ class EngineCluster {
   Result<void> deploy();
   void cancel();
   /// Waits until all tasks are in `state`, or one is FAILED. @return  whether all are
-  bool wait_for(proto::TaskState state, std::chrono::milliseconds deadline = std::chrono::seconds(20));
+  bool wait_for(proto::TaskStatus status, std::chrono::milliseconds deadline = std::chrono::seconds(20));
   /// Waits until `count` tasks are in `state`. @return  whether they are
-  bool wait_for_count(proto::TaskState state, std::size_t count,
+  bool wait_for_count(proto::TaskStatus status, std::size_t count,
                       std::chrono::milliseconds deadline = std::chrono::seconds(20));
   void stop();
 
   /// "Vertex (1/2): exception: message", one per failed task.
   std::vector<std::string> failures();
-  std::vector<proto::TaskStatus> statuses();
+  std::vector<proto::TaskReport> reports();
   std::vector<proto::TaskCounters> counters();
   const plan::JobGraph& job_graph() const { return job_graph_; }
   taskmanager::JobRuntime& runtime(int task_manager) {
@@ -84,7 +84,7 @@ class EngineCluster {
     std::uint16_t port = 0;
     std::atomic<bool> is_stopping{false};
     std::thread accepting;
-    void status(proto::TaskStatus status) override;
+    void on_task_status(proto::TaskReport report) override;
     void accept();
   };
   int task_manager_of(int subtask) const;
@@ -101,7 +101,7 @@ class EngineCluster {
   std::vector<std::unique_ptr<Member>> members_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<std::string, proto::TaskStatus> last_;  // by execution; guarded by mutex_
+  std::map<std::string, proto::TaskReport> last_;  // by execution; guarded by mutex_
   bool is_stopped_ = false;
 };
 

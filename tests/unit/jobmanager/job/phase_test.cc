@@ -58,7 +58,7 @@ class Recorder final : public PhaseContext {
   void report(TaskIndex task, TaskStatus status, std::string message = "") {
     TaskReport report{book_.tasks.attempt(task).execution, status, std::nullopt, std::nullopt};
     if (status == TaskStatus::failed) report.failure = Failure{"boom", std::move(message), "", now()};
-    if (!is_over(book_.tasks.attempt(task).status)) phase->on_report(task, report);
+    if (!is_over(book_.tasks.attempt(task).status)) phase->on_task_status(task, report);
     run();
   }
   void deployed(const char* task_manager, Result<void> outcome = {}) {

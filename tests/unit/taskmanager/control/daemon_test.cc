@@ -297,7 +297,7 @@ TEST_CASE("daemon: statuses are sent again until they are answered") {
     const auto finished = co_await scene.manager->wait_for(proto::FINISHED);
     CHECK(finished.ok());
     CHECK(scene.manager->statuses.size() == 3);
-    CHECK(scene.manager->statuses.at(0).state() == proto::INITIALIZING);
+    CHECK(scene.manager->statuses.at(0).status() == proto::INITIALIZING);
     co_await scene.end(SIGTERM);
   });
 }

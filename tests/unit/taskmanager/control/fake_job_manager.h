@@ -67,7 +67,7 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
       co_return Error::external(ErrorCode::unavailable, "lost");
     }
     status_jobs.insert(request.job());
-    for (auto& status : *request.mutable_statuses()) statuses.push_back(std::move(status));
+    for (auto& report : *request.mutable_reports()) statuses.push_back(std::move(report));
     changed_.set();
     co_return proto::TaskStatusReply();
   }
@@ -88,11 +88,11 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
       co_await changed_.wait();
     }
   }
-  /// The state of the first status with it; waits for one.
-  Async<proto::TaskStatus> wait_for(proto::TaskState state) {
+  /// The first report of that status; waits for one.
+  Async<proto::TaskReport> wait_for(proto::TaskStatus status) {
     for (;;) {
-      for (const auto& status : statuses) {
-        if (status.state() == state) co_return status;
+      for (const auto& report : statuses) {
+        if (report.status() == status) co_return report;
       }
       changed_.reset();
       co_await changed_.wait();
@@ -127,7 +127,7 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
   std::map<std::string, std::string> blobs;
   std::vector<proto::RegisterRequest> registrations;
   std::vector<proto::HeartbeatRequest> heartbeats;
-  std::vector<proto::TaskStatus> statuses;
+  std::vector<proto::TaskReport> statuses;
   std::set<std::string> status_jobs;  ///< whom statuses were about
 
  private:

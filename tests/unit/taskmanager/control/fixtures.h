@@ -64,27 +64,27 @@ class MemoryBlobs final : public BlobServers {
 class StatusLog final : public TaskStatusListener {
  public:
   explicit StatusLog(asio::any_io_executor executor) : changed_(std::move(executor)) {}
-  void on_task_status(const JobId&, proto::TaskStatus status) override {
-    statuses.push_back(std::move(status));
+  void on_task_status(const JobId&, proto::TaskReport report) override {
+    statuses.push_back(std::move(report));
     changed_.set();
   }
   /// Waits for a state of any task; the case's own time limit is the deadline.
-  Async<proto::TaskStatus> wait_for(proto::TaskState state) {
+  Async<proto::TaskReport> wait_for(proto::TaskStatus status) {
     for (;;) {
-      for (const auto& status : statuses) {
-        if (status.state() == state) co_return status;
+      for (const auto& report : statuses) {
+        if (report.status() == status) co_return report;
       }
       changed_.reset();
       co_await changed_.wait();
     }
   }
-  std::vector<proto::TaskState> states() const {
-    std::vector<proto::TaskState> all;
-    for (const auto& status : statuses) all.push_back(status.state());
+  std::vector<proto::TaskStatus> states() const {
+    std::vector<proto::TaskStatus> all;
+    for (const auto& report : statuses) all.push_back(report.status());
     return all;
   }
 
-  std::vector<proto::TaskStatus> statuses;
+  std::vector<proto::TaskReport> statuses;
 
  private:
   Event changed_;

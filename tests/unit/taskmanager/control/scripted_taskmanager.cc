@@ -76,12 +76,12 @@ class ScriptedRuntime final : public TaskRuntime {
   void stop() override {}
 
  private:
-  void tell(const proto::TaskAddress& address, proto::TaskState state) {
-    proto::TaskStatus status;
-    *status.mutable_address() = address;
-    status.set_state(state);
-    if (state == proto::FAILED) status.mutable_failure()->set_message("it failed");
-    events_.status(std::move(status));
+  void tell(const proto::TaskAddress& address, proto::TaskStatus status) {
+    proto::TaskReport report;
+    *report.mutable_address() = address;
+    report.set_status(status);
+    if (status == proto::FAILED) report.mutable_failure()->set_message("it failed");
+    events_.on_task_status(std::move(report));
   }
 
   void run(const proto::TaskAddress& address) {

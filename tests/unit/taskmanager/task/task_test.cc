@@ -37,7 +37,7 @@ struct SteppedTask final : TaskEvents {
     task = std::make_unique<Task>(std::move(parts), OperatorChain::Surroundings{pool, clock, poller}, *this);
     task->start();
   }
-  void status_changed(const Task&, TaskStatus status, const TaskFailure* reason) override {
+  void on_task_status(const Task&, TaskStatus status, const TaskFailure* reason) override {
     statuses.push_back(status);
     if (reason != nullptr) failure = *reason;
   }

@@ -357,10 +357,10 @@ TEST_CASE(
     REQUIRE(wrong.start().ok());
     REQUIRE(wrong.deploy().ok());
     CHECK(wrong.wait_for_count(proto::FAILED, 1));
-    const auto statuses = wrong.statuses();
+    const auto reports = wrong.reports();
     const auto failed =
-        std::find_if(statuses.begin(), statuses.end(), [](const auto& status) { return status.failure().user_code(); });
-    REQUIRE(failed != statuses.end());
+        std::find_if(reports.begin(), reports.end(), [](const auto& report) { return report.failure().user_code(); });
+    REQUIRE(failed != reports.end());
     CHECK(failed->failure().exception() == "std::out_of_range");
     CHECK(failed->failure().message() ==
           "partition_custom: the partitioner answered 3 where it may answer 0 to 2: there are 3 subtasks behind it");
@@ -416,10 +416,10 @@ EngineCluster::MakeGraph rich_job(Rich rich, std::int64_t count, bool ends = tru
   });
 }
 
-proto::TaskStatus failed_of(EngineCluster& cluster) {
+proto::TaskReport failed_of(EngineCluster& cluster) {
   CHECK(cluster.wait_for_count(proto::FAILED, 1));
-  for (const auto& status : cluster.statuses())
-    if (status.state() == proto::FAILED) return status;
+  for (const auto& report : cluster.reports())
+    if (report.status() == proto::FAILED) return report;
   return {};
 }
 
@@ -432,7 +432,7 @@ TEST_CASE("rich functions: know their task, count and gauge into its metrics, an
   EngineCluster cluster(kOneProcess, rich_job({calls, "", -1}, 1000));
   CHECK(run(cluster) == "");
   CHECK(calls->records == std::vector<std::string>{kOpened, "close"});
-  const auto counters = cluster.statuses().at(0).counters();
+  const auto counters = cluster.reports().at(0).counters();
   CHECK(counters.user().at("rich.seen") == 1000);
   CHECK(counters.gauges().at("rich.last") == 499.5);
 }

@@ -281,8 +281,8 @@ TEST_CASE("job_runtime: what user code throws fails its task with type, message 
   });
   CHECK(run(cluster) != "");
   proto::Failure failure;
-  for (const auto& status : cluster.statuses())
-    if (status.state() == proto::FAILED) failure = status.failure();
+  for (const auto& report : cluster.reports())
+    if (report.status() == proto::FAILED) failure = report.failure();
   CHECK(failure.exception() == "std::out_of_range");
   CHECK(failure.message() == "value 5000 is too much");
   CHECK(failure.stack_trace() == "in operator 'transform-2'");
@@ -381,10 +381,10 @@ TEST_CASE("job_runtime: counters are those of the rows, and time adds up") {
   std::uint64_t in = 0;
   std::uint64_t out = 0;
   std::uint64_t bytes = 0;
-  for (const auto& status : cluster.statuses()) {
-    in += status.counters().records_in();
-    out += status.counters().records_out();
-    bytes += status.counters().bytes_in();
+  for (const auto& report : cluster.reports()) {
+    in += report.counters().records_in();
+    out += report.counters().records_out();
+    bytes += report.counters().bytes_in();
   }
   CHECK(in == 20'000);
   CHECK(out == 20'000);

@@ -41,7 +41,7 @@ struct Peer {
   }
   Async<proto::WorkerStatusReply> on_status(proto::WorkerStatusRequest request) {
     if (refusals-- > 0) co_return Error::external(ErrorCode::resource_exhausted, "too many calls at once");
-    for (const auto& status : request.statuses()) states.push_back(status.state());
+    for (const auto& report : request.reports()) states.push_back(report.status());
     changed.set();
     co_return proto::WorkerStatusReply();
   }
@@ -66,10 +66,10 @@ Async<void> serve(rpc::Connection& connection) {
 
 Async<void> run_to_end(WorkerSession& worker, int& code) { code = co_await worker.run(); }
 
-proto::TaskStatus status_of(proto::TaskState state) {
-  proto::TaskStatus status;
-  status.set_state(state);
-  return status;
+proto::TaskReport report_of(proto::TaskStatus status) {
+  proto::TaskReport report;
+  report.set_status(status);
+  return report;
 }
 
 /// A worker and its TaskManager's end, each in a coroutine.
@@ -110,13 +110,13 @@ TEST_CASE("worker: statuses that the TaskManager could not take are sent again, 
   run_coroutine([](ControlThread& control) -> Async<void> {
     Pair pair(control);
     pair.peer.refusals = 2;
-    pair.worker->status(status_of(proto::INITIALIZING));
-    pair.worker->status(status_of(proto::RUNNING));
+    pair.worker->on_task_status(report_of(proto::INITIALIZING));
+    pair.worker->on_task_status(report_of(proto::RUNNING));
     while (pair.peer.states.size() < 2) {
       pair.peer.changed.reset();
       co_await pair.peer.changed.wait();
     }
-    pair.worker->status(status_of(proto::FINISHED));
+    pair.worker->on_task_status(report_of(proto::FINISHED));
     while (pair.peer.states.size() < 3) {
       pair.peer.changed.reset();
       co_await pair.peer.changed.wait();
