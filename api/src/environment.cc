@@ -121,6 +121,15 @@ std::uint32_t KeyedStates::declare(StateDeclaration state) {
 void throw_unopened_state() {
   throw std::logic_error("a ValueState was used that never came from context.value_state(); ask for it in open()");
 }
+void throw_no_on_timer() {
+  throw std::logic_error(
+      "a timer was registered, but this function has no on_timer; give process() one object with "
+      "void on_timer(weir::EventTime, weir::KeyedContext<K>&, weir::Collector<Out>&)");
+}
+void throw_key_not_in_schema(std::string_view record) {
+  throw std::invalid_argument("key_by() or partition_custom(): the member given as key is not among the fields of " +
+                              std::string(record) + "; list it in weir::Schema, or give a function of a record");
+}
 void throw_not_keyed(std::string_view state) {
   throw std::logic_error("state \"" + std::string(state) +
                          "\" needs a key: call key_by() before the function that uses it");

@@ -1,24 +1,35 @@
 #!/usr/bin/env python3
-"""check.py CASE COMPILER...: compiles CASE, which must fail with exactly one error line, holding the sentence behind `// expected: `; the line
-behind `// not: ` that makes it right must be all that is wrong with it: with -DRIGHT it compiles."""
+"""check.py CASE COMPILER...: compiles CASE, which must fail with exactly one error line, holding the sentence behind
+`// expected: `. The mistake must be all that is wrong with it: with -DRIGHT it compiles.
+
+A file may hold several mistakes: `// expected NAME: sentence` is what it says when compiled with -DNAME."""
 import re
 import subprocess
 import sys
 
 case, command = sys.argv[1], sys.argv[2:]
-expected = re.search(r'^// expected: (.*)$', open(case, encoding='utf-8').read(), re.M).group(1)
+with open(case, encoding='utf-8') as source:
+    mistakes = re.findall(r'^// expected(?: (\w+))?: (.*)$', source.read(), re.M)
 
 
 def compile_case(*options):
-    return subprocess.run([*command, '-fsyntax-only', '-fdiagnostics-color=never', *options, case], capture_output=True, text=True, timeout=120)
+    return subprocess.run([*command, '-fsyntax-only', '-fdiagnostics-color=never', *options, case], capture_output=True, text=True,
+                          timeout=120)
 
 
-wrong = compile_case()
-errors = [line for line in wrong.stderr.splitlines() if ' error: ' in line]
-if wrong.returncode == 0:
-    sys.exit(f'{case}: compiled, although it is wrong')
-if len(errors) != 1 or expected not in errors[0]:
-    sys.exit(f'{case}: expected one error, "{expected}", got {len(errors)}:\n' + '\n'.join(errors[:10]))
+if not mistakes:
+    sys.exit(f'{case}: has no line `// expected: `')
+failed = False
+for name, expected in mistakes:
+    wrong = compile_case(*([f'-D{name}'] if name else []))
+    errors = [line for line in wrong.stderr.splitlines() if ' error: ' in line]
+    if wrong.returncode == 0:
+        print(f'{case} {name}: compiled, although it is wrong')
+        failed = True
+    elif len(errors) != 1 or expected not in errors[0]:
+        print(f'{case} {name}: expected one error, "{expected}", got {len(errors)}:', *errors[:10], sep='\n')
+        failed = True
 right = compile_case('-DRIGHT')
 if right.returncode != 0:
     sys.exit(f'{case}: does not compile when it is right:\n{right.stderr[:2000]}')
+sys.exit(1 if failed else 0)

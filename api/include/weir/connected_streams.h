@@ -13,7 +13,8 @@
 
 namespace weir {
 
-// What connected streams take is one object with two members, or two functions:
+// What connected streams take is one object with two members, or two functions, each of which may also be an object
+// with a member map, flat_map or process:
 //
 //     map       R map1(const A&), R map2(const B&)
 //     flat_map  void flat_map1(const A&, Collector<R>&), void flat_map2(const B&, Collector<R>&)
@@ -65,9 +66,26 @@ struct CoCollected {
     }
   }
 };
-template <class First, class Second>
-struct CoCollected<TwoFunctions<First, Second>> {
-  static constexpr auto type() { return collected_type<First>(); }
+
+/// One of two functions: how it is called with a record of T, by its call operator or by the member named after the
+/// operation. `Out` is a collector, or nothing.
+template <template <class> class ByName, class F, class T, class Context, class... Out>
+struct CoFunction {
+  template <class G>
+  static constexpr bool kTakes =
+      std::is_invocable_v<G&, const T&, Out&...> || std::is_invocable_v<G&, const T&, Context&, Out&...>;
+  static constexpr bool kByMember = kTakes<ByName<F>>;
+  static_assert(!kByMember || !kTakes<F>,
+                "weir: connected streams could call operator() or the member named after the operation of this "
+                "function; keep one of them");
+  using Type = std::conditional_t<kByMember, ByName<F>, F>;
+  static Type function(F f) {
+    if constexpr (kByMember) {
+      return {{std::move(f)}};
+    } else {
+      return f;
+    }
+  }
 };
 template <class Given, class F>
 using CoOutputType =
@@ -168,6 +186,23 @@ struct CheckCoProcess {
   static constexpr bool kCallable = kDeduced && first() && second();
 };
 
+/// The life cycle of an object given to process(); without its output nothing can be said of its timers.
+template <class F, class Context, class R>
+struct CheckCoLifeCycle : CheckWithoutTimers<F, Context> {};
+template <class F, class K, class R>
+struct CheckCoLifeCycle<F, KeyedContext<K>, R> : CheckWithTimers<F, K, R> {};
+template <class F, class K>
+struct CheckCoLifeCycle<F, KeyedContext<K>, Deduced> : CheckLifeCycle<F, KeyedContext<K>> {};
+/// The life cycle of one of two functions given to process().
+template <class F, class Context>
+struct CheckOneOfTwo {
+  static constexpr bool kNoTimer = !has_function<F, OnTimerMember>();
+  static_assert(kNoTimer,
+                "weir: on_timer() of one of two functions is never called; give process() on connected streams one "
+                "object with process1, process2 and on_timer");
+  static constexpr bool kGood = CheckLifeCycle<F, Context>::kGood && kNoTimer;
+};
+
 /// The edges of both streams into one operator.
 inline std::vector<EdgeNode> both_inputs(std::vector<EdgeNode> first, const std::vector<EdgeNode>& second) {
   for (const EdgeNode& edge : second) {
@@ -184,6 +219,75 @@ class ConnectedCalls {
   /// One record for each of either stream.
   template <class F>
   auto map(F function) const {
+    if constexpr (CheckWithoutTimers<F, Context>::kGood) {
+      return map_by(std::move(function));
+    } else {
+      return BrokenStream();
+    }
+  }
+  template <class F, class G>
+  auto map(F first, G second) const {
+    using First = CoFunction<MapByMember, F, A, Context>;
+    using Second = CoFunction<MapByMember, G, B, Context>;
+    if constexpr (CheckWithoutTimers<F, Context>::kGood && CheckWithoutTimers<G, Context>::kGood) {
+      return map_by(TwoFunctions<typename First::Type, typename Second::Type>{First::function(std::move(first)),
+                                                                              Second::function(std::move(second))});
+    } else {
+      return BrokenStream();
+    }
+  }
+
+  /// Any number of records for each of either stream.
+  template <class Out = Deduced, class F>
+  auto flat_map(F function) const {
+    if constexpr (CheckWithoutTimers<F, Context>::kGood) {
+      return flat_map_by<CoOutputType<Out, F>>(std::move(function));
+    } else {
+      return BrokenStream();
+    }
+  }
+  template <class Out = Deduced, class F, class G>
+  auto flat_map(F first, G second) const {
+    using R = GivenOr<Out, GivenOr<CollectedByCall<F>, typename decltype(collected_by_flat_map<F>())::type>>;
+    using First = CoFunction<FlatMapByMember, F, A, Context, Collector<R>>;
+    using Second = CoFunction<FlatMapByMember, G, B, Context, Collector<R>>;
+    if constexpr (CheckWithoutTimers<F, Context>::kGood && CheckWithoutTimers<G, Context>::kGood) {
+      return flat_map_by<R>(TwoFunctions<typename First::Type, typename Second::Type>{
+          First::function(std::move(first)), Second::function(std::move(second))});
+    } else {
+      return BrokenStream();
+    }
+  }
+
+  /// The same with times, metrics and side outputs; on keyed streams with state and timers of the key.
+  template <class Out = Deduced, class F>
+  auto process(F function) const {
+    using R = CoOutputType<Out, F>;
+    if constexpr (CheckCoLifeCycle<F, Context, R>::kGood) {
+      return process_by<R>(std::move(function));
+    } else {
+      return BrokenStream();
+    }
+  }
+  template <class Out = Deduced, class F, class G>
+  auto process(F first, G second) const {
+    using R = GivenOr<Out, GivenOr<CollectedByCall<F>, typename decltype(collected_by_process<F>())::type>>;
+    using First = CoFunction<ProcessByMember, F, A, Context, Collector<R>>;
+    using Second = CoFunction<ProcessByMember, G, B, Context, Collector<R>>;
+    if constexpr (CheckOneOfTwo<F, Context>::kGood && CheckOneOfTwo<G, Context>::kGood) {
+      return process_by<R>(TwoFunctions<typename First::Type, typename Second::Type>{
+          First::function(std::move(first)), Second::function(std::move(second))});
+    } else {
+      return BrokenStream();
+    }
+  }
+
+ protected:
+  static constexpr bool kFits = CheckType<A>::kFits && CheckType<B>::kFits;
+
+ private:
+  template <class F>
+  auto map_by(F function) const {
     if constexpr (kFits && CheckCoMap<F, A, B, Context>::kCallable) {
       using R = typename CheckCoMap<F, A, B, Context>::R;
       if constexpr (CheckType<R>::kFits) {
@@ -195,45 +299,22 @@ class ConnectedCalls {
       return BrokenStream();
     }
   }
-  template <class F, class G>
-  auto map(F first, G second) const {
-    return map(TwoFunctions<F, G>{std::move(first), std::move(second)});
-  }
-
-  /// Any number of records for each of either stream.
-  template <class Out = Deduced, class F>
-  auto flat_map(F function) const {
-    using R = CoOutputType<Out, F>;
+  template <class R, class F>
+  auto flat_map_by(F function) const {
     if constexpr (kFits && CheckCoFlatMap<F, A, B, Context, R>::kCallable && fits_or_unknown<R>()) {
       return self().template add<CoFlatMapCall, R>(std::move(function));
     } else {
       return BrokenStream();
     }
   }
-  template <class Out = Deduced, class F, class G>
-  auto flat_map(F first, G second) const {
-    return flat_map<Out>(TwoFunctions<F, G>{std::move(first), std::move(second)});
-  }
-
-  /// The same with times, metrics and side outputs; on keyed streams with state and timers of the key.
-  template <class Out = Deduced, class F>
-  auto process(F function) const {
-    using R = CoOutputType<Out, F>;
+  template <class R, class F>
+  auto process_by(F function) const {
     if constexpr (kFits && CheckCoProcess<F, A, B, Context, R>::kCallable && fits_or_unknown<R>()) {
       return self().template add<CoProcessCall, R>(std::move(function));
     } else {
       return BrokenStream();
     }
   }
-  template <class Out = Deduced, class F, class G>
-  auto process(F first, G second) const {
-    return process<Out>(TwoFunctions<F, G>{std::move(first), std::move(second)});
-  }
-
- protected:
-  static constexpr bool kFits = CheckType<A>::kFits && CheckType<B>::kFits;
-
- private:
   const Self& self() const { return static_cast<const Self&>(*this); }
 };
 
@@ -321,7 +402,7 @@ struct CheckSameKey {
   static constexpr bool kSame = std::is_same_v<KeyView<KeyA>, KeyView<KeyB>>;
   static_assert(
       kSame,
-      "weir: connect() on keyed streams needs keys of one type on both; let both key_by() calls answer the same type");
+      "weir: connect() on keyed streams needs keys of one type on both; let both key_by() calls return the same type");
   /// A text key by whatever name.
   using Key = std::conditional_t<std::is_same_v<KeyA, KeyB>, KeyA, std::string>;
 };

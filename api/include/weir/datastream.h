@@ -242,10 +242,11 @@ class DataStream {
   /// One record for each: `R function(const T&)`, or with RuntimeContext& behind it.
   template <class F>
   auto map(F function) const {
-    if constexpr (kFits && detail::CheckMap<F, T>::kCallable) {
-      using R = detail::MappedType<F, T>;
+    using Check = detail::CheckMap<F, T>;
+    if constexpr (kFits && detail::accepted<Check, detail::CheckWithoutTimers<F, RuntimeContext>>()) {
+      using R = typename Check::R;
       if constexpr (detail::CheckType<R>::kFits) {
-        return add<R, detail::MapOperator<T, R, F>>("Map", std::move(function));
+        return add<R, detail::MapOperator<T, R, typename Check::Function>>("Map", Check::function(std::move(function)));
       } else {
         return detail::BrokenStream();
       }
@@ -257,8 +258,10 @@ class DataStream {
   /// The records for which `bool function(const T&)` is true.
   template <class F>
   auto filter(F function) const {
-    if constexpr (kFits && detail::CheckFilter<F, T>::kCallable) {
-      return add<T, detail::FilterOperator<T, F>>("Filter", std::move(function));
+    using Check = detail::CheckFilter<F, T>;
+    if constexpr (kFits && detail::accepted<Check, detail::CheckWithoutTimers<F, RuntimeContext>>()) {
+      return add<T, detail::FilterOperator<T, typename Check::Function>>("Filter",
+                                                                         Check::function(std::move(function)));
     } else {
       return detail::BrokenStream();
     }
@@ -268,9 +271,12 @@ class DataStream {
   /// lambda.
   template <class Out = detail::Deduced, class F>
   auto flat_map(F function) const {
-    using R = detail::OutputType<Out, F>;
-    if constexpr (kFits && detail::CheckFlatMap<F, T, R>::kCallable && detail::fits_or_unknown<R>()) {
-      return add<R, detail::FlatMapOperator<T, R, F>>("Flat Map", std::move(function));
+    using Check = detail::CheckFlatMap<F, T, Out>;
+    using R = typename Check::R;
+    if constexpr (kFits && detail::accepted<Check, detail::CheckWithoutTimers<F, RuntimeContext>>() &&
+                  detail::fits_or_unknown<R>()) {
+      return add<R, detail::FlatMapOperator<T, R, typename Check::Function>>("Flat Map",
+                                                                             Check::function(std::move(function)));
     } else {
       return detail::BrokenStream();
     }
@@ -280,8 +286,10 @@ class DataStream {
   /// Collector<R>&)`, as call operator or as a member called process.
   template <class Out = detail::Deduced, class F>
   auto process(F function) const {
-    using R = detail::OutputType<Out, F>;
-    if constexpr (kFits && detail::CheckProcess<F, T, RuntimeContext, R>::kCallable && detail::fits_or_unknown<R>()) {
+    using Check = detail::CheckProcess<F, T, RuntimeContext, Out>;
+    using R = typename Check::R;
+    if constexpr (kFits && detail::accepted<Check, detail::CheckWithoutTimers<F, RuntimeContext>>() &&
+                  detail::fits_or_unknown<R>()) {
       return add<R, detail::ProcessOperator<T, R, F>>("Process", std::move(function));
     } else {
       return detail::BrokenStream();
@@ -476,10 +484,11 @@ class KeyedStream : public DataStream<T> {
   /// the first one of a key as it is.
   template <class F>
   auto reduce(F function) const {
-    if constexpr (detail::CheckReduce<F, T>::kCallable) {
+    using Check = detail::CheckReduce<F, T>;
+    if constexpr (detail::accepted<Check, detail::CheckWithoutTimers<F, RuntimeContext>>()) {
       OperatorNode& node = add_node<T>("Keyed Reduce");
-      node.make_operator = [function = std::move(function), selector = selector_] {
-        return std::make_unique<detail::ReduceOperator<T, K, Selector, F>>(function, selector);
+      node.make_operator = [function = Check::function(std::move(function)), selector = selector_] {
+        return std::make_unique<detail::ReduceOperator<T, K, Selector, typename Check::Function>>(function, selector);
       };
       return SingleOutput<T>(this->graph(), node.id, std::make_shared<detail::SideTags>());
     } else {
@@ -491,10 +500,16 @@ class KeyedStream : public DataStream<T> {
 
   template <class F>
   auto map(F function) const {
-    if constexpr (detail::kOpens<F> && detail::CheckMap<F, T>::kCallable) {
-      using R = detail::MappedType<F, T>;
-      if constexpr (detail::CheckType<R>::kFits) {
-        return add_keyed<R, detail::KeyedMapOperator<T, K, R, Selector, F>>("Keyed Map", std::move(function));
+    if constexpr (detail::kHasOpen<F>) {
+      using Check = detail::CheckMap<F, T>;
+      if constexpr (detail::accepted<Check, detail::CheckWithoutTimers<F, KeyedContext<K>>>()) {
+        using R = typename Check::R;
+        if constexpr (detail::CheckType<R>::kFits) {
+          return add_keyed<R, detail::KeyedMapOperator<T, K, R, Selector, typename Check::Function>>(
+              "Keyed Map", Check::function(std::move(function)));
+        } else {
+          return detail::BrokenStream();
+        }
       } else {
         return detail::BrokenStream();
       }
@@ -504,17 +519,30 @@ class KeyedStream : public DataStream<T> {
   }
   template <class F>
   auto filter(F function) const {
-    if constexpr (detail::kOpens<F> && detail::CheckFilter<F, T>::kCallable) {
-      return add_keyed<T, detail::KeyedFilterOperator<T, K, Selector, F>>("Keyed Filter", std::move(function));
+    if constexpr (detail::kHasOpen<F>) {
+      using Check = detail::CheckFilter<F, T>;
+      if constexpr (detail::accepted<Check, detail::CheckWithoutTimers<F, KeyedContext<K>>>()) {
+        return add_keyed<T, detail::KeyedFilterOperator<T, K, Selector, typename Check::Function>>(
+            "Keyed Filter", Check::function(std::move(function)));
+      } else {
+        return detail::BrokenStream();
+      }
     } else {
       return DataStream<T>::filter(std::move(function));
     }
   }
   template <class Out = detail::Deduced, class F>
   auto flat_map(F function) const {
-    using R = detail::OutputType<Out, F>;
-    if constexpr (detail::kOpens<F> && detail::CheckFlatMap<F, T, R>::kCallable && detail::fits_or_unknown<R>()) {
-      return add_keyed<R, detail::KeyedFlatMapOperator<T, K, R, Selector, F>>("Keyed Flat Map", std::move(function));
+    if constexpr (detail::kHasOpen<F>) {
+      using Check = detail::CheckFlatMap<F, T, Out>;
+      using R = typename Check::R;
+      if constexpr (detail::accepted<Check, detail::CheckWithoutTimers<F, KeyedContext<K>>>() &&
+                    detail::fits_or_unknown<R>()) {
+        return add_keyed<R, detail::KeyedFlatMapOperator<T, K, R, Selector, typename Check::Function>>(
+            "Keyed Flat Map", Check::function(std::move(function)));
+      } else {
+        return detail::BrokenStream();
+      }
     } else {
       return DataStream<T>::template flat_map<Out>(std::move(function));
     }
@@ -525,8 +553,9 @@ class KeyedStream : public DataStream<T> {
   /// where timers are used.
   template <class Out = detail::Deduced, class F>
   auto process(F function) const {
-    using R = detail::OutputType<Out, F>;
-    if constexpr (detail::CheckProcess<F, T, KeyedContext<K>, R>::kCallable && detail::fits_or_unknown<R>()) {
+    using Check = detail::CheckProcess<F, T, KeyedContext<K>, Out>;
+    using R = typename Check::R;
+    if constexpr (detail::accepted<Check, detail::CheckWithTimers<F, K, R>>() && detail::fits_or_unknown<R>()) {
       return add_keyed<R, detail::KeyedProcessOperator<T, K, R, Selector, F>>("Keyed Process", std::move(function));
     } else {
       return detail::BrokenStream();

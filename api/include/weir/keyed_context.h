@@ -9,6 +9,11 @@
 
 namespace weir {
 
+namespace detail {
+/// Errors: throws std::logic_error with a sentence.
+[[noreturn]] void throw_no_on_timer();
+}  // namespace detail
+
 /// Lives on: the slot's thread.
 template <class K>
 class KeyedContext : public RuntimeContext {
@@ -18,9 +23,14 @@ class KeyedContext : public RuntimeContext {
 
   /// Calls the function's on_timer(time, ...) for this key once, when the watermark has reached the time. The same time
   /// twice is one timer.
-  void register_event_timer(EventTime time) { event_timers_.add(to_ms(time), hash_, *key_); }
+  /// Errors: std::logic_error when the function has no on_timer.
+  void register_event_timer(EventTime time) {
+    require_on_timer();
+    event_timers_.add(to_ms(time), hash_, *key_);
+  }
   /// The same by the machine's clock.
   void register_processing_timer(EventTime time) {
+    require_on_timer();
     if (processing_timers_.add(to_ms(time), hash_, *key_)) wake_for(to_ms(time));
   }
   void delete_event_timer(EventTime time) { event_timers_.remove(to_ms(time), hash_, *key_); }
@@ -28,6 +38,8 @@ class KeyedContext : public RuntimeContext {
 
   // For operators.
 
+  /// The function has an on_timer that the operator calls.
+  void set_has_on_timer(bool has_on_timer) { has_on_timer_ = has_on_timer; }
   void set_key(std::uint64_t hash, const KeyView<K>& key) {
     hash_ = hash;
     key_ = &key;
@@ -42,6 +54,12 @@ class KeyedContext : public RuntimeContext {
   }
 
  private:
+  void require_on_timer() const {
+    if (!has_on_timer_) [[unlikely]]
+      detail::throw_no_on_timer();
+  }
+
+  bool has_on_timer_ = false;
   std::uint64_t hash_ = 0;
   const KeyView<K>* key_ = nullptr;
   detail::TimerQueue<K> event_timers_;

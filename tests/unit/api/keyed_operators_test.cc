@@ -72,9 +72,47 @@ struct Alarm {
   }
 };
 
+/// Registers a timer and has no on_timer: `Processing` by the machine's clock, else by event time.
+template <bool Processing>
+struct TimerForNobody {
+  void process(const Named&, KeyedContext<std::string>& context, Collector<std::string>&) {
+    if constexpr (Processing) {
+      context.register_processing_timer(context.processing_time());
+    } else {
+      context.register_event_timer(context.timestamp());
+    }
+  }
+};
+
+/// Everything by members named after the operations.
+struct ByMembers {
+  ValueState<std::int64_t> count;
+  void open(KeyedContext<std::string>& context) { count = context.value_state<std::int64_t>("count"); }
+  std::string map(const Named& record) { return record.name + " " + std::to_string(++count.edit()); }
+  bool filter(const Named&) { return ++count.edit() > 1; }
+  void flat_map(const Named& record, Collector<std::string>& out) {
+    if (++count.edit() > 1) out.collect(record.name + " again");
+  }
+};
+struct SumByMember {
+  Named reduce(const Named& a, const Named& b) { return {a.name, a.value + b.value}; }
+};
+
+/// A record whose schema leaves one of its members out.
+struct Partial {
+  std::int64_t listed = 0;
+  std::int64_t left_out = 0;
+};
+
 auto count_per_key = [](DataStream<Named> names) { return names.key_by(&Named::name).process(CountPerKey{}); };
 
 }  // namespace
+
+template <>
+struct weir::Schema<Partial> {
+  static constexpr std::string_view name = "Partial";
+  static constexpr auto fields = std::tuple{weir::Field{"listed", &Partial::listed}};
+};
 
 TEST_CASE("reduce: emits the new value for every record, per key") {
   OperatorHarness<Named, Named> harness([](auto names) {
@@ -128,6 +166,47 @@ TEST_CASE("reduce: texts in state outlive the batch they came in") {
   CHECK(out.back().word == "word-number-5");
   CHECK(out.back().count == 43);
   CHECK(out.back().last == expected_last);
+}
+
+TEST_CASE("function objects: members named after the operation are called, with states of the key") {
+  const std::vector<Named> input{{"a", 1}, {"b", 1}, {"a", 2}};
+  const auto run = [&](auto build) {
+    OperatorHarness<Named, std::string> harness(build);
+    harness.push_all(input);
+    return harness.take();
+  };
+  CHECK(run([](auto names) { return names.key_by(&Named::name).map(ByMembers{}); }) ==
+        std::vector<std::string>{"a 1", "b 1", "a 2"});
+  CHECK(run([](auto names) { return names.key_by(&Named::name).flat_map(ByMembers{}); }) ==
+        std::vector<std::string>{"a again"});
+  CHECK(run([](auto names) {
+          return names.key_by(&Named::name).filter(ByMembers{}).map([](const Named& n) {
+            return std::to_string(n.value);
+          });
+        }) == std::vector<std::string>{"2"});
+  OperatorHarness<Named, Named> sums([](auto names) { return names.key_by(&Named::name).reduce(SumByMember{}); });
+  sums.push_all(input);
+  CHECK(sums.take() == std::vector<Named>{{"a", 1}, {"b", 1}, {"a", 3}});
+}
+
+TEST_CASE("key_by: a member that the record's schema leaves out is refused when the graph is made") {
+  const auto refused = [](auto use) {
+    try {
+      OperatorHarness<Partial, std::int64_t> harness(use);
+      return std::string("accepted");
+    } catch (const std::invalid_argument& error) {
+      return std::string(error.what());
+    }
+  };
+  const std::string sentence =
+      "key_by() or partition_custom(): the member given as key is not among the fields of Partial; list it in "
+      "weir::Schema, or give a function of a record";
+  const auto number = [](const Partial& record) { return record.listed; };
+  CHECK(refused([&](auto records) { return records.key_by(&Partial::left_out).map(number); }) == sentence);
+  CHECK(refused([&](auto records) {
+          return records.partition_custom([](std::int64_t, int) { return 0; }, &Partial::left_out).map(number);
+        }) == sentence);
+  CHECK(refused([&](auto records) { return records.key_by(&Partial::listed).map(number); }) == "accepted");
 }
 
 TEST_CASE("key_by: members, functions, references, views, pairs and structs are keys") {
@@ -238,6 +317,18 @@ TEST_CASE("keyed process: a damaged or foreign snapshot is refused with the stat
       {}, good);
   CHECK_THROWS_WITH(other_type.push({"a", 1}),
                     "state \"count\" has another type than when it was saved: now int32, saved int64");
+}
+
+TEST_CASE("keyed process: registering a timer without on_timer fails with a sentence") {
+  const std::string sentence =
+      "a timer was registered, but this function has no on_timer; give process() one object with void "
+      "on_timer(weir::EventTime, weir::KeyedContext<K>&, weir::Collector<Out>&)";
+  OperatorHarness<Named, std::string> event(
+      [](auto names) { return names.key_by(&Named::name).process(TimerForNobody<false>{}); });
+  CHECK_THROWS_WITH(event.push({"a", 1}, from_ms(1)), sentence.c_str());
+  OperatorHarness<Named, std::string> processing(
+      [](auto names) { return names.key_by(&Named::name).process(TimerForNobody<true>{}); });
+  CHECK_THROWS_WITH(processing.push({"a", 1}), sentence.c_str());
 }
 
 TEST_CASE("keyed process: event timers fire in time order at the watermark, once, with the time of the timer") {

@@ -9,12 +9,16 @@
 #include <type_traits>
 #include <utility>
 
+#include "weir/detail/function_checks.h"
 #include "weir/detail/row_reader.h"
 #include "weir/key.h"
 #include "weir/operator.h"
 #include "weir/row_codec.h"
 
 namespace weir::detail {
+
+/// Errors: throws std::invalid_argument with a sentence.
+[[noreturn]] void throw_key_not_in_schema(std::string_view record);
 
 /// A field is the key: read alone, wherever it lies in the row.
 template <class T, class K>
@@ -27,12 +31,17 @@ class MemberKey {
   explicit MemberKey(K T::*member) : member_(member) {
     const T probe{};
     const void* wanted = &(probe.*member);
+    bool found = false;
     for_each_index<T>([&](auto index) {
       const auto& candidate = field<index>(probe);
       if constexpr (std::is_same_v<FieldType<T, index>, K>) {
-        if (static_cast<const void*>(&candidate) == wanted) offset_ = offset_of<index>(probe);
+        if (static_cast<const void*>(&candidate) == wanted) {
+          offset_ = offset_of<index>(probe);
+          found = true;
+        }
       }
     });
+    if (!found) throw_key_not_in_schema(type_name<T>());
   }
 
   View of_row(RowArea rows, std::uint32_t row) {
@@ -157,18 +166,33 @@ struct CheckPartitioner {
       return false;
     }
   }
-  static constexpr bool kCallable = takes();
-  static_assert(kCallable,
+  static constexpr bool kTakes = takes();
+  static_assert(kTakes,
                 "weir: the partitioner given to partition_custom() must take the key and the number of subtasks (const "
                 "K&, int) and return the subtask's index as an int; a text key comes as weir::Text");
+  static constexpr bool kCallable = kTakes && CheckNeverOpened<P>::kGood;
 };
+
+/// T has a field of the type that a pointer to a member of it names. Whether that member is among the fields is known
+/// only when the stream is keyed by it.
+template <class T, class F>
+constexpr bool is_of_a_field() {
+  if constexpr (std::is_member_object_pointer_v<F> && kIsRecord<T>) {
+    using K = std::remove_cvref_t<std::invoke_result_t<F, const T&>>;
+    bool found = false;
+    for_each_index<T>([&](auto index) { found = found || std::is_same_v<FieldType<T, index>, K>; });
+    return found;
+  } else {
+    return true;
+  }
+}
 
 template <class T, class F>
 struct CheckKey {
   static constexpr bool kTakes = std::is_invocable_v<F&, const T&>;
   static_assert(kTakes,
                 "weir: key_by() and partition_custom() take the key as a pointer to a field (&Record::field) or a "
-                "function of a record (const T&) that answers it");
+                "function of a record (const T&) that returns it");
   static constexpr bool is_a_key() {
     if constexpr (kTakes) {
       return Key<KeyFromResult<std::remove_cvref_t<std::invoke_result_t<F&, const T&>>>>;
@@ -179,7 +203,18 @@ struct CheckKey {
   static_assert(
       is_a_key(),
       "weir: a key is a number, bool, enum, text, time or decimal, or an optional, pair, tuple or struct of these");
-  static constexpr bool kFits = kTakes && is_a_key();
+  static constexpr bool is_in_schema() {
+    if constexpr (kTakes && is_a_key()) {
+      return is_of_a_field<T, F>();
+    } else {
+      return true;
+    }
+  }
+  static_assert(
+      is_in_schema(),
+      "weir: key_by() and partition_custom() got a pointer to a member that weir::Schema does not list for this "
+      "record; add the member to the schema's fields, or give a function of a record");
+  static constexpr bool kFits = kTakes && is_a_key() && is_in_schema() && CheckNeverOpened<F>::kGood;
 };
 
 /// How a key selector is kept, whichever way it was written.

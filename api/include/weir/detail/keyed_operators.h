@@ -136,6 +136,7 @@ class KeyedFunctionOperator : public Operator {
   Result<void> open(OperatorContext& context) override {
     collector_ = std::make_unique<Collector<R>>(context);
     context_.attach(context, tags_, &states_);
+    context_.set_has_on_timer(TakesTimers<F, K, R>);
     is_open_ = true;
     open_function(function_, context_);
     auto sealed = states_.seal(context);
