@@ -2,10 +2,14 @@
 #include <cstring>
 #include <map>
 #include <new>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <utility>
 
+#include "taskmanager/state/keyed_state_file.h"
+#include "taskmanager/state/operator_snapshot.h"
+#include "taskmanager/state/restored_operator.h"
 #include "weir/bytes.h"
 #include "weir/testing.h"
 
@@ -51,6 +55,11 @@ class KeptGauge final : public Gauge {
 void demand(const Result<void>& result) {
   if (!result.ok()) throw std::runtime_error(result.error().message);
 }
+template <class T>
+T demand(Result<T> result) {
+  if (!result.ok()) throw std::runtime_error(result.error().message);
+  return std::move(result).value();
+}
 
 }  // namespace
 
@@ -84,10 +93,12 @@ class Harness::Parts {
       return found == parts.options_.settings.end() ? std::string_view() : std::string_view(found->second);
     }
     std::uint32_t record_bytes_max() const override { return parts.options_.record_bytes_max; }
+    RestoredState* restored() override { return restored_state ? &*restored_state : nullptr; }
 
     Parts& parts;
     const OperatorNode& plan;
     std::multiset<std::int64_t> wakes;
+    std::optional<taskmanager::RestoredOperator> restored_state;
   };
 
   struct NodeOutput final : Output {
@@ -214,6 +225,7 @@ class Harness::Parts {
     if (least <= to.watermark) return;
     to.watermark = least;
     to.op->on_watermark(least, to.output);
+    await(to);
   }
 
   void advance_to(std::int64_t now_ms) {
@@ -227,7 +239,8 @@ class Harness::Parts {
       const std::int64_t at_ms = *first->context.wakes.begin();
       first->context.wakes.erase(first->context.wakes.begin());
       if (at_ms > now_ms_) now_ms_ = at_ms;
-      first->op->on_timer(at_ms, first->output);
+      first->op->on_timer(at_ms);
+      await(*first);
     }
     if (now_ms > now_ms_) now_ms_ = now_ms;
   }
@@ -256,7 +269,7 @@ class Harness::Parts {
     end(node);
   }
   void end_input(Node& node, std::uint32_t input) {
-    node.op->end_of_input(input, node.output);
+    node.op->end_of_input(input);
     await(node);
   }
 
@@ -264,9 +277,18 @@ class Harness::Parts {
     ByteWriter out;
     out.put_varint(nodes_.size());
     for (auto& node : nodes_) {
-      ByteWriter state;
-      if (node->op != nullptr) demand(node->op->snapshot(state));
-      out.put_text(state.view());
+      taskmanager::OperatorSnapshotBuilder builder(1);
+      if (node->op != nullptr) demand(node->op->snapshot(builder));
+      taskmanager::OperatorSnapshot snapshot = builder.take();
+      std::string keyed;
+      taskmanager::KeyedStateWriter writer([&](std::string_view bytes) {
+        keyed.append(bytes);
+        return Result<void>();
+      });
+      for (auto& work : snapshot.works) demand(work->run(writer));
+      demand(writer.finish());
+      out.put_text(taskmanager::encode_operator_state(snapshot.state));
+      out.put_text(keyed);
     }
     return out.take();
   }
@@ -280,9 +302,14 @@ class Harness::Parts {
     }
     for (auto& node : nodes_) {
       std::string_view state;
-      if (!in.get_text(state)) throw std::invalid_argument("the snapshot is damaged");
-      ByteReader reader(state);
-      if (node->op != nullptr && !state.empty()) demand(node->op->restore(reader));
+      std::string_view keyed;
+      if (!in.get_text(state) || !in.get_text(keyed)) throw std::invalid_argument("the snapshot is damaged");
+      std::vector<taskmanager::RestoredOperator::Piece> pieces;
+      pieces.push_back({demand(taskmanager::decode_operator_state(state)),
+                        demand(taskmanager::KeyedStateReader::open(
+                            std::make_unique<taskmanager::StateBytesInMemory>(std::string(keyed))))});
+      node->context.restored_state.emplace(demand(taskmanager::RestoredOperator::share_out(
+          1, std::move(pieces), {options_.subtask_index, options_.parallelism})));
     }
   }
 

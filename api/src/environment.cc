@@ -102,25 +102,6 @@ void throw_tag_taken(const std::string& tag) {
   throw std::invalid_argument("side output \"" + tag + "\": a source has none, and two of one name must have one type");
 }
 
-std::uint32_t KeyedStates::declare(StateDeclaration state) {
-  if (layout_ != nullptr)
-    throw std::logic_error("state \"" + state.name + "\" must be asked for in open(), before the first record");
-  for (std::uint32_t i = 0; i < states_.size(); ++i) {
-    if (states_[i].name != state.name) continue;
-    if (states_[i].schema == state.schema) return i;
-    throw std::logic_error("state \"" + state.name + "\" is asked for as " + state.schema + " and as " +
-                           states_[i].schema);
-  }
-  if (states_.size() == 32)
-    throw std::logic_error("an operator has at most 32 states; put several values into one struct");
-  declared_.add(*state.kind);
-  states_.push_back(std::move(state));
-  return static_cast<std::uint32_t>(states_.size() - 1);
-}
-
-void throw_unopened_state() {
-  throw std::logic_error("a ValueState was used that never came from context.value_state(); ask for it in open()");
-}
 void throw_no_on_timer() {
   throw std::logic_error(
       "a timer was registered, but this function has no on_timer; give process() one object with "
@@ -130,23 +111,9 @@ void throw_key_not_in_schema(std::string_view record) {
   throw std::invalid_argument("key_by() or partition_custom(): the member given as key is not among the fields of " +
                               std::string(record) + "; list it in weir::Schema, or give a function of a record");
 }
-void throw_not_keyed(std::string_view state) {
-  throw std::logic_error("state \"" + std::string(state) +
-                         "\" needs a key: call key_by() before the function that uses it");
-}
 void throw_wrong_side_type(std::string_view tag, std::string_view declared, std::string_view used) {
   throw std::logic_error("side output \"" + std::string(tag) + "\" is read as " + std::string(declared) +
                          " and written as " + std::string(used));
-}
-
-Error state_mismatch(std::string_view state, std::string_view now, std::string_view saved) {
-  return Error::user(ErrorCode::failed_precondition, "state \"" + std::string(state) +
-                                                         "\" has another type than when it was saved: now " +
-                                                         std::string(now) + ", saved " + std::string(saved));
-}
-Error state_corrupt(std::string_view state) {
-  return Error::external(ErrorCode::corrupt,
-                         "saved state \"" + std::string(state) + "\" cannot be read: its bytes are damaged");
 }
 
 }  // namespace detail

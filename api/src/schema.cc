@@ -88,6 +88,23 @@ std::string schema_text(const TypeInfo& type) {
   return text;
 }
 
+bool same_schema(std::string_view a, std::string_view b) {
+  constexpr std::string_view kRecord = "record ";
+  const auto shape = [&](std::string_view text) {
+    std::string kept;
+    while (true) {
+      const std::size_t at = text.find(kRecord);
+      kept.append(text.substr(0, at));
+      if (at == std::string_view::npos) return kept;
+      const std::size_t fields = text.find('{', at);
+      if (fields == std::string_view::npos) return kept.append(text.substr(at));
+      kept.append(kRecord);
+      text.remove_prefix(fields);
+    }
+  };
+  return a == b || shape(a) == shape(b);
+}
+
 std::uint32_t schema_id(std::string_view schema) {
   return static_cast<std::uint32_t>(XXH3_64bits(schema.data(), schema.size()));
 }

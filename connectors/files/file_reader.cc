@@ -27,6 +27,7 @@ class FileReader final : public RawReader {
 
   Result<void> open(OperatorContext& context) override {
     context_ = &context;
+    if (context.restored() != nullptr) TRY_VOID(splits_.restore(*context.restored()));
     splits_.open(context.subtask_index(), context.parallelism());
     return discover();
   }
@@ -56,11 +57,10 @@ class FileReader final : public RawReader {
     return reader->place(index - begin);
   }
 
-  Result<void> snapshot(ByteWriter& out) override {
-    splits_.snapshot(out);
+  Result<void> snapshot(SnapshotContext& context) override {
+    splits_.snapshot(context);
     return {};
   }
-  Result<void> restore(ByteReader& in) override { return splits_.restore(in); }
   void close() noexcept override {
     read_.clear();
     reader_.reset();

@@ -8,7 +8,7 @@
 
 #include "common/base/try.h"
 #include "connectors/files/input_file.h"
-#include "weir/key_group.h"
+#include "weir/bytes.h"
 
 namespace weir::connectors {
 
@@ -18,7 +18,7 @@ void FileSplits::open(std::uint32_t subtask, std::uint32_t subtasks) {
 }
 
 bool FileSplits::mine(const std::string& path, std::uint64_t index) const {
-  return (hash_bytes(path) + index) % subtasks_ == subtask_;
+  return owner_of_split(path, index, subtasks_) == subtask_;
 }
 
 Result<std::size_t> FileSplits::add(const std::vector<std::string>& files, bool lose_none) {
@@ -85,39 +85,43 @@ FileSplit* FileSplits::next() {
   return current_ == splits_.end() ? nullptr : &*current_;
 }
 
-void FileSplits::snapshot(ByteWriter& out) const {
-  out.put(split_bytes_);
-  const auto begun = [](const FileSplit& split) { return split.done || split.located; };
-  out.put_varint(static_cast<std::uint64_t>(std::count_if(splits_.begin(), splits_.end(), begun)));
+void FileSplits::snapshot(SnapshotContext& context) const {
+  ByteWriter bytes;
+  bytes.put(split_bytes_);
+  context.add_item("split bytes", Redistribution::union_list, bytes.view());
   for (const FileSplit& split : splits_) {
-    if (!begun(split)) continue;
-    out.put_text(split.path);
-    out.put(split.begin);
-    out.put(split.position);
-    out.put(static_cast<std::uint8_t>(split.done ? 2 : 1));
+    if (!split.done && !split.located) continue;
+    bytes.clear();
+    bytes.put(split.begin);
+    bytes.put(split.position);
+    bytes.put(static_cast<std::uint8_t>(split.done ? 2 : 1));
+    context.add_position({split.path, split.begin / split_bytes_}, bytes.view());
   }
 }
 
-Result<void> FileSplits::restore(ByteReader& in) {
-  std::uint64_t split_bytes = 0, count = 0;
-  if (in.get(split_bytes) && split_bytes != split_bytes_) {
+Result<void> FileSplits::restore(const RestoredState& state) {
+  const auto damaged = [] { return Error::external(ErrorCode::corrupt, "the file source's state is damaged"); };
+  for (const std::string_view item : state.items("split bytes")) {
+    ByteReader in(item);
+    std::uint64_t split_bytes = 0;
+    if (!in.get(split_bytes)) return damaged();
+    if (split_bytes == split_bytes_) continue;
     return Error::user(ErrorCode::invalid_argument,
                        fmt::format("the file source's splits had {} bytes when the snapshot was taken, and have {} "
                                    "now: parts of files would be read twice or not; "
                                    "set split_bytes, and the format, to what they were",
                                    split_bytes, split_bytes_));
   }
-  in.get_varint(count);
-  for (std::uint64_t i = 0; in.ok() && i < count; ++i) {
-    std::string_view path;
+  for (const auto& [id, position] : state.positions()) {
+    ByteReader in(position);
     FileSplit split;
     std::uint8_t phase = 0;
-    if (!in.get_text(path) || !in.get(split.begin) || !in.get(split.position) || !in.get(phase)) break;
+    if (!in.get(split.begin) || !in.get(split.position) || !in.get(phase)) return damaged();
     split.located = true;
     split.done = phase == 2;
-    restored_[{std::string(path), split.begin}] = split;
+    restored_[{id.name, split.begin}] = split;
   }
-  return in.ok() ? Result<void>() : Error::external(ErrorCode::corrupt, "the file source's state is cut off");
+  return {};
 }
 
 }  // namespace weir::connectors

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "weir/bytes.h"
 #include "weir/result.h"
+#include "weir/snapshot.h"
 
 namespace weir::connectors {
 
@@ -26,8 +26,7 @@ struct FileSplit {
 };
 
 /// Lives on: the slot's thread. Owned by the file reader. Every subtask lists the files itself; range i of a file
-/// belongs to subtask (hash(path) + i) mod parallelism, and compressed files are one range. Order: restore (any number
-/// of times), open, add.
+/// is the split (path, i), and compressed files are one range. Order: restore, open, add.
 class FileSplits {
  public:
   /// @param split_bytes  length of a range; UINT64_MAX: files are not cut
@@ -44,9 +43,9 @@ class FileSplits {
   FileSplit* next();
 
   /// What has been begun or is done; what has not is found by listing. One for each split.
-  void snapshot(ByteWriter& out) const;
+  void snapshot(SnapshotContext& context) const;
   /// Errors: corrupt; a snapshot that was taken with another length of ranges.
-  Result<void> restore(ByteReader& in);
+  Result<void> restore(const RestoredState& state);
 
  private:
   bool mine(const std::string& path, std::uint64_t index) const;

@@ -55,6 +55,7 @@ class KafkaReader final : public RawReader {
     context_ = &context;
     question_.subtask = context.subtask_index();
     question_.subtasks = context.parallelism();
+    if (context.restored() != nullptr) TRY_VOID(restore(*context.restored()));
     dropped_ = context.counter("numMessagesDroppedBelowOffset");
     TRY(client_, KafkaClient::create(KafkaRole::consumer, options_.cluster, fixed_properties(), usual_properties()));
     if (!options_.group.empty()) {
@@ -96,33 +97,21 @@ class KafkaReader final : public RawReader {
     return fmt::format("{}-{}@{}", rd_kafka_topic_name(message->rkt), message->partition, message->offset);
   }
 
-  Result<void> snapshot(ByteWriter& out) override {
-    // Before the start is done, nothing has been read: the state is what was restored.
+  Result<void> snapshot(SnapshotContext& context) override {
+    // Before the start is done, nothing has been read: the state is what was restored. Those of other subtasks are
+    // theirs to note.
     PartitionOffsets offsets = question_.restored;
     if (started_) {
       for (const ReadPartition& partition : partitions_)
         offsets[{partition.topic, partition.partition}] = partition.next;
     }
-    out.put_varint(offsets.size());
+    ByteWriter bytes;
     for (const auto& [partition, next] : offsets) {
-      out.put_text(partition.first);
-      out.put(partition.second);
-      out.put(next);
+      bytes.clear();
+      bytes.put(next);
+      context.add_position({partition.first, static_cast<std::uint64_t>(partition.second)}, bytes.view());
     }
     return {};
-  }
-
-  Result<void> restore(ByteReader& in) override {
-    std::uint64_t count = 0;
-    in.get_varint(count);
-    for (std::uint64_t i = 0; in.ok() && i < count; ++i) {
-      std::string_view topic;
-      std::int32_t partition = 0;
-      std::int64_t next = 0;
-      if (in.get_text(topic) && in.get(partition) && in.get(next))
-        question_.restored[{std::string(topic), partition}] = next;
-    }
-    return in.ok() ? Result<void>() : Error::external(ErrorCode::corrupt, "the Kafka source's state is cut off");
   }
 
   void close() noexcept override {
@@ -136,6 +125,19 @@ class KafkaReader final : public RawReader {
   }
 
  private:
+  /// Takes up the offsets of the partitions that this subtask owns.
+  Result<void> restore(const RestoredState& state) {
+    question_.has_state = true;
+    for (const auto& [split, position] : state.positions()) {
+      ByteReader in(position);
+      std::int64_t next = 0;
+      if (!in.get(next) || split.index > INT32_MAX)
+        return Error::external(ErrorCode::corrupt, "the Kafka source's state is damaged");
+      question_.restored[{split.name, static_cast<std::int32_t>(split.index)}] = next;
+    }
+    return {};
+  }
+
   Result<void> start() {
     started_ = true;
     client_->wake_on_events();

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "common/base/try.h"
-#include "weir/key_group.h"
+#include "weir/snapshot.h"
 
 namespace weir::connectors {
 namespace {
@@ -105,7 +105,7 @@ Result<std::int64_t> start_of(KafkaClient& client, Asker& asker, GroupOffsets* g
 }
 
 bool is_own(const std::string& topic, std::int32_t partition, const PartitionQuestion& question) {
-  return (hash_bytes(topic) + static_cast<std::uint64_t>(partition)) % question.subtasks == question.subtask;
+  return owner_of_split(topic, static_cast<std::uint64_t>(partition), question.subtasks) == question.subtask;
 }
 
 }  // namespace
@@ -126,7 +126,7 @@ Result<std::vector<ReadPartition>> resolve_partitions(KafkaClient& client, Group
       const auto restored = question.restored.find({topic, id});
       // A partition that has come since the state was written is read from its beginning: nothing of it was.
       const bool known = restored != question.restored.end();
-      const KafkaStart start = question.restored.empty() ? options.start : KafkaStart::earliest();
+      const KafkaStart start = question.has_state ? KafkaStart::earliest() : options.start;
       if (known) {
         partition.next = restored->second;
       } else {

@@ -28,7 +28,8 @@ struct ReadPartition {
 struct PartitionQuestion {
   std::uint32_t subtask = 0;
   std::uint32_t subtasks = 1;
-  PartitionOffsets restored;  ///< next offsets of an earlier run; partitions that are not in it are new
+  bool has_state = false;     ///< an earlier run left its offsets: partitions without one are new
+  PartitionOffsets restored;  ///< next offsets of this subtask's partitions in an earlier run
 };
 
 /// Asks for the partitions of all topics and for the offsets at which this subtask begins, and ends when bounded.

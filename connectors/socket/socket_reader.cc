@@ -53,8 +53,7 @@ class SocketReader final : public RawReader {
   std::string place(std::size_t index) const override {
     return fmt::format("{}:{} record {}", options_.host, options_.port, lines_[index]);
   }
-  Result<void> snapshot(ByteWriter&) override { return {}; }
-  Result<void> restore(ByteReader&) override { return {}; }
+  Result<void> snapshot(SnapshotContext&) override { return {}; }
   void close() noexcept override {
     dialler_.reset();
     socket_.reset(-1);

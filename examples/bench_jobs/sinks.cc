@@ -32,7 +32,7 @@ class LatencyWriter final : public weir::Operator {
       if (now_ns >= skip_until_ns_) times_.add(now_ns - record.made_ns);
     });
   }
-  void end_of_input(std::uint32_t, weir::Output&) override {
+  void end_of_input(std::uint32_t) override {
     if (options_.file.empty()) return;
     std::string line;
     for (const std::uint64_t number : {tally_.rows, tally_.sum, times_.count()}) line += std::to_string(number) + " ";

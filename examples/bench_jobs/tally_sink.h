@@ -39,7 +39,7 @@ class TallySink final : public weir::Sink<T> {
       tally_.sum += options_.digests ? add(batch, [](const T& row) { return digest(row); })
                                      : add(batch, [](const T& row) { return weigh(row); });
     }
-    void end_of_input(std::uint32_t, weir::Output&) override {
+    void end_of_input(std::uint32_t) override {
       if (!options_.file.empty())
         append_line(options_.file, std::to_string(tally_.rows) + " " + std::to_string(tally_.sum));
     }

@@ -11,6 +11,7 @@
 #include "common/base/ensure.h"
 #include "common/base/vector_registers.h"
 #include "common/observe/log.h"
+#include "taskmanager/task/split_outputs.h"
 
 namespace weir::taskmanager {
 
@@ -31,12 +32,13 @@ Block* copy_of(const Block& source, BlockPool& pool) {
 
 }  // namespace
 
+/// Rows go on at once; a watermark when the call that emitted it has returned.
 class OperatorChain::NodeOutput final : public Output {
  public:
   NodeOutput(OperatorChain& chain, Node& node) : chain_(chain), node_(node) {}
   void emit(Batch& batch) override { chain_.deliver(node_, 0, batch); }
   void emit_side(std::uint32_t index, Batch& batch) override { chain_.deliver(node_, index, batch); }
-  void emit_watermark(EventTime watermark) override { chain_.deliver_watermark(node_, to_ms(watermark)); }
+  void emit_watermark(EventTime watermark) override;
 
  private:
   OperatorChain& chain_;
@@ -50,6 +52,8 @@ struct OperatorChain::Node final : PollWatcher {
   NodeOutput output;
   std::vector<ChainPlan::Link> links;
   const OperatorNode* plan;
+  std::vector<const Node*> behind;            // all nodes that it leads to
+  std::vector<std::uint32_t> writers_behind;  // all outputs of the task that it leads to
   std::unique_ptr<TaskOperatorContext> context;
   std::unique_ptr<Operator> op;
   std::unique_ptr<SourceReader> reader;
@@ -58,13 +62,21 @@ struct OperatorChain::Node final : PollWatcher {
   OwnedCounter* rows_out = nullptr;
   std::int64_t watermark_in = std::numeric_limits<std::int64_t>::min();
   std::int64_t watermark_out = std::numeric_limits<std::int64_t>::min();
-  bool holds_end = false;  // what it says about the end of time is not passed on yet
+  std::int64_t watermark_emitted = std::numeric_limits<std::int64_t>::min();  // may not be handed on yet
+  bool holds_end = false;                                                     // the end of time is not handed on yet
+  bool is_due = false;                                                        // was called and not asked since
+  std::uint64_t asked_in = 0;                                                 // the advance that asked it last
+  std::unique_ptr<SplitOutputs> splits;                                       // a source's
   // What it waits for
   bool is_waiting = false;
   bool is_fd_ready = false;
   int wake_fd = -1;
   std::int64_t wake_at_ms = Timers::kNever;
 };
+
+void OperatorChain::NodeOutput::emit_watermark(EventTime watermark) {
+  node_.watermark_emitted = std::max(node_.watermark_emitted, to_ms(watermark));
+}
 
 OperatorChain::OperatorChain(ChainPlan plan, std::vector<std::unique_ptr<OutputWriter>>& writers,
                              const TaskFacts& facts, Surroundings surroundings, TaskMetrics& metrics)
@@ -80,6 +92,19 @@ OperatorChain::OperatorChain(ChainPlan plan, std::vector<std::unique_ptr<OutputW
              "link {}", link.index);
     nodes_.push_back(std::move(node));
   }
+  for (std::size_t index = nodes_.size(); index-- > 0;) {
+    Node& node = *nodes_[index];
+    for (const auto& link : node.links) {
+      if (link.is_writer) {
+        node.writers_behind.push_back(link.index);
+        continue;
+      }
+      const Node& next = *nodes_[link.index];
+      node.behind.push_back(&next);
+      node.behind.insert(node.behind.end(), next.behind.begin(), next.behind.end());
+      node.writers_behind.insert(node.writers_behind.end(), next.writers_behind.begin(), next.writers_behind.end());
+    }
+  }
   current_ = nodes_.front().get();
   input_of_.resize(nodes_.size());
 }
@@ -88,25 +113,31 @@ OperatorChain::~OperatorChain() { close(nullptr); }
 
 Result<void> OperatorChain::open() {
   for (std::size_t index = nodes_.size(); index-- > 0;) {
-    Node& node = *nodes_[index];
-    current_ = &node;
-    clear_upper_halves();  // the next operator's code ran before
-    node.context = std::make_unique<TaskOperatorContext>(facts_, node.plan->name, static_cast<std::uint32_t>(index),
-                                                         surroundings_.pool, surroundings_.clock, timers_, metrics_);
-    node.rows_in = metrics_.user.find_or_add(node.plan->name + ".numRecordsIn");
-    node.rows_out = metrics_.user.find_or_add(node.plan->name + ".numRecordsOut");
-    if (node.plan->make_reader) {
-      ENSURE(index == 0, "a source inside a chain: {}", node.plan->name);
-      node.reader = node.plan->make_reader();
-      node.is_open = true;
-      if (auto opened = node.reader->open(*node.context); !opened.ok()) return opened;
-    } else {
-      ENSURE(node.plan->make_operator != nullptr, "no code for operator {}", node.plan->name);
-      node.op = node.plan->make_operator();
-      node.is_open = true;
-      if (auto opened = node.op->open(*node.context); !opened.ok()) return opened;
-    }
+    if (auto opened = open(*nodes_[index], static_cast<std::uint32_t>(index)); !opened.ok()) return opened;
   }
+  return {};
+}
+
+Result<void> OperatorChain::open(Node& node, std::uint32_t index) {
+  current_ = &node;
+  clear_upper_halves();  // the next operator's code ran before
+  node.context = std::make_unique<TaskOperatorContext>(
+      facts_, TaskOperatorContext::Place{node.plan->name, index, plan_.nodes[index].restored}, surroundings_.pool,
+      surroundings_.clock, timers_, metrics_);
+  node.rows_in = metrics_.user.find_or_add(node.plan->name + ".numRecordsIn");
+  node.rows_out = metrics_.user.find_or_add(node.plan->name + ".numRecordsOut");
+  if (node.plan->make_reader) {
+    ENSURE(index == 0, "a source inside a chain: {}", node.plan->name);
+    node.reader = node.plan->make_reader();
+    node.splits = std::make_unique<SplitOutputs>(node.output);
+    node.is_open = true;
+    return node.reader->open(*node.context);
+  }
+  ENSURE(node.plan->make_operator != nullptr, "no code for operator {}", node.plan->name);
+  node.op = node.plan->make_operator();
+  node.is_open = true;
+  if (auto opened = node.op->open(*node.context); !opened.ok()) return opened;
+  mark_due(node);  // what it restored may have work
   return {};
 }
 
@@ -177,15 +208,23 @@ void OperatorChain::deliver_to_several(Node& node, std::uint32_t output, Batch& 
   }
 }
 
+void OperatorChain::mark_due(Node& node) {
+  if (!std::exchange(node.is_due, true)) ++due_;
+}
+
 void OperatorChain::call(Node& node, std::uint32_t input, Batch& batch) {
   Node* const caller = std::exchange(current_, &node);
   node.rows_in->add(batch.count());
+  ++calls_;
+  mark_due(node);
   node.op->process(input, batch, node.output);
   clear_upper_halves();
+  deliver_watermark(node);
   current_ = caller;
 }
 
-void OperatorChain::deliver_watermark(Node& node, std::int64_t ms) {
+void OperatorChain::deliver_watermark(Node& node) {
+  const std::int64_t ms = node.watermark_emitted;
   if (ms <= node.watermark_out || (ms == kEndMs && node.holds_end)) return;
   node.watermark_out = ms;
   for (const auto& link : node.links) {
@@ -201,29 +240,44 @@ void OperatorChain::call_watermark(Node& node, std::int64_t ms) {
   if (ms <= node.watermark_in) return;
   node.watermark_in = ms;
   Node* const caller = std::exchange(current_, &node);
+  ++calls_;
+  mark_due(node);
   node.op->on_watermark(from_ms(ms), node.output);
+  deliver_watermark(node);
   current_ = caller;
+}
+
+void OperatorChain::call_end_of_input(Node& node, std::uint32_t input) {
+  current_ = &node;
+  mark_due(node);
+  node.op->end_of_input(input);
 }
 
 void OperatorChain::process(std::uint32_t input, Batch& batch) { call(*nodes_.front(), input, batch); }
 
 void OperatorChain::on_watermark(std::int64_t ms) { call_watermark(*nodes_.front(), ms); }
 
-void OperatorChain::end_of_input(std::uint32_t input) {
-  Node& head = *nodes_.front();
-  current_ = &head;
-  head.op->end_of_input(input, head.output);
+void OperatorChain::end_of_input(std::uint32_t input) { call_end_of_input(*nodes_.front(), input); }
+
+bool OperatorChain::run_timers() {
+  bool has_run = false;
+  for (Timers::Timer timer; timers_.take_due(surroundings_.clock.now_ms(), timer);) {
+    call_timer(timer);
+    has_run = true;
+  }
+  return has_run;
 }
 
 void OperatorChain::call_timer(const Timers::Timer& timer) {
   Node& node = *nodes_[timer.node];
   if (timer.node < ending_node_) return;
-  current_ = &node;
-  if (node.op != nullptr) {
-    node.op->on_timer(timer.at_ms, node.output);
-  } else {
+  if (node.op == nullptr) {
     node.wake_at_ms = std::min(node.wake_at_ms, timer.at_ms);  // a source is asked instead
+    return;
   }
+  current_ = &node;
+  mark_due(node);
+  node.op->on_timer(timer.at_ms);
 }
 
 Result<bool> OperatorChain::poll_source() {
@@ -231,48 +285,67 @@ Result<bool> OperatorChain::poll_source() {
   if (node.is_waiting && !has_come(node)) return false;
   current_ = &node;
   const std::uint64_t rows_before = node.rows_out->value();
-  auto progress = node.reader->poll(node.output);
+  auto progress = node.reader->poll(*node.splits);
   if (!progress.ok()) return std::move(progress).error();
+  deliver_watermark(node);
   node.is_waiting = false;
   is_source_finished_ = progress->kind == Progress::Kind::finished;
   if (progress->kind == Progress::Kind::more || is_source_finished_) return true;
-  note(node, *progress);
+  node.is_waiting = true;
+  watch(node, *progress);
   return node.rows_out->value() != rows_before;
 }
 
-Result<void> OperatorChain::ask_ready() {
-  for (auto& node : nodes_) {
-    if (node->op == nullptr) continue;
-    if (auto asked = ask(*node); !asked.ok()) return asked;
-  }
-  return {};
-}
-
-Result<bool> OperatorChain::ask_blocked() {
+Result<bool> OperatorChain::advance() {
   bool has_asked = false;
-  for (auto& node : nodes_) {
-    if (node->op == nullptr || !node->is_waiting || !has_come(*node)) continue;
+  ++advances_;
+  for (std::size_t index = nodes_.size(); index-- > 0;) {
+    Node& node = *nodes_[index];
+    if (!wants_to_be_asked(node) || !may_emit(node)) continue;
+    const std::uint64_t calls_before = calls_;
+    if (auto asked = ask(node); !asked.ok()) return std::move(asked).error();
     has_asked = true;
-    if (auto asked = ask(*node); !asked.ok()) return std::move(asked).error();
+    if (calls_ != calls_before) index = nodes_.size();  // those that got something come first
   }
   return has_asked;
 }
 
+bool OperatorChain::wants_to_be_asked(const Node& node) const {
+  if (node.op == nullptr) return false;
+  return node.is_due || (node.asked_in != advances_ && has_come(node));
+}
+
+bool OperatorChain::may_emit(const Node& node) const {
+  for (const Node* next : node.behind)
+    if (next->is_waiting || next->is_due) return false;
+  for (const std::uint32_t writer : node.writers_behind)
+    if (writers_[writer]->partition().is_blocked()) return false;
+  return true;
+}
+
 Result<void> OperatorChain::ask(Node& node) {
   current_ = &node;
+  node.asked_in = advances_;
+  if (std::exchange(node.is_due, false)) --due_;
   auto progress = node.op->ready(node.output);
   if (!progress.ok()) return std::move(progress).error();
-  if (progress->kind == Progress::Kind::blocked) {
-    note(node, *progress);
-  } else if (node.is_waiting) {
-    node.is_waiting = false;
-    --blocked_;
-  }
+  deliver_watermark(node);
+  note(node, *progress);
   return {};
 }
 
 void OperatorChain::note(Node& node, const Progress& progress) {
-  if (!std::exchange(node.is_waiting, true) && node.op != nullptr) ++blocked_;
+  const bool is_waiting = progress.kind == Progress::Kind::blocked;
+  if (is_waiting != std::exchange(node.is_waiting, is_waiting)) waiting_ += is_waiting ? 1 : -1;
+  // What is watched already, and has not come, stays as it is: no system call per batch.
+  if (!is_waiting && progress.wake_fd == node.wake_fd && !node.is_fd_ready) {
+    node.wake_at_ms = progress.wake_at_ms;
+    return;
+  }
+  watch(node, progress);
+}
+
+void OperatorChain::watch(Node& node, const Progress& progress) {
   node.is_fd_ready = false;
   node.wake_at_ms = progress.wake_at_ms;
   if (node.wake_fd >= 0 && node.wake_fd != progress.wake_fd) surroundings_.poller.remove(node.wake_fd, &node);
@@ -293,15 +366,14 @@ Result<bool> OperatorChain::step_ending(std::uint32_t last_input) {
   for (; ending_node_ < nodes_.size(); ++ending_node_, is_ending_begun_ = false) {
     Node& node = *nodes_[ending_node_];
     if (node.op != nullptr) {
-      if (!is_ending_begun_) {
-        is_ending_begun_ = true;
+      if (!is_settled()) return false;
+      if (!std::exchange(is_ending_begun_, true)) {
         node.holds_end = true;
         call_watermark(node, kEndMs);
-        current_ = &node;
-        node.op->end_of_input(ending_node_ == 0 ? last_input : input_of_[ending_node_], node.output);
-        if (auto asked = ask(node); !asked.ok()) return std::move(asked).error();
+        call_end_of_input(node, ending_node_ == 0 ? last_input : input_of_[ending_node_]);
+        if (auto advanced = advance(); !advanced.ok()) return advanced;
+        if (!is_settled()) return false;
       }
-      if (node.is_waiting) return false;
     }
     for (const auto& link : node.links)
       if (!link.is_writer) input_of_[link.index] = link.input;
@@ -309,10 +381,68 @@ Result<bool> OperatorChain::step_ending(std::uint32_t last_input) {
   return true;
 }
 
+Result<bool> OperatorChain::step_prepare_snapshot(std::uint64_t checkpoint_id) {
+  if (std::exchange(preparing_checkpoint_, checkpoint_id) != checkpoint_id) preparing_node_ = 0;
+  for (; preparing_node_ < nodes_.size(); ++preparing_node_) {
+    Node& node = *nodes_[preparing_node_];
+    if (!is_settled()) return false;
+    if (node.op == nullptr) continue;
+    if (!may_emit(node)) return false;
+    current_ = &node;
+    auto progress = node.op->prepare_snapshot(checkpoint_id, node.output);
+    if (!progress.ok()) return std::move(progress).error();
+    deliver_watermark(node);
+    if (progress->kind == Progress::Kind::blocked) {
+      note(node, *progress);
+      return false;
+    }
+    if (auto advanced = advance(); !advanced.ok()) return advanced;
+  }
+  if (!is_settled()) return false;
+  preparing_checkpoint_ = 0;
+  return true;
+}
+
+Result<std::vector<OperatorSnapshot>> OperatorChain::snapshot(std::uint64_t checkpoint_id) {
+  ENSURE(is_settled(), "a snapshot of a chain that has something to emit");
+  std::vector<OperatorSnapshot> snapshots;
+  for (auto& node : nodes_) {
+    current_ = node.get();
+    OperatorSnapshotBuilder builder(checkpoint_id);
+    auto taken = node->op != nullptr ? node->op->snapshot(builder) : node->reader->snapshot(builder);
+    if (!taken.ok()) return std::move(taken).error();
+    snapshots.push_back(builder.take());
+  }
+  return snapshots;
+}
+
+Result<void> OperatorChain::checkpoint_completed(std::uint64_t checkpoint_id) {
+  for (auto& node : nodes_) {
+    current_ = node.get();
+    auto taken = node->op != nullptr ? node->op->checkpoint_completed(checkpoint_id)
+                                     : node->reader->checkpoint_completed(checkpoint_id);
+    if (!taken.ok()) return taken;
+  }
+  return {};
+}
+
+void OperatorChain::checkpoint_aborted(std::uint64_t checkpoint_id) {
+  for (auto& node : nodes_) {
+    current_ = node.get();
+    if (node->op != nullptr) {
+      node->op->checkpoint_aborted(checkpoint_id);
+    } else {
+      node->reader->checkpoint_aborted(checkpoint_id);
+    }
+  }
+}
+
 std::int64_t OperatorChain::next_wake_ms() const {
   std::int64_t next = timers_.next_ms();
-  for (const auto& node : nodes_)
-    if (node->is_waiting) next = std::min(next, node->is_fd_ready ? 0 : node->wake_at_ms);
+  for (const auto& node : nodes_) {
+    if (!may_emit(*node)) continue;  // what holds it back wakes the slot
+    next = std::min(next, node->is_fd_ready ? 0 : node->wake_at_ms);
+  }
   return next;
 }
 

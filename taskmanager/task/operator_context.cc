@@ -12,22 +12,16 @@ std::string TaskFacts::display_name() const {
   return fmt::format("{} ({}/{})#{}", task_name, subtask + 1, parallelism, attempt);
 }
 
-TaskOperatorContext::TaskOperatorContext(const TaskFacts& facts, std::string operator_name, std::uint32_t node,
-                                         BlockPool& pool, const StepClock& clock, Timers& timers, TaskMetrics& metrics)
-    : facts_(facts),
-      operator_name_(std::move(operator_name)),
-      node_(node),
-      pool_(pool),
-      clock_(clock),
-      timers_(timers),
-      metrics_(metrics) {}
+TaskOperatorContext::TaskOperatorContext(const TaskFacts& facts, Place place, BlockPool& pool, const StepClock& clock,
+                                         Timers& timers, TaskMetrics& metrics)
+    : facts_(facts), place_(std::move(place)), pool_(pool), clock_(clock), timers_(timers), metrics_(metrics) {}
 
 Counter* TaskOperatorContext::counter(std::string_view name) {
-  return metrics_.user.find_or_add(fmt::format("{}.{}", operator_name_, name));
+  return metrics_.user.find_or_add(fmt::format("{}.{}", place_.name, name));
 }
 
 Gauge* TaskOperatorContext::gauge(std::string_view name) {
-  return metrics_.gauges.find_or_add(fmt::format("{}.{}", operator_name_, name));
+  return metrics_.gauges.find_or_add(fmt::format("{}.{}", place_.name, name));
 }
 
 void TaskOperatorContext::log(LogLevel level, std::string_view text) {
@@ -36,7 +30,7 @@ void TaskOperatorContext::log(LogLevel level, std::string_view text) {
                          : level == LogLevel::warn ? log::Level::warn
                                                    : log::Level::error;
   if (!log::enabled(threshold)) return;
-  log::write(threshold, fmt::format("{} - {}: {}", facts_.display_name(), operator_name_, text));
+  log::write(threshold, fmt::format("{} - {}: {}", facts_.display_name(), place_.name, text));
 }
 
 std::string_view TaskOperatorContext::setting(std::string_view key) const {

@@ -32,12 +32,18 @@ struct TaskFacts {
 /// Lives on: the slot's thread. Owned by the chain; outlives its operator.
 class TaskOperatorContext final : public OperatorContext {
  public:
-  TaskOperatorContext(const TaskFacts& facts, std::string operator_name, std::uint32_t node, BlockPool& pool,
-                      const StepClock& clock, Timers& timers, TaskMetrics& metrics);
+  /// Which operator it is.
+  struct Place {
+    std::string name;
+    std::uint32_t node = 0;             ///< of the chain
+    RestoredState* restored = nullptr;  ///< outlives the opening
+  };
+  TaskOperatorContext(const TaskFacts& facts, Place place, BlockPool& pool, const StepClock& clock, Timers& timers,
+                      TaskMetrics& metrics);
 
   std::string_view job_name() const override { return facts_.job_name; }
   std::string_view task_name() const override { return facts_.task_name; }
-  std::string_view operator_name() const override { return operator_name_; }
+  std::string_view operator_name() const override { return place_.name; }
   std::uint32_t subtask_index() const override { return facts_.subtask; }
   std::uint32_t parallelism() const override { return facts_.parallelism; }
   std::uint32_t max_parallelism() const override { return facts_.max_parallelism; }
@@ -48,14 +54,14 @@ class TaskOperatorContext final : public OperatorContext {
   Counter* counter(std::string_view name) override;
   Gauge* gauge(std::string_view name) override;
   void log(LogLevel level, std::string_view text) override;
-  void wake_at(std::int64_t at_ms) override { timers_.add({at_ms, node_}); }
+  void wake_at(std::int64_t at_ms) override { timers_.add({at_ms, place_.node}); }
   std::string_view setting(std::string_view key) const override;
   std::uint32_t record_bytes_max() const override { return facts_.record_bytes_max; }
+  RestoredState* restored() override { return place_.restored; }
 
  private:
   const TaskFacts& facts_;
-  const std::string operator_name_;
-  const std::uint32_t node_;
+  const Place place_;
   BlockPool& pool_;
   const StepClock& clock_;
   Timers& timers_;

@@ -86,32 +86,23 @@ StepOutcome Task::step_checked() {
   bool has_worked = false;
   for (auto& writer : writers_)
     if (writer->partition().is_blocked()) has_worked |= writer->partition().retry();
-  if (is_output_blocked()) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
   if (has_ended_) {
+    if (is_output_blocked()) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
     const bool is_done =
         std::all_of(writers_.begin(), writers_.end(), [](const auto& writer) { return writer->partition().is_done(); });
     if (!is_done) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
     finish();
     return StepOutcome::over;
   }
-  if (chain_->run_timers([this] { return is_output_blocked(); })) {
-    has_worked = true;
-    // A timer may have given a sink rows, or been a sink's own.
-    if (auto asked = chain_->ask_ready(); !asked.ok()) {
-      fail(asked.error());
-      return StepOutcome::over;
-    }
+  has_worked |= chain_->run_timers();
+  const auto advanced = chain_->advance();
+  if (!advanced.ok()) {
+    fail(advanced.error());
+    return StepOutcome::over;
   }
-  if (is_output_blocked()) return StepOutcome::worked;
-  if (chain_->is_blocked()) {
-    auto asked = chain_->ask_blocked();
-    if (!asked.ok()) {
-      fail(asked.error());
-      return StepOutcome::over;
-    }
-    has_worked |= *asked;
-    if (chain_->is_blocked()) return has_worked ? StepOutcome::worked : StepOutcome::waiting;
-  }
+  has_worked |= *advanced;
+  if (is_output_blocked()) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
+  if (!chain_->is_settled()) return has_worked ? StepOutcome::worked : StepOutcome::waiting;
   const StepOutcome outcome = is_ending_ ? step_ending() : input_ == nullptr ? step_source() : step_input();
   return outcome == StepOutcome::idle && has_worked ? StepOutcome::worked : outcome;
 }
@@ -119,7 +110,7 @@ StepOutcome Task::step_checked() {
 StepOutcome Task::step_source() {
   auto polled = chain_->poll_source();
   if (polled.ok() && *polled) {
-    if (auto asked = chain_->ask_ready(); !asked.ok()) polled = asked.error();
+    if (auto advanced = chain_->advance(); !advanced.ok()) polled = advanced.error();
   }
   if (!polled.ok()) {
     fail(polled.error());
@@ -137,7 +128,7 @@ StepOutcome Task::step_input() {
     handle(event);
     clear_upper_halves();  // before the next rows are gathered
     if (is_over()) return StepOutcome::over;
-    if (is_output_blocked() || chain_->is_blocked()) break;
+    if (is_output_blocked() || !chain_->is_settled()) break;
   }
   return has_worked ? StepOutcome::worked : StepOutcome::idle;
 }
@@ -155,7 +146,7 @@ void Task::handle(const InputEvent& event) {
       chain_->end_of_input(event.input);
       break;
   }
-  if (auto asked = chain_->ask_ready(); !asked.ok()) fail(asked.error());
+  if (auto advanced = chain_->advance(); !advanced.ok()) fail(advanced.error());
 }
 
 void Task::begin_ending(std::uint32_t last_input) {
@@ -169,7 +160,7 @@ StepOutcome Task::step_ending() {
     fail(ended.error());
     return StepOutcome::over;
   }
-  if (!*ended) return StepOutcome::waiting;
+  if (!*ended) return StepOutcome::worked;
   for (auto& writer : writers_) writer->end();
   has_ended_ = true;
   return StepOutcome::worked;
@@ -244,7 +235,7 @@ std::int64_t Task::next_wake_us() const {
   if (is_over()) return kNever;
   std::int64_t next = kNever;
   for (const auto& writer : writers_) {
-    if (writer->partition().is_blocked()) return kNever;  // its consumer wakes the loop, and nothing else helps
+    if (writer->partition().is_blocked()) continue;  // its consumer wakes the loop
     next = std::min(next, writer->next_flush_us(true));
   }
   if (const std::int64_t wake_ms = chain_->next_wake_ms(); wake_ms != Timers::kNever)

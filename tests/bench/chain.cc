@@ -51,6 +51,7 @@ class BenchContext final : public OperatorContext {
   void wake_at(std::int64_t) override {}
   std::string_view setting(std::string_view) const override { return {}; }
   std::uint32_t record_bytes_max() const override { return 16u << 20; }
+  RestoredState* restored() override { return nullptr; }
 
  private:
   test::HeapPool pool_;

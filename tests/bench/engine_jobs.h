@@ -49,7 +49,7 @@ class MakingReader final : public SourceReader {
     collector_ = std::make_unique<Collector<typename Maker::Record>>(context);
     return {};
   }
-  Result<Progress> poll(Output& output) override {
+  Result<Progress> poll(SourceOutput& output) override {
     collector_->bind(output);
     for (std::uint32_t row = 0; row < kBlockRowsMax && next_ < count_; ++row, next_ += step_)
       collector_->collect(maker_(next_));
@@ -122,7 +122,7 @@ class DiscardingSink final : public Operator {
  public:
   explicit DiscardingSink(std::atomic<std::uint64_t>& rows) : rows_(rows) {}
   void process(std::uint32_t, Batch& batch, Output&) override { count_ += batch.count(); }
-  void end_of_input(std::uint32_t, Output&) override { rows_ += count_; }
+  void end_of_input(std::uint32_t) override { rows_ += count_; }
 
  private:
   std::atomic<std::uint64_t>& rows_;

@@ -97,11 +97,14 @@ double decoded(const FormatPtr& format, const Lines& lines) {
 /// The whole source, from a file in the page cache to blocks.
 template <class T>
 double read_from_file(const FormatPtr& format, const std::string& path) {
-  class Discard final : public weir::Output {
+  class Discard final : public weir::SourceOutput {
    public:
     void emit(weir::Batch& batch) override { rows += batch.count(); }
     void emit_side(std::uint32_t, weir::Batch&) override {}
     void emit_watermark(weir::EventTime) override {}
+    weir::Output& split(std::uint32_t) override { return *this; }
+    void mark_idle(std::uint32_t) override {}
+    void release(std::uint32_t) override {}
     std::size_t rows = 0;
   };
   return records_per_second([&] {

@@ -84,7 +84,7 @@ class RowSource final : public SourceReader {
     writer_ = std::make_unique<RowWriter>(context.pool());
     return {};
   }
-  Result<Progress> poll(Output& output) override {
+  Result<Progress> poll(SourceOutput& output) override {
     for (std::uint32_t row = 0; row < rows_per_poll_ && (count_ == 0 || made_ < count_); ++row)
       writer_->add(make_(context_->subtask_index(), made_++), output);
     writer_->flush(output);
@@ -184,12 +184,12 @@ class FoldSink final : public Operator {
       last = row.value + 1;
     });
   }
-  void on_watermark(EventTime watermark, Output&) override { watermarks_.push_back(to_ms(watermark)); }
+  void on_watermark(EventTime watermark, WatermarkOutput&) override { watermarks_.push_back(to_ms(watermark)); }
   Result<Progress> ready(Output&) override {
     if (is_stopped_ && is_stopped_()) return Progress::blocked_until(context_->now_ms() + 2);
     return Progress::more();
   }
-  void end_of_input(std::uint32_t, Output&) override { tell(); }
+  void end_of_input(std::uint32_t) override { tell(); }
 
  private:
   void tell() {

@@ -48,6 +48,7 @@ class FakeOperatorContext final : public OperatorContext {
   void wake_at(std::int64_t at_ms) override { wakes.push_back(at_ms); }
   std::string_view setting(std::string_view) const override { return {}; }
   std::uint32_t record_bytes_max() const override { return bytes_max; }
+  RestoredState* restored() override { return restored_state; }
 
   HeapPool heap;
   std::int64_t clock_ms = 0;
@@ -56,6 +57,7 @@ class FakeOperatorContext final : public OperatorContext {
   std::map<std::string, FakeGauge> gauges;
   std::vector<std::string> lines;
   std::vector<std::int64_t> wakes;
+  RestoredState* restored_state = nullptr;
 
  private:
   std::uint32_t subtask_ = 0;
@@ -64,7 +66,7 @@ class FakeOperatorContext final : public OperatorContext {
 
 /// Collects the rows of an operator or source by calling `row(const T&)`; side output 1 as BadRecord.
 template <class T>
-class RowOutput final : public Output {
+class RowOutput final : public SourceOutput {
  public:
   explicit RowOutput(std::function<void(const T&)> row) : row_(std::move(row)) {}
   void emit(Batch& batch) override {
@@ -78,6 +80,9 @@ class RowOutput final : public Output {
     batch.for_each_row([&](std::uint32_t row) { bad.push_back(RowCodec<BadRecord>::read(batch.block(), row)); });
   }
   void emit_watermark(EventTime) override {}
+  Output& split(std::uint32_t) override { return *this; }
+  void mark_idle(std::uint32_t) override {}
+  void release(std::uint32_t) override {}
 
   std::vector<BadRecord> bad;
   std::vector<std::int64_t> times;

@@ -76,7 +76,7 @@ class GraphRunner {
     int open_inputs = 0;
   };
 
-  class Edges final : public Output {
+  class Edges final : public SourceOutput {
    public:
     Edges(GraphRunner& runner, Node& node) : runner_(runner), node_(node) {}
     void emit(Batch& batch) override { emit_side(0, batch); }
@@ -89,6 +89,9 @@ class GraphRunner {
       }
     }
     void emit_watermark(EventTime) override {}
+    Output& split(std::uint32_t) override { return *this; }
+    void mark_idle(std::uint32_t) override {}
+    void release(std::uint32_t) override {}
 
    private:
     GraphRunner& runner_;
@@ -143,7 +146,7 @@ class GraphRunner {
   void end(Node& node) {
     for (const Target& target : node.targets) {
       Node& next = nodes_[target.node];
-      next.op->end_of_input(target.input, *next.output);
+      next.op->end_of_input(target.input);
       settle(next);
       if (--next.open_inputs == 0) end(next);
     }

@@ -80,6 +80,8 @@ class Collector {
   /// Bytes that the record takes; more than record_bytes_max are refused.
   static std::size_t record_bytes(const T& value) { return RowCodec<T>::kStride + RowCodec<T>::text_bytes(value); }
   bool fits(const T& value) const { return record_bytes(value) <= record_bytes_max_; }
+  /// Blocks that were handed on so far.
+  std::uint64_t blocks() const { return blocks_; }
   /// Records that wait for flush().
   std::uint32_t rows() const { return rows_; }
 
@@ -150,6 +152,7 @@ class Collector {
     rows_ = 0;
     rows_max_ = 0;
     room_ = 0;
+    ++blocks_;
     Batch batch(block_);
     if (output_index_ == 0) {
       output_->emit(batch);
@@ -183,6 +186,7 @@ class Collector {
   std::uint8_t own_flags_ = 0;
   RowKind kind_ = RowKind::insert;
   std::int64_t time_ms_ = INT64_MIN;
+  std::uint64_t blocks_ = 0;
 };
 
 }  // namespace weir

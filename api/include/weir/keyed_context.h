@@ -19,22 +19,27 @@ template <class K>
 class KeyedContext : public RuntimeContext {
  public:
   /// The key of the record or timer that is being processed; a std::string key as Text, valid during the call.
-  const KeyView<K>& key() const { return *key_; }
+  /// Errors: std::logic_error outside of such a call, as in open() and close(); so do the calls below.
+  const KeyView<K>& key() const {
+    if (key_ == nullptr) [[unlikely]]
+      detail::throw_no_current_key("key()");
+    return *key_;
+  }
 
   /// Calls the function's on_timer(time, ...) for this key once, when the watermark has reached the time. The same time
   /// twice is one timer.
   /// Errors: std::logic_error when the function has no on_timer.
   void register_event_timer(EventTime time) {
     require_on_timer();
-    event_timers_.add(to_ms(time), hash_, *key_);
+    event_timers_.add(to_ms(time), hash_, key());
   }
   /// The same by the machine's clock.
   void register_processing_timer(EventTime time) {
     require_on_timer();
-    if (processing_timers_.add(to_ms(time), hash_, *key_)) wake_for(to_ms(time));
+    if (processing_timers_.add(to_ms(time), hash_, key())) wake_for(to_ms(time));
   }
-  void delete_event_timer(EventTime time) { event_timers_.remove(to_ms(time), hash_, *key_); }
-  void delete_processing_timer(EventTime time) { processing_timers_.remove(to_ms(time), hash_, *key_); }
+  void delete_event_timer(EventTime time) { event_timers_.remove(to_ms(time), hash_, key()); }
+  void delete_processing_timer(EventTime time) { processing_timers_.remove(to_ms(time), hash_, key()); }
 
   // For operators.
 
@@ -44,6 +49,7 @@ class KeyedContext : public RuntimeContext {
     hash_ = hash;
     key_ = &key;
   }
+  void clear_key() { key_ = nullptr; }
   detail::TimerQueue<K>& event_timers() { return event_timers_; }
   detail::TimerQueue<K>& processing_timers() { return processing_timers_; }
   /// Asks the engine to call on_timer when the wall clock shows `wall_ms`.

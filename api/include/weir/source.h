@@ -5,6 +5,7 @@
 #include <string>
 
 #include "weir/operator.h"
+#include "weir/snapshot.h"
 
 namespace weir {
 

@@ -77,6 +77,9 @@ struct TypeInfo {
 /// stored format.
 std::string schema_text(const TypeInfo& type);
 
+/// The texts differ in the names of record types at most: their values have the same bytes.
+bool same_schema(std::string_view a, std::string_view b);
+
 /// Low 32 bits of the XXH3 hash of a schema's text.
 std::uint32_t schema_id(std::string_view schema);
 

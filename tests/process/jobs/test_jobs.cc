@@ -46,7 +46,7 @@ class NumberReader final : public weir::SourceReader {
     return {};
   }
 
-  weir::Result<weir::Progress> poll(weir::Output& output) override {
+  weir::Result<weir::Progress> poll(weir::SourceOutput& output) override {
     collector_->bind(output);
     std::int64_t allowed = 1024;
     if (per_second_ > 0) {

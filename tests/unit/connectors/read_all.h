@@ -4,12 +4,13 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "tests/support/fake_operator_context.h"
+#include "tests/support/saved_state.h"
 #include "tests/support/temporary_directory.h"
-#include "weir/bytes.h"
 #include "weir/source.h"
 
 namespace weir::test {
@@ -34,10 +35,8 @@ Reading<T> read_all(const Source<T>& source, std::uint32_t subtask = 0, std::uin
   FakeOperatorContext context(subtask, subtasks);
   RowOutput<T> output([&](const T& record) { reading.records.push_back(record); });
   const auto reader = source.make_reader();
-  if (state != nullptr && !state->empty()) {
-    ByteReader in(*state);
-    REQUIRE(reader->restore(in).ok());
-  }
+  std::optional<taskmanager::RestoredOperator> restored;
+  if (state != nullptr && !state->empty()) context.restored_state = &restored.emplace(restored_from({*state}));
   Result<void> opened = reader->open(context);
   if (!opened.ok()) reading.error = opened.error().message;
   for (; opened.ok() && polls > 0; --polls) {
@@ -49,9 +48,7 @@ Reading<T> read_all(const Source<T>& source, std::uint32_t subtask = 0, std::uin
     if (progress->kind == Progress::Kind::finished) break;
   }
   if (state != nullptr) {
-    ByteWriter out;
-    REQUIRE(reader->snapshot(out).ok());
-    *state = out.take();
+    *state = save(*reader);
   }
   reader->close();
   reading.bad = output.bad;
@@ -78,12 +75,8 @@ template <class T>
 class Reader {
  public:
   explicit Reader(const Source<T>& source, const std::string& state = {}) : reader_(source.make_reader()) {
-    if (!state.empty()) {
-      ByteReader in(state);
-      Result<void> restored = reader_->restore(in);
-      if (!restored.ok()) error = restored.error().message;
-    }
-    if (!error.empty()) return;
+    std::optional<taskmanager::RestoredOperator> restored;
+    if (!state.empty()) context.restored_state = &restored.emplace(restored_from({state}));
     Result<void> opened = reader_->open(context);
     if (!opened.ok()) error = opened.error().message;
   }
@@ -102,11 +95,7 @@ class Reader {
     error = progress.error().message;
     return Progress::finished();
   }
-  std::string snapshot() {
-    ByteWriter out;
-    REQUIRE(reader_->snapshot(out).ok());
-    return out.take();
-  }
+  std::string snapshot() { return save(*reader_); }
   /// What has come since the last time.
   std::vector<T> take() { return std::exchange(records_, {}); }
 

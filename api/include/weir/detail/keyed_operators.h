@@ -78,7 +78,7 @@ class ReduceOperator final : public Operator {
     });
     if (!only_last_) collector.flush();
   }
-  void end_of_input(std::uint32_t, Output&) override {
+  void end_of_input(std::uint32_t) override {
     next_group_ = states_.table().groups().first;
     is_emitting_ = only_last_;
   }
@@ -95,16 +95,12 @@ class ReduceOperator final : public Operator {
       });
     }
     collector_->flush();
-    return next_group_ == table.groups().last ? Progress::more() : Progress::blocked_until(0);
+    return next_group_ == table.groups().last ? Progress::more() : Progress::again();
   }
-  Result<void> snapshot(ByteWriter& out) override {
-    states_.snapshot(out);
-    return {};
-  }
-  Result<void> restore(ByteReader& in) override {
-    std::string_view bytes;
-    in.get_raw(in.remaining(), bytes);
-    states_.restore(bytes);
+  Result<void> snapshot(SnapshotContext& context) override {
+    auto work = std::make_unique<KeyedStateWork>();
+    states_.snapshot(*work);
+    context.write_later(std::move(work));
     return {};
   }
   void close() override {
@@ -141,43 +137,52 @@ class KeyedFunctionOperator : public Operator {
     open_function(function_, context_);
     auto sealed = states_.seal(context);
     if (!sealed.ok()) return sealed;
-    const KeyGroupRange groups = states_.table().groups();
-    for (const std::string& bytes : restored_timers_) {
-      ByteReader in(bytes);
-      if (!context_.event_timers().restore(in, groups, context.max_parallelism()) ||
-          !context_.processing_timers().restore(in, groups, context.max_parallelism()) || !in.at_end()) {
-        return state_corrupt("timers");
+    if (context.restored() != nullptr) {
+      for (TimerQueue<K>* timers : {&context_.event_timers(), &context_.processing_timers()}) {
+        auto read =
+            read_saved_state(*context.restored(), timer_schema(*timers), states_.table().groups(),
+                             [&](ByteReader& in, std::uint32_t group) { return read_timer(in, group, *timers); });
+        if (!read.ok()) return read;
       }
     }
-    restored_timers_ = {};
-    if (!context_.processing_timers().empty()) context_.wake_for(context_.processing_timers().earliest());
+    wake_for_processing_timers();
     return {};
   }
 
-  void on_watermark(EventTime watermark, Output& output) override {
+  void on_watermark(EventTime watermark, WatermarkOutput& output) override {
     context_.set_watermark(watermark);
-    fire(context_.event_timers(), to_ms(watermark), output);
-    output.emit_watermark(watermark);
+    watermark_ = watermark;
+    if (!has_due_timers()) output.emit_watermark(watermark);
   }
-  void on_timer(std::int64_t, Output& output) override {
-    fire(context_.processing_timers(), to_ms(context_.processing_time()), output);
-    if (!context_.processing_timers().empty()) context_.wake_for(context_.processing_timers().earliest());
+  void on_timer(std::int64_t) override {
+    processing_due_ms_ = to_ms(context_.processing_time());
+    if (!context_.processing_timers().is_due(processing_due_ms_)) wake_for_processing_timers();
   }
 
-  Result<void> snapshot(ByteWriter& out) override {
-    ByteWriter states;
-    states_.snapshot(states);
-    out.put_text(states.view());
-    context_.event_timers().snapshot(out);
-    context_.processing_timers().snapshot(out);
-    return {};
+  /// Fires timers that are due, earliest first, until about a block of rows has come of them.
+  Result<Progress> ready(Output& output) override {
+    if (!has_due_timers()) return Progress::more();
+    const Chunk chunk{.fired_max = kBlockRowsMax, .blocks_max = collector_->blocks() + 1};
+    states_.begin_keys();
+    const std::uint32_t fired = fire(context_.event_timers(), to_ms(watermark_), chunk, 0, output);
+    fire(context_.processing_timers(), processing_due_ms_, chunk, fired, output);
+    collector_->flush();
+    leave();
+    if (has_due_timers()) return Progress::again();
+    wake_for_processing_timers();
+    output.emit_watermark(watermark_);
+    return Progress::more();
   }
-  Result<void> restore(ByteReader& in) override {
-    std::string_view states;
-    std::string_view timers;
-    if (!in.get_text(states) || !in.get_raw(in.remaining(), timers)) return state_corrupt("");
-    states_.restore(states);
-    restored_timers_.emplace_back(timers);
+
+  Result<void> snapshot(SnapshotContext& context) override {
+    auto work = std::make_unique<KeyedStateWork>();
+    states_.snapshot(*work);
+    for (const TimerQueue<K>* timers : {&context_.event_timers(), &context_.processing_timers()}) {
+      work->begin_state(timer_schema(*timers));
+      write_timers(*timers, *work);
+      work->end_state();
+    }
+    context.write_later(std::move(work));
     return {};
   }
   void close() override {
@@ -194,6 +199,7 @@ class KeyedFunctionOperator : public Operator {
     const RowArea rows(block);
     collector.begin(batch, output);
     context_.begin(batch, output);
+    states_.begin_keys();
     for_each_key<K>(batch, selector, states_.table(), hashes_,
                     [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
       if (collector.inherits()) collector.inherit(block, row);
@@ -202,12 +208,17 @@ class KeyedFunctionOperator : public Operator {
       body(reader.read(rows, row));
     });
     collector.flush();
-    context_.end();
+    leave();
   }
 
   void enter(std::uint64_t hash, const KeyView<K>& key) {
     context_.set_key(hash, key);
     states_.set_key(hash, key);
+  }
+  void leave() {
+    context_.clear_key();
+    states_.clear_key();
+    context_.end();
   }
 
   F function_;
@@ -218,13 +229,21 @@ class KeyedFunctionOperator : public Operator {
   std::uint64_t hashes_[kBlockRowsMax];
 
  private:
-  void fire(TimerQueue<K>& timers, std::int64_t until_ms, Output& output) {
+  /// Where a call of ready() stops: at so many timers, or when the collector has handed on so many blocks.
+  struct Chunk {
+    std::uint32_t fired_max = 0;
+    std::uint64_t blocks_max = 0;
+  };
+  /// @param fired  timers in this call so far
+  /// @return       the same behind it
+  std::uint32_t fire(TimerQueue<K>& timers, std::int64_t until_ms, const Chunk& chunk, std::uint32_t fired,
+                     Output& output) {
     std::int64_t due_ms = 0;
     std::uint64_t hash = 0;
     Owned<KeyView<K>> key;
-    bool any = false;
-    while (timers.pop(until_ms, due_ms, hash, key)) {
-      any = true;
+    while (fired < chunk.fired_max && collector_->blocks() < chunk.blocks_max &&
+           timers.pop(until_ms, due_ms, hash, key)) {
+      ++fired;
       enter(hash, key.get());
       if constexpr (requires { function_.on_timer(EventTime{}, context_, *collector_); }) {
         collector_->bind(output);
@@ -233,12 +252,50 @@ class KeyedFunctionOperator : public Operator {
         function_.on_timer(from_ms(due_ms), context_, *collector_);
       }
     }
-    if (!any) return;
-    collector_->flush();
-    context_.end();
+    return fired;
+  }
+  bool has_due_timers() {
+    return context_.event_timers().is_due(to_ms(watermark_)) || context_.processing_timers().is_due(processing_due_ms_);
+  }
+  void wake_for_processing_timers() {
+    if (!context_.processing_timers().empty()) context_.wake_for(context_.processing_timers().earliest());
   }
 
-  std::vector<std::string> restored_timers_;
+  KeyedStateSchema timer_schema(const TimerQueue<K>& timers) {
+    const bool is_event = &timers == &context_.event_timers();
+    KeyedStateSchema made;
+    made.name = is_event ? "event timers" : "processing timers";
+    made.kind = is_event ? StateKind::event_timers : StateKind::processing_timers;
+    made.key_type = TypedKeyedStates<K>::key_schema();
+    made.value_type = "time";
+    return made;
+  }
+  void write_timers(const TimerQueue<K>& timers, KeyedStateWork& work) {
+    const std::uint32_t max_parallelism = context_.max_parallelism();
+    std::vector<std::vector<std::pair<std::int64_t, const KeyView<K>*>>> by_group(max_parallelism);
+    timers.for_each([&](std::int64_t time_ms, std::uint64_t hash, const KeyView<K>& key) {
+      by_group[key_group_of(hash, max_parallelism)].emplace_back(time_ms, &key);
+    });
+    for (std::uint32_t group = 0; group < max_parallelism; ++group) {
+      for (const auto& [time_ms, key] : by_group[group]) {
+        ByteWriter& out = work.entry_of(group);
+        encode_value(out, *key);
+        out.put(time_ms);
+      }
+    }
+  }
+  bool read_timer(ByteReader& in, std::uint32_t group, TimerQueue<K>& timers) {
+    KeyView<K> key{};
+    std::int64_t time_ms = 0;
+    if (!decode_value(in, key) || !in.get(time_ms)) return false;
+    const std::uint64_t hash = key_hash(key);
+    if (key_group_of(hash, context_.max_parallelism()) != group) return false;
+    timers.add(time_ms, hash, key);
+    return true;
+  }
+
+  EventTime watermark_ = kBeginningOfTime;      // the last one that came
+  std::int64_t processing_due_ms_ = INT64_MIN;  // processing timers up to here are to be fired
   bool is_open_ = false;
 };
 
@@ -296,6 +353,7 @@ class KeyedFilterOperator final : public KeyedFunctionOperator<K, T, F> {
   void process(std::uint32_t, Batch& batch, Output& output) override {
     const RowArea rows(batch.block());
     this->context_.begin(batch, output);
+    this->states_.begin_keys();
     std::uint32_t kept = 0;
     for_each_key<K>(batch, selector_, this->states_.table(), this->hashes_,
                     [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
@@ -310,7 +368,7 @@ class KeyedFilterOperator final : public KeyedFunctionOperator<K, T, F> {
       selection_[kept] = static_cast<std::uint16_t>(row);
       kept += keep ? 1 : 0;
     });
-    this->context_.end();
+    this->leave();
     emit_selected(batch, selection_, kept, output);
   }
 

@@ -27,7 +27,7 @@ class FunctionOperator : public Operator {
     open_function(function_, context_);
     return {};
   }
-  void on_watermark(EventTime watermark, Output& output) override {
+  void on_watermark(EventTime watermark, WatermarkOutput& output) override {
     context_.set_watermark(watermark);
     output.emit_watermark(watermark);
   }

@@ -6,11 +6,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "weir/bytes.h"
 #include "weir/detail/owned.h"
 #include "weir/key.h"
-#include "weir/key_group.h"
-#include "weir/serializer.h"
 
 namespace weir::detail {
 
@@ -57,31 +54,18 @@ class TimerQueue {
     if (first->second.empty()) times_.erase(first);
     return true;
   }
+  bool is_due(std::int64_t time_ms) const { return !times_.empty() && times_.begin()->first <= time_ms; }
   bool empty() const { return times_.empty(); }
   std::int64_t earliest() const { return times_.begin()->first; }
 
-  void snapshot(ByteWriter& out) const {
-    out.put_varint(count_);
+  std::uint64_t size() const { return count_; }
+
+  /// Calls visit(time_ms, hash, key) for each, earliest first.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
     for (const auto& [time_ms, keys] : times_) {
-      for (const auto& [hash, key] : keys) {
-        out.put(time_ms);
-        encode_value(out, key.get());
-      }
+      for (const auto& [hash, key] : keys) visit(time_ms, hash, key.get());
     }
-  }
-  /// Adds those timers whose key is in `groups`.
-  bool restore(ByteReader& in, KeyGroupRange groups, std::uint32_t max_parallelism) {
-    std::uint64_t count = 0;
-    if (!in.get_varint(count)) return false;
-    for (std::uint64_t i = 0; i < count; ++i) {
-      std::int64_t time_ms = 0;
-      View key{};
-      if (!in.get(time_ms) || !decode_value(in, key)) return false;
-      const std::uint64_t hash = key_hash(key);
-      const std::uint32_t group = key_group_of(hash, max_parallelism);
-      if (group >= groups.first && group < groups.last) add(time_ms, hash, key);
-    }
-    return true;
   }
 
  private:

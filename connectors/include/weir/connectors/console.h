@@ -46,7 +46,7 @@ class DiscardSink final : public Sink<T> {
   class Writer final : public Operator {
    public:
     void process(std::uint32_t, Batch&, Output&) override {}
-    void on_watermark(EventTime, Output&) override {}
+    void on_watermark(EventTime, WatermarkOutput&) override {}
   };
 };
 

@@ -11,6 +11,7 @@
 #include "weir/bytes.h"
 #include "weir/collector.h"
 #include "weir/connectors/raw_reader.h"
+#include "weir/detail/collection_source.h"
 #include "weir/source.h"
 
 namespace weir::connectors {
@@ -59,12 +60,14 @@ class GeneratorSource final : public Source<T> {
       context_ = &context;
       collector_.emplace(context);
       step_ = context.parallelism();
-      if (!restored_) next_ = context.subtask_index();
+      Result<std::uint64_t> first = weir::detail::restored_next(context);
+      if (!first.ok()) return std::move(first).error();
+      next_ = *first;
       rate_.start(context.now_ms(), context.parallelism());
       return {};
     }
 
-    Result<Progress> poll(Output& output) override {
+    Result<Progress> poll(SourceOutput& output) override {
       const std::size_t room = rate_.room(context_->now_ms(), kBlockRowsMax);
       if (room == 0 && next_ < options_.records) return Progress::blocked_until(rate_.next_ms());
       collector_->bind(output);
@@ -81,14 +84,7 @@ class GeneratorSource final : public Source<T> {
       return next_ < options_.records ? Progress::more() : Progress::finished();
     }
 
-    Result<void> snapshot(ByteWriter& out) override {
-      out.put(next_);
-      return {};
-    }
-    Result<void> restore(ByteReader& in) override {
-      restored_ = true;
-      return in.get(next_) ? Result<void>() : Error::external(ErrorCode::corrupt, "the generator's state is cut off");
-    }
+    Result<void> snapshot(SnapshotContext& context) override { return weir::detail::save_next(context, next_, step_); }
     void close() noexcept override { collector_.reset(); }
 
    private:
@@ -99,7 +95,6 @@ class GeneratorSource final : public Source<T> {
     std::uint64_t next_ = 0;
     std::uint64_t step_ = 1;
     RateLimit rate_;
-    bool restored_ = false;
   };
 
   Make make_;

@@ -228,9 +228,9 @@ class KafkaSink final : public Sink<T> {
         producer_->send(message_);
       });
     }
-    void end_of_input(std::uint32_t, Output&) override { producer_->finish(); }
+    void end_of_input(std::uint32_t) override { producer_->finish(); }
     Result<Progress> ready(Output&) override { return producer_->ready(); }
-    Result<void> snapshot(ByteWriter&) override { return producer_->flush(); }
+    Result<void> snapshot(SnapshotContext&) override { return producer_->flush(); }
     void close() noexcept override { producer_->close(); }
 
    private:

@@ -45,8 +45,7 @@ class RawReader {
   virtual std::uint32_t sharers(std::uint32_t parallelism) const { return parallelism; }
   /// Where records[index] of the last poll came from: "orders-3@1288", "/logs/a.log:812..1410".
   virtual std::string place(std::size_t index) const = 0;
-  virtual Result<void> snapshot(ByteWriter& out) = 0;
-  virtual Result<void> restore(ByteReader& in) = 0;
+  virtual Result<void> snapshot(SnapshotContext& context) = 0;
   virtual void close() noexcept = 0;
 };
 
@@ -78,7 +77,7 @@ class DecodingReader final : public SourceReader {
     return raw_->open(context);
   }
 
-  Result<Progress> poll(Output& output) override {
+  Result<Progress> poll(SourceOutput& output) override {
     records_.clear();
     const std::size_t room = rate_.room(context_->now_ms(), kBlockRowsMax);
     if (room == 0) return Progress::blocked_until(rate_.next_ms());
@@ -97,8 +96,7 @@ class DecodingReader final : public SourceReader {
     return progress;
   }
 
-  Result<void> snapshot(ByteWriter& out) override { return raw_->snapshot(out); }
-  Result<void> restore(ByteReader& in) override { return raw_->restore(in); }
+  Result<void> snapshot(SnapshotContext& context) override { return raw_->snapshot(context); }
   void close() noexcept override {
     raw_->close();
     good_.reset();

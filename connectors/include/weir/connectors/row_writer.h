@@ -47,10 +47,10 @@ class RowWriter final : public Operator {
       sink_->write(bytes_);
     });
   }
-  void on_timer(std::int64_t at_ms, Output&) override { sink_->on_timer(at_ms); }
-  void end_of_input(std::uint32_t, Output&) override { sink_->finish(); }
+  void on_timer(std::int64_t at_ms) override { sink_->on_timer(at_ms); }
+  void end_of_input(std::uint32_t) override { sink_->finish(); }
   Result<Progress> ready(Output&) override { return sink_->ready(); }
-  Result<void> snapshot(ByteWriter&) override { return sink_->flush(); }
+  Result<void> snapshot(SnapshotContext&) override { return sink_->flush(); }
   void close() noexcept override { sink_->close(); }
 
  private:

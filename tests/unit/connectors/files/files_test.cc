@@ -125,8 +125,8 @@ TEST_CASE("file source: a rate holds records back, and a reader that is restored
   for (bool finished = false; !finished;) {
     FakeOperatorContext context;
     const auto reader = source.make_reader();
-    ByteReader in(state);
-    if (!state.empty()) REQUIRE(reader->restore(in).ok());
+    std::optional<taskmanager::RestoredOperator> restored;
+    if (!state.empty()) context.restored_state = &restored.emplace(weir::test::restored_from({state}));
     REQUIRE(reader->open(context).ok());
     for (int polls = 0; polls < 100 && !finished; ++polls) {
       const Result<Progress> progress = reader->poll(output);
@@ -135,9 +135,7 @@ TEST_CASE("file source: a rate holds records back, and a reader that is restored
       if (progress->kind == Progress::Kind::blocked) context.clock_ms = progress->wake_at_ms;
     }
     last_ms += context.clock_ms;
-    ByteWriter out;
-    REQUIRE(reader->snapshot(out).ok());
-    state = out.take();
+    state = weir::test::save(*reader);
     reader->close();
   }
   CHECK(records == expected);
@@ -200,14 +198,21 @@ TEST_CASE("file source: a reader that is restored goes on where the snapshot was
   }
 }
 
-TEST_CASE("file source: a state that is cut off is refused") {
+TEST_CASE("file source: a position that is cut off is refused") {
   TemporaryDirectory directory;
-  std::string state;
-  read_all(text_source(directory.write("a.log", "a\nb\n")), 0, 1, &state);
-  const auto reader = text_source("/a").make_reader();
-  for (std::size_t size = 0; size < state.size(); ++size) {
-    ByteReader in(std::string_view(state).substr(0, size));
-    CHECK_FALSE(reader->restore(in).ok());
+  const std::string path = directory.write("a.log", "a\nb\n");
+  taskmanager::OperatorState state;
+  {
+    std::string bytes;
+    read_all(text_source(path), 0, 1, &bytes);
+    state = taskmanager::decode_operator_state(bytes).value();
+  }
+  REQUIRE(state.positions.size() == 1);
+  const std::string position = state.positions[0].position;
+  for (std::size_t size = 0; size < position.size(); ++size) {
+    state.positions[0].position = position.substr(0, size);
+    weir::test::Reader<std::string> reader(text_source(path), taskmanager::encode_operator_state(state));
+    CHECK(reader.error == "the file source's state is damaged");
   }
 }
 
@@ -222,7 +227,7 @@ std::string write_all(const FileSink<Pair>& sink, const std::vector<Pair>& recor
   Result<void> opened = writer->open(context);
   if (!opened.ok()) return opened.error().message;
   weir::test::feed(*writer, context, records, nowhere);
-  if (finish) writer->end_of_input(0, nowhere);
+  if (finish) writer->end_of_input(0);
   Result<Progress> ready = writer->ready(nowhere);
   writer->close();
   return ready.ok() ? "" : ready.error().message;
@@ -297,7 +302,7 @@ struct Writing {
       if (due == context.wakes.end()) return ready();
       const std::int64_t at_ms = *due;
       context.wakes.erase(due);
-      writer->on_timer(at_ms, nowhere);
+      writer->on_timer(at_ms);
     }
   }
 
@@ -326,7 +331,7 @@ TEST_CASE("file sink: a part in progress is hidden, also from a source, until it
   CHECK(names(directory.string()).begin()->starts_with(".part-0-0.inprogress."));
   CHECK(read_all(FileSource<Pair>(directory.string(), json_format())).error ==
         "the directory " + directory.string() + " holds no files");
-  writing.writer->end_of_input(0, writing.nowhere);
+  writing.writer->end_of_input(0);
   CHECK(names(directory.string()) == std::set<std::string>{"part-0-0"});
 }
 

@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "tests/support/fake_operator_context.h"
+#include "tests/support/saved_state.h"
 #include "weir/connectors/kafka.h"
 
 namespace weir::connectors::test {
@@ -50,10 +52,9 @@ class Running {
         output_([this](const T& record) { records.push_back(record); }),
         reader_(source.make_reader()) {
     context_.clock_ms = now_ms();
-    if (!state.empty()) {
-      ByteReader in(state);
-      REQUIRE(reader_->restore(in).ok());
-    }
+    std::optional<taskmanager::RestoredOperator> restored;
+    if (!state.empty())
+      context_.restored_state = &restored.emplace(weir::test::restored_from({state}, subtask, subtasks));
     const Result<void> opened = reader_->open(context_);
     if (!opened.ok()) error = opened.error().message;
   }
@@ -78,11 +79,7 @@ class Running {
   }
   Running& to_end() { return until(SIZE_MAX); }
 
-  std::string state() {
-    ByteWriter out;
-    REQUIRE(reader_->snapshot(out).ok());
-    return out.take();
-  }
+  std::string state() { return weir::test::save(*reader_); }
   const std::vector<BadRecord>& bad() const { return output_.bad; }
   const std::vector<std::int64_t>& times() const { return output_.times; }
 
@@ -108,7 +105,7 @@ class Writing {
   ~Writing() { writer_->close(); }
 
   void feed(const std::vector<T>& records) { weir::test::feed(*writer_, context_, records, nowhere_); }
-  void finish() { writer_->end_of_input(0, nowhere_); }
+  void finish() { writer_->end_of_input(0); }
   /// Once. @return  whether it wants more
   bool step(steady_clock::time_point deadline) {
     context_.clock_ms = now_ms();
@@ -128,8 +125,8 @@ class Writing {
 
   /// As before a snapshot. @return  what went wrong
   std::string flush() {
-    ByteWriter out;
-    const Result<void> flushed = writer_->snapshot(out);
+    taskmanager::OperatorSnapshotBuilder builder(1);
+    const Result<void> flushed = writer_->snapshot(builder);
     return flushed.ok() ? "" : flushed.error().message;
   }
 

@@ -78,7 +78,7 @@ class WindowReader final : public SourceReader {
     collector_ = std::make_unique<Collector<T>>(context);
     return {};
   }
-  Result<Progress> poll(Output& output) override {
+  Result<Progress> poll(SourceOutput& output) override {
     collector_->bind(output);
     for (int row = 0; row < 1000 && number_ < kRows; ++row, ++number_) {
       const std::int64_t border = number_ / kWindowRows - 1;

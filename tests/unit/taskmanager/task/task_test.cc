@@ -146,11 +146,11 @@ TEST_CASE("task: at its end every operator is told the last watermark, then the 
   struct Recorder final : Operator {
     explicit Recorder(std::string name, std::vector<std::string>& lines) : name_(std::move(name)), lines_(lines) {}
     void process(std::uint32_t, Batch& batch, Output& output) override { output.emit(batch); }
-    void on_watermark(EventTime watermark, Output& output) override {
+    void on_watermark(EventTime watermark, WatermarkOutput& output) override {
       lines_.push_back(name_ + (watermark == kEndOfTime ? " last watermark" : " watermark"));
       output.emit_watermark(watermark);
     }
-    void end_of_input(std::uint32_t, Output&) override { lines_.push_back(name_ + " end"); }
+    void end_of_input(std::uint32_t) override { lines_.push_back(name_ + " end"); }
     void close() noexcept override { lines_.push_back(name_ + " close"); }
     const std::string name_;
     std::vector<std::string>& lines_;
@@ -181,7 +181,7 @@ TEST_CASE("task: timers call their operator once, in order, and not before their
       return {};
     }
     void process(std::uint32_t, Batch&, Output&) override {}
-    void on_timer(std::int64_t at_ms, Output&) override { calls_.push_back(at_ms); }
+    void on_timer(std::int64_t at_ms) override { calls_.push_back(at_ms); }
     std::vector<std::int64_t>& calls_;
   };
   std::vector<std::int64_t> calls;
@@ -199,12 +199,12 @@ TEST_CASE("task: timers call their operator once, in order, and not before their
 TEST_CASE("task: an operator that is blocked is given nothing more until what it named has come") {
   struct Blocking final : Operator {
     explicit Blocking(bool& is_blocked, int& batches) : is_blocked_(is_blocked), batches_(batches) {}
-    void process(std::uint32_t, Batch&, Output&) override { ++batches_; }
+    void process(std::uint32_t, Batch&, Output&) override { is_blocked_ = ++batches_ == 1; }
     Result<Progress> ready(Output&) override { return is_blocked_ ? Progress::blocked_until(0) : Progress::more(); }
     bool& is_blocked_;
     int& batches_;
   };
-  bool is_blocked = true;
+  bool is_blocked = false;
   int batches = 0;
   RowGraph rows;
   const auto source = rows.source(1, [] { return std::make_unique<RowSource>(5000, 1000, plain); });

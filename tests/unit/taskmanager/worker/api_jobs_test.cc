@@ -54,7 +54,7 @@ class Made final : public Source<T> {
       collector_ = std::make_unique<Collector<T>>(context);
       return {};
     }
-    Result<Progress> poll(Output& output) override {
+    Result<Progress> poll(SourceOutput& output) override {
       collector_->bind(output);
       for (int row = 0; row < 500 && next_ < made_.count_; ++row, next_ += context_->parallelism()) {
         if (made_.with_watermarks_) {

@@ -163,7 +163,7 @@ TEST_CASE("job_runtime: a union ends when all its inputs have, and watermarks ar
       writer_ = std::make_unique<RowWriter>(context.pool());
       return {};
     }
-    Result<Progress> poll(Output& output) override {
+    Result<Progress> poll(SourceOutput& output) override {
       writer_->add({1, 1, now_}, output);
       writer_->flush(output);
       output.emit_watermark(from_ms(now_));
@@ -300,7 +300,7 @@ TEST_CASE("job_runtime: an exception at opening, of a source, and in the key of 
     void hash(const Batch&, std::uint64_t*) override {}
   };
   struct BadSource final : SourceReader {
-    Result<Progress> poll(Output&) override { return Error::user(ErrorCode::not_found, "no such file: /x"); }
+    Result<Progress> poll(SourceOutput&) override { return Error::user(ErrorCode::not_found, "no such file: /x"); }
   };
   const auto failure_of = [](const EngineCluster::MakeGraph& make_graph) {
     EngineCluster cluster({.slots = 2}, make_graph);

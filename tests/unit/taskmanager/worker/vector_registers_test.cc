@@ -38,7 +38,7 @@ struct DirtySource final : SourceReader {
     const UserCode user(calls);
     return rows.open(context);
   }
-  Result<Progress> poll(Output& output) override {
+  Result<Progress> poll(SourceOutput& output) override {
     const UserCode user(calls);
     auto progress = rows.poll(output);
     use_upper_halves();

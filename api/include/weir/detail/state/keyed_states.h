@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "weir/bytes.h"
+#include "weir/detail/state/keyed_snapshot.h"
 #include "weir/detail/state/state_table.h"
 #include "weir/operator.h"
 #include "weir/result.h"
@@ -17,9 +18,7 @@ namespace weir::detail {
 
 [[noreturn]] void throw_unopened_state();
 [[noreturn]] void throw_not_keyed(std::string_view state);
-/// "state 'count' holds int64 now and held int32 when it was saved; ..."
-Error state_mismatch(std::string_view state, std::string_view now, std::string_view saved);
-Error state_corrupt(std::string_view state);
+[[noreturn]] void throw_no_current_key(std::string_view what);
 
 /// One state as the operator declared it.
 struct StateDeclaration {
@@ -106,18 +105,21 @@ class TypedKeyedStates final : public KeyedStates {
  public:
   using View = KeyView<K>;
 
-  /// Fixes the states and reads what was restored before.
+  /// Fixes the states and reads what was saved of them.
   Result<void> seal(OperatorContext& context) {
     table_.seal(declared_,
                 key_groups_of_subtask(context.subtask_index(), context.parallelism(), context.max_parallelism()),
                 context.max_parallelism());
     layout_ = &table_.layout();
     max_parallelism_ = context.max_parallelism();
-    for (const std::string& bytes : restored_) {
-      auto read = read_snapshot(bytes);
+    begin_keys();
+    for (std::uint32_t state = 0; state < states_.size() && context.restored() != nullptr; ++state) {
+      Result<void> read =
+          read_saved_state(*context.restored(), schema(state), table_.groups(),
+                           [&](ByteReader& in, std::uint32_t group) { return read_entry(in, state, group); });
       if (!read.ok()) return read;
     }
-    restored_ = {};
+    clear_key();
     return {};
   }
 
@@ -127,25 +129,29 @@ class TypedKeyedStates final : public KeyedStates {
     key_ = key;
     looked_up_ = false;
   }
+  /// Keys will be set, until clear_key().
+  void begin_keys() { has_key_ = true; }
+  void clear_key() {
+    has_key_ = false;
+    looked_up_ = false;
+  }
   StateTable<K>& table() { return table_; }
 
-  /// docs/formats/keyed_state.md.
-  void snapshot(ByteWriter& out) const {
-    out.put_varint(1);
-    out.put_text(key_schema());
-    out.put_varint(states_.size());
+  /// Encodes all states of now.
+  void snapshot(KeyedStateWork& work) const {
     for (std::uint32_t state = 0; state < states_.size(); ++state) {
-      out.put_text(states_[state].name);
-      out.put_text(states_[state].schema);
-      ByteWriter body;
-      for (std::uint32_t group = table_.groups().first; group < table_.groups().last; ++group)
-        write_group(body, state, group);
-      out.put_text(body.view());
+      work.begin_state(schema(state));
+      for (std::uint32_t group = table_.groups().first; group < table_.groups().last; ++group) {
+        table_.for_each_in_group(group, [&](std::uint8_t* entry) {
+          if (!table_.layout().has(entry, state)) return;
+          ByteWriter& out = work.entry_of(group);
+          encode_value(out, StateTable<K>::key(entry));
+          states_[state].encode(out, table_.layout().value(entry, state));
+        });
+      }
+      work.end_state();
     }
   }
-  /// May be called more than once before seal: pieces of several former subtasks, of which each subtask keeps its own
-  /// key groups.
-  void restore(std::string_view bytes) { restored_.emplace_back(bytes); }
 
   static std::string key_schema() {
     using Named = std::conditional_t<std::is_same_v<View, Text>, std::string, View>;
@@ -154,10 +160,12 @@ class TypedKeyedStates final : public KeyedStates {
 
  private:
   void look_up() override {
+    check_key();
     entry_ = table_.find(hash_, key_);
     looked_up_ = true;
   }
   void insert() override {
+    check_key();
     bool inserted = false;
     entry_ = table_.find_or_insert(hash_, key_, inserted);
     looked_up_ = true;
@@ -166,80 +174,33 @@ class TypedKeyedStates final : public KeyedStates {
     table_.erase(hash_, key_);
     entry_ = nullptr;
   }
-
-  void write_group(ByteWriter& body, std::uint32_t state, std::uint32_t group) const {
-    std::uint64_t count = 0;
-    table_.for_each_in_group(group, [&](std::uint8_t* entry) { count += table_.layout().has(entry, state) ? 1 : 0; });
-    if (count == 0) return;
-    body.put_varint(group);
-    body.put_varint(count);
-    table_.for_each_in_group(group, [&](std::uint8_t* entry) {
-      if (!table_.layout().has(entry, state)) return;
-      encode_value(body, StateTable<K>::key(entry));
-      states_[state].encode(body, table_.layout().value(entry, state));
-    });
+  void check_key() const {
+    if (!has_key_) [[unlikely]]
+      throw_no_current_key("a ValueState");
   }
 
-  Result<void> read_snapshot(std::string_view bytes) {
-    ByteReader in(bytes);
-    std::uint64_t version = 0;
-    std::string_view schema;
-    std::uint64_t sections = 0;
-    if (!in.get_varint(version) || version != 1 || !in.get_text(schema) || !in.get_varint(sections))
-      return state_corrupt("");
-    if (schema != key_schema()) return state_mismatch("key", key_schema(), schema);
-    for (std::uint64_t section = 0; section < sections; ++section) {
-      std::string_view name;
-      std::string_view value_schema;
-      std::string_view body;
-      if (!in.get_text(name) || !in.get_text(value_schema) || !in.get_text(body)) return state_corrupt(name);
-      for (std::uint32_t state = 0; state < states_.size(); ++state) {
-        if (states_[state].name != name) continue;  // a state that the operator has no more is dropped
-        if (states_[state].schema != value_schema) return state_mismatch(name, states_[state].schema, value_schema);
-        auto read = read_section(state, body);
-        if (!read.ok()) return read;
-      }
-    }
-    return {};
+  KeyedStateSchema schema(std::uint32_t state) const {
+    KeyedStateSchema made;
+    made.name = states_[state].name;
+    made.key_type = key_schema();
+    made.value_type = states_[state].schema;
+    return made;
   }
 
-  Result<void> read_section(std::uint32_t state, std::string_view body) {
-    ByteReader in(body);
-    const auto scratch = std::make_unique<std::byte[]>(states_[state].kind->size + 16);
-    while (!in.at_end()) {
-      std::uint64_t group = 0;
-      std::uint64_t count = 0;
-      if (!in.get_varint(group) || !in.get_varint(count)) return state_corrupt(states_[state].name);
-      const bool own = group >= table_.groups().first && group < table_.groups().last;
-      for (std::uint64_t i = 0; i < count; ++i) {
-        View key{};
-        if (!decode_value(in, key)) return state_corrupt(states_[state].name);
-        const std::uint64_t hash = key_hash(key);
-        if (own && key_group_of(hash, max_parallelism_) != group) return state_corrupt(states_[state].name);
-        if (!own) {
-          // Another subtask's: read into nothing.
-          void* at = aligned(scratch.get());
-          states_[state].kind->construct(at);
-          const bool good = states_[state].decode(in, at);
-          states_[state].kind->destroy(at);
-          if (!good) return state_corrupt(states_[state].name);
-          continue;
-        }
-        set_key(hash, key);
-        if (!states_[state].decode(in, make(state))) return state_corrupt(states_[state].name);
-      }
-    }
-    return {};
-  }
-  static void* aligned(std::byte* memory) {
-    return reinterpret_cast<void*>((reinterpret_cast<std::uintptr_t>(memory) + 15) & ~std::uintptr_t{15});
+  bool read_entry(ByteReader& in, std::uint32_t state, std::uint32_t group) {
+    View key{};
+    if (!decode_value(in, key)) return false;
+    const std::uint64_t hash = key_hash(key);
+    if (key_group_of(hash, max_parallelism_) != group) return false;
+    set_key(hash, key);
+    return states_[state].decode(in, make(state));
   }
 
   StateTable<K> table_;
   std::uint32_t max_parallelism_ = 0;
   std::uint64_t hash_ = 0;
   View key_{};
-  std::vector<std::string> restored_;
+  bool has_key_ = false;
 };
 
 }  // namespace weir::detail
