@@ -7,18 +7,18 @@
 #include <weir/environment.h>
 #include <weir/job.h>
 
-WEIR_JOB(@ident @) {
+WEIR_JOB(@ident@) {
   args.allow_only({"input"});
   std::string path = args.require("input");
   if (path.starts_with("file:")) path.erase(0, 5);
 
   env.set_job_name("@name@");
   env.from_source(weir::connectors::FileSource<std::string>(path, weir::connectors::raw_format()))
-      .flat_map(@ident @ ::split)
+      .flat_map(@ident@::split)
       .name("split")
-      .key_by(&@ident @ ::Count::word)
-      .reduce(@ident @ ::add)
+      .key_by(&@ident@::Count::word)
+      .reduce(@ident@::add)
       .name("count")
       .uid("count")  // names the state: it survives changes of the job
-      .sink_to(weir::connectors::PrintSink<@ident @ ::Count>());
+      .sink_to(weir::connectors::PrintSink<@ident@::Count>());
 }

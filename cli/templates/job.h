@@ -7,13 +7,13 @@
 
 #include <weir/collector.h>
 
-namespace @ident @{
+namespace @ident@ {
 
-    /// What goes from operator to operator is a plain struct. No macro, no base class.
-    struct Count{std::string word;
-std::int64_t count;
-}
-;
+/// What goes from operator to operator is a plain struct. No macro, no base class.
+struct Count {
+  std::string word;
+  std::int64_t count;
+};
 
 /// Emits each word of a line once, with count 1.
 inline void split(const std::string& line, weir::Collector<Count>& out) {
