@@ -33,12 +33,13 @@ free_number() {
   printf '%s' "$number"
 }
 
-# is_daemon PID KIND: the process lives and is one of ours, not another one that got its number. One that has ended and that nobody
-# has taken notice of (state Z: in a container the first process may never do so) does not live.
+# is_daemon PID KIND: the process lives and is one of ours, not another one that got its number. A process that has ended and
+# whose parent has not waited for it (state Z: in a container the first process may never do so) does not live.
 is_daemon() {
   [[ ${1-} =~ ^[0-9]+$ ]] || return 1
   local stat=
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  # By cat: where $(<FILE) cannot open its file, bash 5.2 ends a script under set -e, whatever stands behind it.
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
   [[ $stat == "$1 ($2) "[!ZX]* ]]
 }
 
@@ -81,17 +82,24 @@ forget() { # forget KIND PID
   if [[ -s $file.new ]]; then mv "$file.new" "$file"; else rm -f "$file" "$file.new"; fi
 }
 
-# stop_daemon KIND [all]: the newest one, or all.
+# asks_for_help WORD..: one of the words is -h or --help.
+asks_for_help() {
+  local word
+  for word in "$@"; do [[ $word != -h && $word != --help ]] || return 0; done
+  return 1
+}
+
+# stop_daemon KIND [all]: the newest one that lives, or all.
 stop_daemon() {
-  local kind=$1 all=${2-} file pid pids=() deadline
+  local kind=$1 all=${2-} file pid pids=() deadline i
   file=$(pid_file "$kind")
   [[ ! -f $file ]] || mapfile -t pids <"$file"
   if ((${#pids[@]} == 0)); then
     printf 'No %s daemon to stop on host %s.\n' "$kind" "$(hostname)"
     return 0
   fi
-  [[ $all ]] || pids=("${pids[-1]}")
-  for pid in "${pids[@]}"; do
+  for ((i = ${#pids[@]} - 1; i >= 0; --i)); do
+    pid=${pids[i]}
     if is_daemon "$pid" "$kind"; then
       printf 'Stopping %s daemon (pid: %s) on host %s.\n' "$kind" "$pid" "$(hostname)"
       kill "$pid" 2>/dev/null || true
@@ -101,10 +109,12 @@ stop_daemon() {
         printf '%s daemon (pid: %s) did not end in 30 seconds; killing it.\n' "$kind" "$pid" >&2
         kill -KILL "$pid" 2>/dev/null || true
       fi
+      forget "$kind" "$pid"
+      [[ $all ]] || return 0
     else
       printf 'No %s daemon (pid: %s) is running anymore on host %s.\n' "$kind" "$pid" "$(hostname)"
+      forget "$kind" "$pid"
     fi
-    forget "$kind" "$pid"
   done
 }
 

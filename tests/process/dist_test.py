@@ -1,7 +1,9 @@
 """A distribution as a user has it: copied elsewhere, started by its scripts, used to write a job."""
+import ctypes
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -66,6 +68,68 @@ class DistTest(unittest.TestCase):
         wrong = self.call(script, "start")
         self.assertEqual(wrong.returncode, 1)
         self.assertEqual(wrong.stderr, f"jobmanager: {conf}/config.yaml:5: unknown key rest.prot; did you mean rest.port?\n")
+
+    def daemon_of(self, pids, kind):
+        """The process of the only running daemon of a kind, out of its file in the folder `pids`."""
+        [name] = [name for name in os.listdir(pids) if name.endswith(f"{kind}.pid") and not name.startswith(".")]
+        with open(os.path.join(pids, name), encoding="utf-8") as file:
+            return int(file.read())
+
+    def test_scripts_stop_the_rest_when_a_daemon_has_died(self):
+        # What loses its parent becomes our child, so that a daemon that was killed is really gone.
+        libc = ctypes.CDLL(None)
+        set_child_subreaper = 36
+        self.assertEqual(libc.prctl(set_child_subreaper, 1, 0, 0, 0), 0)
+        self.addCleanup(libc.prctl, set_child_subreaper, 0, 0, 0, 0)
+        bin_dir = os.path.join(self.home, "bin")
+        ports = [self.free_port() for _ in range(2)]
+        options = [f"-Drest.port={ports[0]}", f"-Drest.bind-port={ports[0]}", f"-Djobmanager.rpc.port={ports[1]}"]
+        self.addCleanup(self.call, os.path.join(bin_dir, "stop-cluster.sh"))
+        for victim, survivor in (("taskmanager", "jobmanager"), ("jobmanager", "taskmanager")):
+            with self.subTest(victim=victim):
+                self.assertEqual(self.call(os.path.join(bin_dir, "start-cluster.sh"), *options).returncode, 0)
+                pid, other = self.daemon_of(self.directory, victim), self.daemon_of(self.directory, survivor)
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                stopped = self.call(os.path.join(bin_dir, "stop-cluster.sh"))
+                self.assertEqual(stopped.returncode, 0, stopped.stderr)
+                self.assertIn(f"No {victim} daemon (pid: {pid}) is running anymore", stopped.stdout)
+                self.assertIn(f"Stopping {survivor} daemon (pid: {other})", stopped.stdout)
+                self.assertFalse([name for name in os.listdir(self.directory) if name.endswith("manager.pid")])
+                os.waitpid(other, 0)
+
+    def test_scripts_stop_the_newest_daemon_that_lives(self):
+        script = os.path.join(self.home, "bin", "jobmanager.sh")
+        self.addCleanup(self.call, script, "stop-all")
+        self.assertEqual(self.call(script, "start", "localhost", str(self.free_port()), "-Djobmanager.rpc.port=0").returncode, 0)
+        living = self.daemon_of(self.directory, "jobmanager")
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        [name] = [name for name in os.listdir(self.directory) if name.endswith("jobmanager.pid")]
+        with open(os.path.join(self.directory, name), "a", encoding="utf-8") as file:
+            file.write(f"{gone.pid}\n")
+        stopped = self.call(script, "stop")
+        self.assertEqual(stopped.returncode, 0, stopped.stderr)
+        self.assertIn(f"No jobmanager daemon (pid: {gone.pid}) is running anymore", stopped.stdout)
+        self.assertIn(f"Stopping jobmanager daemon (pid: {living})", stopped.stdout)
+
+    def test_scripts_take_host_and_port_as_flinks_do(self):
+        script = os.path.join(self.home, "bin", "jobmanager.sh")
+        port = self.free_port()
+        self.addCleanup(self.call, script, "stop-all")
+        started = self.call(script, "start", "localhost", str(port), "-Djobmanager.rpc.port=0")
+        self.assertEqual(started.returncode, 0, started.stderr)
+        self.assertEqual(self.call("curl", "-sf", f"http://127.0.0.1:{port}/overview").returncode, 0)
+
+    def test_scripts_explain_themselves_and_do_nothing_else(self):
+        for words in (["start-cluster.sh", "--help"], ["stop-cluster.sh", "-h"], ["jobmanager.sh", "--help"], ["taskmanager.sh", "-h"],
+                      ["jobmanager.sh", "start", "--help"], ["taskmanager.sh", "start", "-h"]):
+            with self.subTest(words=words):
+                told = self.call(os.path.join(self.home, "bin", words[0]), *words[1:])
+                self.assertEqual(told.returncode, 0, told.stderr)
+                self.assertRegex(told.stdout, "Usage:")
+        self.assertEqual(self.call(os.path.join(self.home, "bin", "stop-cluster.sh"), "now").returncode, 1)
+        self.assertEqual([name for name in os.listdir(self.directory) if name.endswith(".pid")], [])
 
     def free_port(self):
         with socket.socket() as probe:
