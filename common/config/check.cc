@@ -25,17 +25,35 @@ constexpr std::pair<std::string_view, std::string_view> kInstead[] = {
     {"web.history", "jobstore.max-capacity says how many finished jobs are kept"},
 };
 
+/// Edits that make one key of another by mistake, wherever in it.
+constexpr std::size_t kTypingErrors = 2;
+/// Of an unknown key in a message.
+constexpr std::size_t kShownKeyBytes = 120;
+
+/// "taskmanager" of "taskmanager.host".
+std::string_view first_part(std::string_view key) { return key.substr(0, key.find('.')); }
+
 std::string without_meaning(std::string_view key) {
   const auto found = std::ranges::find(kInstead, key, &std::pair<std::string_view, std::string_view>::first);
   return fmt::format("{} is a key of Flink that has no effect in Weir{}{}", key,
                      found == std::end(kInstead) ? "" : ": ", found == std::end(kInstead) ? "" : found->second);
 }
 
-std::string unknown_key(const std::string& key, const Setting& setting) {
-  std::string nearest = nearest_key(key);
-  std::string way_out =
-      nearest.empty() ? "docs/reference/configuration.md lists the known ones" : "did you mean " + nearest + "?";
-  return fmt::format("{}: unknown key {}; {}", setting.origin, key, way_out);
+/// A mistyped key is an error. Any other unknown one is the user's own, which jobs get.
+void check_unknown(const std::string& key, const Setting& setting, Report& report) {
+  if (key.empty()) {
+    report.errors.push_back(fmt::format("{}: a key is empty", setting.origin));
+    return;
+  }
+  const std::string nearest = nearest_key(key);
+  if (nearest.empty()) {
+    report.warnings.push_back(
+        fmt::format("{}: unknown key {} has no effect on Weir; jobs find it in their configuration", setting.origin,
+                    printable(key, kShownKeyBytes)));
+  } else {
+    report.errors.push_back(
+        fmt::format("{}: unknown key {}; did you mean {}?", setting.origin, printable(key, kShownKeyBytes), nearest));
+  }
 }
 
 template <class T>
@@ -90,7 +108,7 @@ void check_setting(const std::string& key, const Setting& setting, Report& repor
   } else if (is_flink_key(key)) {
     report.warnings.push_back(fmt::format("{}: {}", setting.origin, without_meaning(key)));
   } else {
-    report.errors.push_back(unknown_key(key, setting));
+    check_unknown(key, setting, report);
   }
 }
 
@@ -121,7 +139,19 @@ std::string nearest_key(std::string_view key) {
     for (const OptionEntry& entry : group.options) known.push_back(entry.option->key);
   }
   known.insert(known.end(), flink_keys().begin(), flink_keys().end());
-  return std::string(nearest(key, known));
+
+  const std::string wanted = lower(key);
+  std::string_view best;
+  std::size_t best_distance = SIZE_MAX;
+  for (const std::string_view candidate : known) {
+    const std::size_t distance = edit_distance(wanted, lower(candidate));
+    const bool is_neighbour = first_part(wanted) == first_part(candidate);
+    const std::size_t near = is_neighbour ? std::max(kTypingErrors, wanted.size() / 3) : kTypingErrors;
+    if (distance > near || distance >= best_distance) continue;
+    best = candidate;
+    best_distance = distance;
+  }
+  return std::string(best);
 }
 
 bool is_loopback(std::string_view bind_host) {

@@ -15,14 +15,16 @@ struct Report {
   std::vector<std::string> warnings;  ///< one sentence each; for the log
 };
 
-/// Looks at every setting. Unknown keys, wrong values and values that contradict each other are errors; keys of Flink
-/// that have no effect here and old names are warnings. In the order of the keys. Pure.
+/// Looks at every setting. Wrong values, values that contradict each other, and unknown keys near a known one are
+/// errors; other unknown keys, keys of Flink that have no effect here, and old names are warnings. In the order of the
+/// keys. Pure.
 Report check(const Configuration& configuration);
 
 /// The same as a Result: all errors in one message, a line each.
 Result<void> checked(const Configuration& configuration);
 
-/// The known key that looks most like `key`: an option of Weir, else a key of Flink; empty when none is near.
+/// The known key that looks most like `key`, whatever its case: an option of Weir, else a key of Flink. Empty when none
+/// is near: within two edits, or within a third of the length where the part before the first dot is the same.
 std::string nearest_key(std::string_view key);
 
 /// Whether only this machine reaches a listener on `bind_host`: localhost, 127.0.0.0/8 or ::1. A name is not looked up.

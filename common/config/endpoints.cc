@@ -21,6 +21,20 @@ Result<std::string> bind_host(const Configuration& configuration, const Option<s
   return host;
 }
 
+/// A daemon that announces an address where nobody can connect would look ready and wait for ever.
+Result<void> check_announced(const Listener& listener, std::string_view address_key, std::string_view bind_key,
+                             const Configuration& configuration) {
+  if (!listener.advertised_host || is_loopback(*listener.advertised_host) || !is_loopback(listener.bind_host))
+    return {};
+  return configuration.placed(
+      Error::user(ErrorCode::failed_precondition,
+                  fmt::format("{}: others are told to connect to {}, but {} is {}, where only this machine's loopback "
+                              "is heard; set {}: 0.0.0.0 with {}: true, or {}: localhost",
+                              address_key, in_quotes(*listener.advertised_host), bind_key, listener.bind_host, bind_key,
+                              kSecurityAllowUnauthenticated.key, address_key)),
+      address_key);
+}
+
 /// A port to tell others; 0 means whichever was bound.
 std::optional<std::uint16_t> told(std::uint16_t port) { return port == 0 ? std::nullopt : std::optional(port); }
 
@@ -47,6 +61,7 @@ Result<Listener> jobmanager_rpc_listener(const Configuration& configuration) {
   listener.bind_ports = single_port(bind_port.value_or(port));
   listener.ports_option = bind_port ? kJobManagerRpcBindPort.key : kJobManagerRpcPort.key;
   listener.advertised_port = told(port);
+  TRY_VOID(check_announced(listener, kJobManagerRpcAddress.key, kJobManagerBindHost.key, configuration));
   return listener;
 }
 
@@ -82,6 +97,7 @@ Result<Listener> taskmanager_rpc_listener(const Configuration& configuration) {
   if (bind_port && is_single) listener.advertised_port = told(ports.spans[0].first);
   listener.bind_ports = bind_port ? single_port(*bind_port) : ports;
   listener.ports_option = bind_port ? kTaskManagerRpcBindPort.key : kTaskManagerRpcPort.key;
+  TRY_VOID(check_announced(listener, kTaskManagerHost.key, kTaskManagerBindHost.key, configuration));
   return listener;
 }
 
@@ -95,6 +111,26 @@ Result<Listener> taskmanager_data_listener(const Configuration& configuration) {
   listener.ports_option = bind_ports ? kTaskManagerDataBindPort.key : kTaskManagerDataPort.key;
   listener.advertised_port = told(port);
   return listener;
+}
+
+std::vector<std::string> jobmanager_reach_warnings(const Configuration& configuration) {
+  const auto address = configuration.find(kRestAddress);
+  const auto bound = configuration.get(kRestBindAddress);
+  if (!address.ok() || !bound.ok() || !address.value()) return {};  // a wrong value has been reported
+  if (is_loopback(**address) || !is_loopback(bound.value())) return {};
+  return {fmt::format("{} is {}, but {} is {}: other machines reach the REST API only through a proxy on this one",
+                      kRestAddress.key, in_quotes(**address), kRestBindAddress.key, bound.value())};
+}
+
+std::vector<std::string> taskmanager_reach_warnings(const Configuration& configuration) {
+  const auto job_manager = configuration.get(kJobManagerRpcAddress);
+  const auto bound = configuration.get(kTaskManagerBindHost);
+  if (!job_manager.ok() || !bound.ok() || is_loopback(job_manager.value()) || !is_loopback(bound.value())) return {};
+  return {
+      fmt::format("{} is {}, but {} is {}: a JobManager on another machine cannot reach this TaskManager; set {}: "
+                  "0.0.0.0 with {}: true",
+                  kJobManagerRpcAddress.key, in_quotes(job_manager.value()), kTaskManagerBindHost.key, bound.value(),
+                  kTaskManagerBindHost.key, kSecurityAllowUnauthenticated.key)};
 }
 
 Result<Endpoint> jobmanager_endpoint(const Configuration& configuration) {

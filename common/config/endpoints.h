@@ -28,12 +28,16 @@ struct Listener {
 };
 
 /// The five listeners. Errors: a wrong value; failed_precondition for one that other machines can reach while nobody
-/// allowed that (see check_listener), naming the option that says where it binds.
+/// allowed that (see check_listener), and for an RPC listener on loopback whose announced address is not loopback.
 Result<Listener> jobmanager_rpc_listener(const Configuration& configuration);
 Result<Listener> rest_listener(const Configuration& configuration);
 Result<Listener> blob_listener(const Configuration& configuration);
 Result<Listener> taskmanager_rpc_listener(const Configuration& configuration);
 Result<Listener> taskmanager_data_listener(const Configuration& configuration);
+
+/// Sentences for the log and for --check about listeners that start, but that others may be unable to reach.
+std::vector<std::string> jobmanager_reach_warnings(const Configuration& configuration);
+std::vector<std::string> taskmanager_reach_warnings(const Configuration& configuration);
 
 /// Where TaskManagers find the JobManager.
 Result<Endpoint> jobmanager_endpoint(const Configuration& configuration);

@@ -345,6 +345,7 @@ constexpr std::string_view kKeys[] = {
     "query.proxy.ports",
     "query.proxy.query-threads",
     "query.server.network-threads",
+    "query.server.port",
     "query.server.ports",
     "query.server.query-threads",
     "queryable-state.client.network-threads",

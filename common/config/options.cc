@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "common/config/flink_keys.h"
 #include "common/config/words.h"
 
 namespace weir::config {
@@ -171,7 +172,8 @@ std::string canonical_key(std::string_view key) {
 
 bool is_job_key(std::string_view key) {
   constexpr std::string_view kPrefixes[] = {"execution.", "pipeline.", "state.", "restart-", "parallelism."};
-  return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return key.starts_with(prefix); });
+  return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return key.starts_with(prefix); }) ||
+         (find_option(key) == nullptr && !is_flink_key(key));
 }
 
 bool is_secret_key(std::string_view key) {

@@ -32,7 +32,8 @@ std::span<const OptionGroup> option_groups();
 const OptionEntry* find_option(std::string_view key);
 /// The key under which `key` is stored: an old key becomes the present one.
 std::string canonical_key(std::string_view key);
-/// Whether a key belongs to jobs (`execution.`, `pipeline.`, `state.`, `restart-`, `parallelism.`) and not to a daemon.
+/// Whether a key belongs to jobs and not to a daemon: `execution.`, `pipeline.`, `state.`, `restart-`, `parallelism.`,
+/// and what neither Weir nor Flink knows, which is a user's own.
 bool is_job_key(std::string_view key);
 /// Whether a value is never shown: the option says so, or the key contains a word such as password, secret or token.
 bool is_secret_key(std::string_view key);

@@ -34,8 +34,9 @@ TEST_CASE("endpoints: without settings everything is on loopback") {
 }
 
 TEST_CASE("endpoints: a bind port goes before the announced one, which is still announced") {
-  CHECK(shown(jobmanager_rpc_listener(with(
-            {{"jobmanager.rpc.bind-port", "7000"}, {"jobmanager.rpc.address", "jm"}}))) == "localhost|7000|jm|6123");
+  CHECK(shown(jobmanager_rpc_listener(
+            with({{"jobmanager.rpc.bind-port", "7000"}, {"jobmanager.rpc.address", "127.0.1.1"}}))) ==
+        "localhost|7000|127.0.1.1|6123");
   CHECK(shown(rest_listener(with({{"rest.bind-port", "50100-50200,0"}}))) == "localhost|50100-50200,0|localhost|-");
   CHECK(shown(rest_listener(with({{"rest.port", "0"}, {"rest.address", "r"}}))) == "localhost|0|r|-");
   CHECK(shown(taskmanager_rpc_listener(with(
@@ -43,8 +44,47 @@ TEST_CASE("endpoints: a bind port goes before the announced one, which is still 
   CHECK(shown(taskmanager_rpc_listener(
             with({{"taskmanager.rpc.port", "1-9"}, {"taskmanager.rpc.bind-port", "7001"}}))) == "localhost|7001|-|-");
   CHECK(shown(taskmanager_data_listener(with(
-            {{"taskmanager.data.port", "5"}, {"taskmanager.data.bind-port", "6-7"}, {"taskmanager.host", "t"}}))) ==
-        "localhost|6-7|t|5");
+            {{"taskmanager.data.port", "5"}, {"taskmanager.data.bind-port", "6-7"}, {"taskmanager.host", "::1"}}))) ==
+        "localhost|6-7|::1|5");
+}
+
+TEST_CASE("endpoints: an announced address beyond loopback with a listener on loopback is refused") {
+  // Flink's standalone Kubernetes configuration, which names no bind host.
+  Configuration kubernetes = with({{"jobmanager.rpc.address", "flink-jobmanager"},
+                                   {"blob.server.port", "6124"},
+                                   {"jobmanager.rpc.port", "6123"},
+                                   {"taskmanager.rpc.port", "6122"}});
+  CHECK(shown(jobmanager_rpc_listener(kubernetes)) ==
+        "c.yaml:1: jobmanager.rpc.address: others are told to connect to \"flink-jobmanager\", but "
+        "jobmanager.bind-host is "
+        "localhost, where only this machine's loopback is heard; set jobmanager.bind-host: 0.0.0.0 with "
+        "security.allow-unauthenticated: true, or jobmanager.rpc.address: localhost");
+  // The TaskManager only dials that address. It starts, and says what may be wrong.
+  CHECK(shown(taskmanager_rpc_listener(kubernetes)) == "localhost|6122|-|-");
+  CHECK(taskmanager_reach_warnings(kubernetes) ==
+        std::vector<std::string>{
+            "jobmanager.rpc.address is \"flink-jobmanager\", but taskmanager.bind-host is localhost: a JobManager on "
+            "another machine cannot reach this TaskManager; set taskmanager.bind-host: 0.0.0.0 with "
+            "security.allow-unauthenticated: true"});
+  CHECK(jobmanager_reach_warnings(kubernetes).empty());
+  CHECK(shown(taskmanager_rpc_listener(with({{"taskmanager.host", "tm-1"}})))
+            .starts_with("c.yaml:1: taskmanager.host: others are told to connect to \"tm-1\""));
+
+  kubernetes.set("security.allow-unauthenticated", "true", "c");
+  kubernetes.set("jobmanager.bind-host", "0.0.0.0", "c");
+  kubernetes.set("taskmanager.bind-host", "0.0.0.0", "c");
+  CHECK(shown(jobmanager_rpc_listener(kubernetes)) == "0.0.0.0|6123|flink-jobmanager|6123");
+  CHECK(shown(rest_listener(kubernetes)) == "localhost|8081|flink-jobmanager|8081");
+  CHECK(taskmanager_reach_warnings(kubernetes).empty());
+}
+
+TEST_CASE(
+    "endpoints: a REST address beyond loopback with a listener on loopback is a warning, for it may be a proxy's") {
+  const Configuration proxy = with({{"rest.address", "weir.example.com"}});
+  CHECK(shown(rest_listener(proxy)) == "localhost|8081|weir.example.com|8081");
+  CHECK(jobmanager_reach_warnings(proxy) ==
+        std::vector<std::string>{"rest.address is \"weir.example.com\", but rest.bind-address is localhost: other "
+                                 "machines reach the REST API only through a proxy on this one"});
 }
 
 TEST_CASE(

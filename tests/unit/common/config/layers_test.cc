@@ -66,7 +66,22 @@ TEST_CASE("layers: a submitted key of the cluster or of Flink alone is a warning
   CHECK_FALSE(job->configuration.has(kSecurityAllowUnauthenticated));
 }
 
-TEST_CASE("layers: a submitted key that is unknown and a wrong value are refused") {
+TEST_CASE("layers: unknown keys of the cluster and of a submission reach the job, the submission's above") {
+  Configuration own = cluster();
+  own.set("fraud.threshold", "5", "c.yaml:9");
+  own.set("fraud.model", "small", "c.yaml:10");
+  auto job = job_configuration(own, {{"fraud.threshold", "7"}, {"shop", "north"}});
+  REQUIRE(job.ok());
+  CHECK(job->configuration.raw("fraud.threshold") == "7");
+  CHECK(job->configuration.raw("fraud.model") == "small");
+  CHECK(job->configuration.raw("shop") == "north");
+  CHECK(job->warnings ==
+        std::vector<std::string>{
+            "submission: unknown key fraud.threshold has no effect on Weir; jobs find it in their configuration",
+            "submission: unknown key shop has no effect on Weir; jobs find it in their configuration"});
+}
+
+TEST_CASE("layers: a submitted key that is mistyped and a wrong value are refused") {
   CHECK(refused({{"parallelism.defalt", "1"}}) ==
         "submission: unknown key parallelism.defalt; did you mean parallelism.default?");
   CHECK(refused({{"parallelism.default", "0"}}) == "submission: parallelism.default: \"0\" is too small: at least 1");

@@ -40,7 +40,8 @@ std::string configuration_page() {
       "alone (lines\n"
       "`key: value`; Flink 1.20 chooses so too), then from the variables `FLINK_PROPERTIES` and `WEIR_PROPERTIES` "
       "(lines `key: value`), then from\n"
-      "`-Dkey=value`. Later ones win. A key set twice in one place and an unknown key are errors; a key of Flink that "
+      "`-Dkey=value`. Later ones win. A key set twice in one place and a mistyped key are errors; any other unknown "
+      "key is the user's own, a warning, and reaches jobs; a key of Flink that "
       "has no effect here is a warning.\n\n"
       "| type | forms |\n|---|---|\n";
   page += "| Duration | " + Value<Duration>::forms() + " |\n";
