@@ -3,21 +3,14 @@
 
 #include <sys/types.h>
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "common/base/process_start.h"
 #include "common/base/unique_fd.h"
 #include "weir/result.h"
 
 namespace weir::jobmanager {
-
-struct ChildLimits {
-  std::uint64_t cpu_seconds = 60;
-  std::uint64_t address_space_bytes = 1u << 30;
-  std::uint64_t file_bytes = 64u << 20;
-  std::uint64_t open_files = 1024;
-};
 
 /// A started child. Its session dies with this object at the latest.
 /// Lives on: the thread that started it, which must outlive it: the kernel kills the child when that thread ends.
@@ -26,13 +19,13 @@ class Child {
   struct Spec {
     std::vector<std::string> arguments;    ///< [0] is the executable's path
     std::vector<std::string> environment;  ///< "NAME=value"
-    ChildLimits limits;
+    ProcessLimits limits;
     int standard_output = -1;
     int standard_error = -1;
     std::vector<int> passed;  ///< become descriptors 3, 4, ... in the child
   };
 
-  /// Errors: io: no process, or the executable could not be run, with the reason.
+  /// Errors: those of start_process.
   static Result<Child> start(const Spec& spec);
 
   Child(Child&& other) noexcept;

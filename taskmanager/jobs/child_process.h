@@ -3,26 +3,12 @@
 
 #include <sys/types.h>
 
-#include <string>
-#include <vector>
-
 #include "common/async/executor.h"
 #include "common/async/task.h"
+#include "common/base/process_start.h"
 #include "common/base/unique_fd.h"
 
 namespace weir::taskmanager {
-
-/// What a child is started with.
-struct ChildSpec {
-  std::string executable;
-  std::vector<std::string> arguments;    ///< with argv[0]
-  std::vector<std::string> environment;  ///< "NAME=value", all of it
-  int standard_input = -1;               ///< -1: /dev/null
-  int standard_output = -1;
-  int standard_error = -1;
-  std::vector<int>
-      inherited;  ///< descriptors above 2 that are open in the child, under the same numbers; all others are closed
-};
 
 /// How a child ended.
 struct ExitStatus {
@@ -37,9 +23,8 @@ struct ExitStatus {
 /// not ended when this is destroyed is killed, with its group, and waited for.
 class ChildProcess {
  public:
-  /// Blocks for the milliseconds of fork and exec.
-  /// Errors: io with the executable and the reason.
-  static Result<ChildProcess> start(asio::any_io_executor executor, const ChildSpec& spec);
+  /// Blocks for the milliseconds of fork and exec. Errors: those of start_process.
+  static Result<ChildProcess> start(asio::any_io_executor executor, const ProcessSpec& spec);
   ChildProcess(ChildProcess&&) noexcept;
   ChildProcess& operator=(ChildProcess&&) = delete;
   ~ChildProcess();

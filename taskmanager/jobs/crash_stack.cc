@@ -57,7 +57,10 @@ Async<std::string> crash_stack(asio::any_io_executor executor, Clock& clock, con
   if (!input.valid() || ::pipe2(ends.data(), O_CLOEXEC) != 0) co_return located_stack(report);
   asio::posix::stream_descriptor output(executor, ends[0]);
   UniqueFd output_end(ends[1]);
-  ChildSpec spec{.executable = executable, .standard_input = input.get(), .standard_output = output_end.get()};
+  ProcessSpec spec;
+  spec.executable = executable;
+  spec.standard_input = input.get();
+  spec.standard_output = output_end.get();
   spec.arguments.assign({executable, "--symbolise-crash"});
   spec.environment.assign({"LANG=C.UTF-8"});
   auto child = ChildProcess::start(executor, spec);

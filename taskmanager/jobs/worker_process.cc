@@ -79,15 +79,16 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(asio::any_io_executo
   TRY(auto crash_report, make_crash_report_file());
   TRY(auto out, make_pipe());
   TRY(auto err, make_pipe());
-  ChildSpec spec{
+  ProcessSpec spec{
       .executable = settings.executable,
       .arguments = {"taskmanager", "--worker", "--name", name, "--calls-fd", std::to_string(calls.second.get()),
                     "--descriptors-fd", std::to_string(descriptors.second.get()), "--crash-report-fd",
                     std::to_string(crash_report.get())},
       .environment = settings.environment,
       .standard_output = out.second.get(),
-      .standard_error = err.second.get(),
-      .inherited = {calls.second.get(), descriptors.second.get(), crash_report.get()}};
+      .standard_error = err.second.get()};
+  for (const int descriptor : {calls.second.get(), descriptors.second.get(), crash_report.get()})
+    spec.passed.push_back({.descriptor = descriptor, .number = descriptor});
   TRY(auto child, ChildProcess::start(executor, spec));
   Parts parts{.call_socket = std::move(calls.first),
               .descriptor_socket = std::move(descriptors.first),

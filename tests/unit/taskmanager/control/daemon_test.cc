@@ -43,7 +43,7 @@ struct Scene {
                                       "taskmanager.memory.process.size=8g"};
     settings.insert(settings.end(), extra.begin(), extra.end());
     for (const auto& setting : settings) arguments.insert(arguments.end(), {"-D", setting});
-    ChildSpec spec;
+    ProcessSpec spec;
     spec.executable = SCRIPTED_TASKMANAGER;
     spec.arguments = arguments;
     auto started = ChildProcess::start(control.executor(), spec);
@@ -463,7 +463,7 @@ TEST_CASE("daemon: ports in use, a wrong directory and a wrong setting end the s
     for (const auto& setting : wrong) {
       scene.directory.write("err", "");
       const UniqueFd err(::open((scene.directory.string() + "/err").c_str(), O_WRONLY | O_CLOEXEC));
-      ChildSpec spec;
+      ProcessSpec spec;
       spec.executable = SCRIPTED_TASKMANAGER;
       spec.arguments.assign({"taskmanager", "--log-file", scene.directory.string() + "/other.log", "-D", setting});
       spec.standard_error = err.get();
