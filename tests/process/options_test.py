@@ -255,10 +255,24 @@ class WrongConfigurationTest(unittest.TestCase):
             self.assertTrue(lines[0].startswith(daemon + ": "), lines)
             self.assertRegex(lines[0], sentence)
 
+    def test_an_address_that_nobody_can_connect_to(self):
+        kubernetes = "jobmanager.rpc.address: flink-jobmanager\nblob.server.port: 6124\njobmanager.rpc.port: 6123\ntaskmanager.rpc.port: 6122\n"
+        self.assert_refused("jobmanager", kubernetes, r'config.yaml:1: jobmanager.rpc.address: others are told .* set jobmanager.bind-host: 0.0.0.0')
+        code, lines = self.call("taskmanager", kubernetes, "--check")
+        self.assertEqual(code, 0)
+        self.assertIn("a JobManager on another machine cannot reach this TaskManager", "\n".join(lines))
+
+    def test_unknown_keys_that_are_the_users_own_are_warnings(self):
+        for daemon in ("jobmanager", "taskmanager"):
+            code, lines = self.call(daemon, "query.server.port: 6125\nfraud.threshold: 5\n", "--check")
+            self.assertEqual(code, 0, lines)
+            self.assertEqual(len(lines), 2, lines)
+            self.assertRegex(lines[0], "^warning: .*config.yaml:2: unknown key fraud.threshold has no effect on Weir")
+            self.assertRegex(lines[1], "^warning: .*config.yaml:1: query.server.port is a key of Flink that has no effect in Weir")
+
     def test_each_is_one_sentence_with_key_file_and_line(self):
         for daemon in ("jobmanager", "taskmanager"):
             for text, sentence in [
-                    ("a: b\n", r"conf/config.yaml:1: unknown key a; docs/reference"),
                     ("# x\nrest.prot: 1\n", r"conf/config.yaml:2: unknown key rest.prot; did you mean rest.port\?"),
                     ("rest:\n  port: http\n", r'conf/config.yaml:2: rest.port: "http" is not a port'),
                     ("heartbeat.timeout: 5 parsecs\n", r'conf/config.yaml:1: heartbeat.timeout: "5 parsecs" is not a duration'),
