@@ -5,7 +5,7 @@
 
 namespace weir::taskmanager {
 
-/// Blocks under way and the most that there may be.
+/// What is under way and the most that there may be, in usual blocks; credit.h says how larger ones count.
 struct ChannelFill {
   std::uint32_t blocks = 0;
   std::uint32_t window = 0;
@@ -35,7 +35,7 @@ class OutputChannel {
 class InputChannel {
  public:
   virtual ~InputChannel() = default;
-  /// @return  false when there is nothing now; the gate is told when there is
+  /// @return  false when there is nothing now; the gate's signals are marked when there is
   virtual bool pop(Element& element) = 0;
   /// The producer's end is known to be there.
   virtual bool is_connected() const = 0;

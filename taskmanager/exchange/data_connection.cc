@@ -131,29 +131,22 @@ void DataConnection::on_ready(std::uint32_t events) {
 
 void DataConnection::begin_proving() {
   state_ = State::proving;
-  const AuthStart start{facts_.consumer_nonce, facts_.consumer_slot, task_manager_id_};
-  Outgoing first = frame_of(FrameKind::auth_start, 0, encode(start));
   // The hello is no frame: it goes in front of the first one.
   Outgoing hello;
+  hello.is_sealed = true;
   hello.payload = std::move(hello_);
   hello.bytes = hello.payload.size();
-  queued_bytes_ += hello.bytes;
-  queue_.push_back(std::move(hello));
-  queue_.push_back(std::move(first));
+  enqueue(std::move(hello));
+  const AuthStart start{facts_.consumer_nonce, facts_.consumer_slot, task_manager_id_};
+  enqueue(frame_of(FrameKind::auth_start, 0, encode(start)));
   watch(false);
   flush();
 }
 
 DataConnection::Outgoing DataConnection::frame_of(FrameKind kind, std::uint32_t channel, std::string_view payload) {
-  FrameHeader header{.kind = kind,
-                     .channel = channel,
-                     .payload_bytes = static_cast<std::uint32_t>(payload.size()),
-                     .sequence = next_sequence_++};
-  checksum_.begin(header);
-  checksum_.add(payload.data(), payload.size());
-  header.checksum = checksum_.result();
   Outgoing frame;
-  encode_header(header, frame.head.data());
+  frame.kind = kind;
+  frame.channel = channel;
   frame.head_bytes = kFrameHeaderBytes;
   frame.bytes = kFrameHeaderBytes + payload.size();
   if (payload.size() <= kInlineBytes - kFrameHeaderBytes) {
@@ -162,17 +155,39 @@ DataConnection::Outgoing DataConnection::frame_of(FrameKind kind, std::uint32_t 
   } else {
     frame.payload = payload;
   }
-  queued_bytes_ += frame.bytes;
   return frame;
+}
+
+void DataConnection::enqueue(Outgoing frame) {
+  queued_bytes_ += frame.bytes;
+  queue_.push_back(std::move(frame));
+}
+
+void DataConnection::seal(Outgoing& frame) {
+  frame.is_sealed = true;
+  FrameHeader header{.kind = frame.kind,
+                     .channel = frame.channel,
+                     .payload_bytes = static_cast<std::uint32_t>(frame.bytes - kFrameHeaderBytes),
+                     .sequence = next_sequence_++};
+  checksum_.begin(header);
+  checksum_.add(frame.head.data() + kFrameHeaderBytes, frame.head_bytes - kFrameHeaderBytes);
+  checksum_.add(frame.payload.data(), frame.payload.size());
+  if (frame.block != nullptr) {
+    const BlockParts parts = pieces_of(frame);
+    for (std::size_t part = 0; part < parts.count; ++part)
+      checksum_.add(parts.parts[part].bytes, parts.parts[part].count);
+  }
+  header.checksum = checksum_.result();
+  encode_header(header, frame.head.data());
 }
 
 void DataConnection::send(FrameKind kind, std::uint32_t channel, std::string_view payload) {
   if (state_ == State::ended) return;
-  if (state_ != State::proven) {
-    waiting_.push_back({kind, channel, std::string(payload)});
-    return;
+  if (state_ == State::proven) {
+    enqueue(frame_of(kind, channel, payload));
+  } else {
+    waiting_.push_back(frame_of(kind, channel, payload));
   }
-  queue_.push_back(frame_of(kind, channel, payload));
 }
 
 void DataConnection::send_block(std::uint32_t channel, Block* block) {
@@ -182,31 +197,24 @@ void DataConnection::send_block(std::uint32_t channel, Block* block) {
   }
   const auto block_header = encode_block_header(*block);
   Outgoing frame;
+  frame.kind = FrameKind::block;
+  frame.channel = channel;
   frame.block = block;
   if (packs_blocks_) {
     const BlockParts plain = parts_of(*block);
     Block* const packed = pool_.take(kBlockCapacity);
     frame.packed_bytes = packer_.pack(plain, packed->payload());
-    if (frame.packed_bytes > 0) frame.block = packed;
+    if (frame.packed_bytes > 0) {
+      frame.kind = FrameKind::packed_block;
+      frame.block = packed;
+    }
     Block* const spare = frame.packed_bytes > 0 ? block : packed;
     spare->home->give(spare);
   }
-  const BlockParts parts = pieces_of(frame);
-  FrameHeader header{.kind = frame.packed_bytes > 0 ? FrameKind::packed_block : FrameKind::block,
-                     .channel = channel,
-                     .payload_bytes = static_cast<std::uint32_t>(block_header.size() + parts.bytes),
-                     .sequence = next_sequence_++};
-  checksum_.begin(header);
-  checksum_.add(block_header.data(), block_header.size());
-  for (std::size_t part = 0; part < parts.count; ++part)
-    checksum_.add(parts.parts[part].bytes, parts.parts[part].count);
-  header.checksum = checksum_.result();
-  encode_header(header, frame.head.data());
   std::memcpy(frame.head.data() + kFrameHeaderBytes, block_header.data(), block_header.size());
   frame.head_bytes = kInlineBytes;
-  frame.bytes = kInlineBytes + parts.bytes;
-  queued_bytes_ += frame.bytes;
-  queue_.push_back(std::move(frame));
+  frame.bytes = kInlineBytes + pieces_of(frame).bytes;
+  enqueue(std::move(frame));
 }
 
 BlockParts DataConnection::pieces_of(const Outgoing& frame) {
@@ -234,6 +242,7 @@ bool DataConnection::flush() {
     };
     for (std::size_t index = 0; index < queue_.size() && count + 6 <= kPiecesPerWrite; ++index) {
       Outgoing& frame = queue_[index];
+      if (!frame.is_sealed) seal(frame);
       add(frame.head.data(), frame.head_bytes);
       if (!frame.payload.empty()) add(frame.payload.data(), frame.payload.size());
       if (frame.block == nullptr) continue;
@@ -336,7 +345,7 @@ Result<void> DataConnection::prove(const FrameHeader& header, std::string_view p
     facts_.consumer_slot = start.slot;
     peer_name_ = start.task_manager_id;
     const AuthChallenge challenge{facts_.producer_nonce, make_proof(secret_, ProvingSide::producer, facts_)};
-    queue_.push_back(frame_of(FrameKind::auth_challenge, 0, encode(challenge)));
+    enqueue(frame_of(FrameKind::auth_challenge, 0, encode(challenge)));
     flush();
     return {};
   }
@@ -350,13 +359,12 @@ Result<void> DataConnection::prove(const FrameHeader& header, std::string_view p
     facts_.producer_nonce = challenge.nonce;
     if (!is_proof(secret_, ProvingSide::producer, facts_, challenge.proof)) return wrong;
     const auto proof = make_proof(secret_, ProvingSide::consumer, facts_);
-    queue_.push_back(frame_of(FrameKind::auth_proof, 0, {reinterpret_cast<const char*>(proof.data()), proof.size()}));
+    enqueue(frame_of(FrameKind::auth_proof, 0, {reinterpret_cast<const char*>(proof.data()), proof.size()}));
   } else {
     return violation("a proof out of turn");
   }
   state_ = State::proven;
-  for (; !waiting_.empty(); waiting_.pop_front())
-    send(waiting_.front().kind, waiting_.front().channel, waiting_.front().payload);
+  for (; !waiting_.empty(); waiting_.pop_front()) enqueue(std::move(waiting_.front()));
   events_.on_proven(*this);
   return {};
 }

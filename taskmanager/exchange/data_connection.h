@@ -17,9 +17,8 @@
 namespace weir::taskmanager {
 
 class DataConnection;
-struct Link;
 
-/// Told what comes over a connection once both ends have proved themselves. Lives on: the slot's thread.
+/// Receives what comes over a connection once both ends have proved themselves. Lives on: the slot's thread.
 /// None of its functions destroys the connection.
 class DataConnectionEvents {
  public:
@@ -33,8 +32,9 @@ class DataConnectionEvents {
 };
 
 /// Proves the job's secret and has it proved, then carries frames both ways.
-/// Lives on: the slot's thread. Owned by the slot's connections.
+/// Lives on: the slot's thread. Owned by a link.
 /// Life cycle: (dialled: connecting,) proving, proven, ended. What is sent before it is proven waits.
+/// A frame gets its sequence number and its checksum when it is written, so the order of what waits is still open.
 /// Promise: an unproven peer can make it hold no more than its read buffer.
 class DataConnection final : public PollWatcher, private FrameSink {
  public:
@@ -78,12 +78,13 @@ class DataConnection final : public PollWatcher, private FrameSink {
 
   void on_ready(std::uint32_t events) override;
 
-  Link* link = nullptr;  ///< for its owner, to find what belongs to it
-
  private:
   enum class State : std::uint8_t { connecting, proving, proven, ended };
   static constexpr std::size_t kInlineBytes = kFrameHeaderBytes + sizeof(Block);
   struct Outgoing {
+    FrameKind kind = FrameKind::block;
+    bool is_sealed = false;  // its header is written: nothing may go before it any more
+    std::uint32_t channel = 0;
     std::array<std::uint8_t, kInlineBytes> head{};  // frame header, then a block's header or a short payload
     std::size_t head_bytes = 0;
     std::string payload;  // a longer one
@@ -96,7 +97,10 @@ class DataConnection final : public PollWatcher, private FrameSink {
                  BlockPool& pool, DataConnectionEvents& events);
   void begin_proving();
   void read();
-  Outgoing frame_of(FrameKind kind, std::uint32_t channel, std::string_view payload);
+  static Outgoing frame_of(FrameKind kind, std::uint32_t channel, std::string_view payload);
+  void enqueue(Outgoing frame);
+  /// Gives the frame the next sequence number, and writes its header.
+  void seal(Outgoing& frame);
   /// What goes over the wire of a block: its parts, or one part of packed bytes in `frame.block`.
   static BlockParts pieces_of(const Outgoing& frame);
   void watch(bool for_writing);
@@ -126,13 +130,8 @@ class DataConnection final : public PollWatcher, private FrameSink {
   std::uint64_t next_sequence_ = 0;
   std::string hello_;  // of a dialled connection; its first bytes
   GrowingQueue<Outgoing> queue_;
-  struct Waiting {  // until it is proven
-    FrameKind kind = FrameKind::credit;
-    std::uint32_t channel = 0;
-    std::string payload;
-  };
-  GrowingQueue<Waiting> waiting_;
-  std::size_t front_sent_ = 0;  // bytes of the queue's front that have gone
+  GrowingQueue<Outgoing> waiting_;  // until it is proven
+  std::size_t front_sent_ = 0;      // bytes of the queue's front that have gone
   std::uint64_t queued_bytes_ = 0;
   bool watches_writing_ = false;
   bool is_reading_ = false;

@@ -118,6 +118,12 @@ struct CloseChannel {
   std::string text;  ///< for logs, at most 400 bytes
 };
 
+/// The payload of a watermark (its event time, i64) or of credit (u32). Valid as long as the number.
+template <class Number>
+std::string_view payload_of(const Number& number) {
+  return {reinterpret_cast<const char*>(&number), sizeof number};
+}
+
 std::string encode(const AuthStart& start);
 std::string encode(const AuthChallenge& challenge);
 std::string encode(const OpenChannel& open);

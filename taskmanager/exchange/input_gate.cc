@@ -6,10 +6,15 @@
 
 namespace weir::taskmanager {
 
-InputGate::InputGate(std::vector<std::unique_ptr<InputChannel>> channels, std::shared_ptr<GateSignals> signals)
-    : channels_(std::move(channels)), signals_(std::move(signals)), ready_(signals_->words()) {
+InputGate::InputGate(std::vector<std::unique_ptr<InputChannel>> channels, std::shared_ptr<GateSignals> signals,
+                     std::shared_ptr<const FirstFailure> failure)
+    : channels_(std::move(channels)),
+      signals_(std::move(signals)),
+      failure_(std::move(failure)),
+      ready_(signals_->words()) {
   // What came before the gate was there marked nobody.
-  for (std::uint32_t channel = 0; channel < channels_.size(); ++channel) mark_ready(channel);
+  for (std::uint32_t channel = 0; channel < channels_.size(); ++channel)
+    ready_[channel / 64] |= std::uint64_t{1} << (channel % 64);
 }
 
 bool InputGate::next(Element& element, std::uint32_t& channel) {

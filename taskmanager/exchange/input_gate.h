@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "taskmanager/exchange/channel.h"
+#include "taskmanager/exchange/first_failure.h"
 #include "taskmanager/exchange/local_channel.h"
 #include "weir/result.h"
 
@@ -19,8 +20,10 @@ namespace weir::taskmanager {
 /// a row.
 class InputGate {
  public:
-  /// @param signals  what channels from other threads mark; as many channels as `channels`
-  InputGate(std::vector<std::unique_ptr<InputChannel>> channels, std::shared_ptr<GateSignals> signals);
+  /// @param signals  what the channels mark; as many channels as `channels`
+  /// @param failure  what remote channels set when they break
+  InputGate(std::vector<std::unique_ptr<InputChannel>> channels, std::shared_ptr<GateSignals> signals,
+            std::shared_ptr<const FirstFailure> failure);
 
   std::uint32_t size() const { return static_cast<std::uint32_t>(channels_.size()); }
   /// The next element and the channel that it came from.
@@ -33,24 +36,18 @@ class InputGate {
     for (const auto& channel : channels_) sum += channel->fill();
     return sum;
   }
-  /// For channels of this thread: there is something.
-  void mark_ready(std::uint32_t channel) { ready_[channel / 64] |= std::uint64_t{1} << (channel % 64); }
-
   /// The producers of all channels are there.
   bool is_connected();
-  /// A channel has broken. The first reason stays.
-  void fail(Error error) {
-    if (!failure_) failure_ = std::move(error);
-  }
-  const std::optional<Error>& failure() const { return failure_; }
+  /// Why a channel has broken.
+  const std::optional<Error>& failure() const { return failure_->reason(); }
 
  private:
   std::vector<std::unique_ptr<InputChannel>> channels_;
   const std::shared_ptr<GateSignals> signals_;
+  const std::shared_ptr<const FirstFailure> failure_;
   std::vector<std::uint64_t> ready_;  // one bit per channel that may have something
   std::uint32_t after_ = 0;           // where the next turn begins
   bool is_connected_ = false;
-  std::optional<Error> failure_;
 };
 
 }  // namespace weir::taskmanager

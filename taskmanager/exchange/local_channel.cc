@@ -5,7 +5,7 @@
 namespace weir::taskmanager {
 
 LocalChannel::LocalChannel(std::uint32_t window, Waker& producer, Waker& consumer)
-    : producer_(producer), consumer_(consumer), ring_(window) {}
+    : window_(window), producer_(producer), consumer_(consumer), ring_(window) {}
 
 LocalChannel::~LocalChannel() {
   Element element;
@@ -15,7 +15,9 @@ LocalChannel::~LocalChannel() {
 void LocalChannel::attach(std::shared_ptr<GateSignals> signals, std::uint32_t index) {
   signals_ = std::move(signals);
   index_ = index;
-  attached_.store(signals_.get(), std::memory_order_seq_cst);
+  attached_.store(signals_.get(), std::memory_order_release);
+  // Either a push sees the signals, or the gate's first look, which comes later, sees what was pushed.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 void LocalChannel::connect() {
@@ -23,12 +25,24 @@ void LocalChannel::connect() {
   consumer_.wake_if_parked();
 }
 
+bool LocalChannel::has_credit(std::uint32_t cost) noexcept {
+  const std::uint32_t sent = sent_.load(std::memory_order_relaxed);
+  if (sent + cost - taken_seen_ <= window_) return true;
+  taken_seen_ = taken_.load(std::memory_order_acquire);
+  return sent + cost - taken_seen_ <= window_;
+}
+
 bool LocalChannel::push(const Element& element) noexcept {
-  if (!ring_.push(element)) {
-    producer_waits_.store(true, std::memory_order_seq_cst);
-    if (!ring_.push(element)) return false;  // full after the flag was up: the consumer will see the flag
+  const std::uint32_t cost = cost_of(element);
+  if (!has_credit(cost)) {
+    producer_waits_.store(true, std::memory_order_relaxed);
+    // Either this look sees what the consumer has taken, or the consumer sees the flag.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!has_credit(cost)) return false;
     producer_waits_.store(false, std::memory_order_relaxed);
   }
+  sent_.store(sent_.load(std::memory_order_relaxed) + cost, std::memory_order_relaxed);
+  ring_.push(element);
   // Not attached yet: the gate looks at every channel once when it starts.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (GateSignals* const signals = attached_.load(std::memory_order_acquire)) {
@@ -40,6 +54,7 @@ bool LocalChannel::push(const Element& element) noexcept {
 
 bool LocalChannel::pop(Element& element) noexcept {
   if (!ring_.pop(element)) return false;
+  taken_.store(taken_.load(std::memory_order_relaxed) + cost_of(element), std::memory_order_release);
   if (element.kind == ElementKind::end_of_input) {
     end_taken_.store(true, std::memory_order_release);
     producer_.wake_if_parked();

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "taskmanager/exchange/channel.h"
+#include "taskmanager/exchange/credit.h"
 #include "taskmanager/exchange/spsc_ring.h"
 #include "taskmanager/exchange/waker.h"
 
 namespace weir::taskmanager {
 
-/// Which channels of one gate have something, as told by producers on other threads.
+/// Which channels of one gate have something, as their producers and connections report it.
 /// Lives on: `mark` any thread, `take` the gate's. Shared by the gate and the channels that lead to it.
 class GateSignals {
  public:
@@ -37,7 +38,7 @@ class GateSignals {
 /// pools outlive it.
 class LocalChannel {
  public:
-  /// @param window  blocks on their way at most
+  /// @param window  credit: usual blocks on their way at most (credit.h)
   LocalChannel(std::uint32_t window, Waker& producer, Waker& consumer);
   ~LocalChannel();
   LocalChannel(const LocalChannel&) = delete;
@@ -52,12 +53,18 @@ class LocalChannel {
   bool pop(Element& element) noexcept;
   bool is_connected() const noexcept { return connected_.load(std::memory_order_acquire); }
   ChannelFill fill() const noexcept {
-    return {static_cast<std::uint32_t>(ring_.count()), static_cast<std::uint32_t>(ring_.limit())};
+    return {sent_.load(std::memory_order_relaxed) - taken_.load(std::memory_order_relaxed), window_};
   }
   bool is_end_taken() const noexcept { return end_taken_.load(std::memory_order_acquire); }
 
  private:
+  bool has_credit(std::uint32_t cost) noexcept;
+  std::uint32_t cost_of(const Element& element) const noexcept {
+    return element.kind == ElementKind::block ? credit_for(*element.block, window_) : 1;
+  }
+
   // Set once
+  const std::uint32_t window_;
   Waker& producer_;
   Waker& consumer_;
   std::shared_ptr<GateSignals> signals_;
@@ -67,7 +74,12 @@ class LocalChannel {
   std::atomic<bool> connected_{false};
   std::atomic<bool> end_taken_{false};
   alignas(64) std::atomic<bool> producer_waits_{false};
-  SpscRing<Element> ring_;
+  SpscRing<Element> ring_;  // never full before the credit is used up: an element costs at least 1
+  // Producer writes
+  alignas(64) std::atomic<std::uint32_t> sent_{0};  // credit of all that was pushed, modulo 2^32
+  std::uint32_t taken_seen_ = 0;
+  // Consumer writes
+  alignas(64) std::atomic<std::uint32_t> taken_{0};  // credit of all that was popped, modulo 2^32
 };
 
 class LocalOutput final : public OutputChannel {

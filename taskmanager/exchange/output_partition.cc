@@ -4,8 +4,9 @@
 
 namespace weir::taskmanager {
 
-OutputPartition::OutputPartition(std::vector<std::unique_ptr<OutputChannel>> channels)
-    : channels_(std::move(channels)), overdraft_(channels_.size()) {}
+OutputPartition::OutputPartition(std::vector<std::unique_ptr<OutputChannel>> channels,
+                                 std::shared_ptr<const FirstFailure> failure)
+    : channels_(std::move(channels)), failure_(std::move(failure)), overdraft_(channels_.size()) {}
 
 OutputPartition::~OutputPartition() {
   for (auto& queue : overdraft_)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "taskmanager/exchange/channel.h"
+#include "taskmanager/exchange/first_failure.h"
 #include "taskmanager/exchange/growing_queue.h"
 #include "weir/result.h"
 
@@ -20,7 +21,8 @@ namespace weir::taskmanager {
 /// makes.
 class OutputPartition {
  public:
-  explicit OutputPartition(std::vector<std::unique_ptr<OutputChannel>> channels);
+  /// @param failure  what remote channels set when they break
+  OutputPartition(std::vector<std::unique_ptr<OutputChannel>> channels, std::shared_ptr<const FirstFailure> failure);
   ~OutputPartition();
   OutputPartition(const OutputPartition&) = delete;
   OutputPartition& operator=(const OutputPartition&) = delete;
@@ -38,17 +40,16 @@ class OutputPartition {
     return sum;
   }
   bool is_remote(std::uint32_t target) const { return channels_[target]->is_remote(); }
-  /// A channel has broken. The first reason stays.
-  void fail(Error error) {
-    if (!failure_) failure_ = std::move(error);
-  }
-  const std::optional<Error>& failure() const { return failure_; }
+  /// Why a channel has broken.
+  const std::optional<Error>& failure() const { return failure_->reason(); }
 
  private:
+  // Set once
   std::vector<std::unique_ptr<OutputChannel>> channels_;
+  const std::shared_ptr<const FirstFailure> failure_;
+  // The slot's thread only
   std::vector<GrowingQueue<Element>> overdraft_;  // by channel
   std::size_t waiting_ = 0;                       // elements in overdraft_
-  std::optional<Error> failure_;
 };
 
 }  // namespace weir::taskmanager

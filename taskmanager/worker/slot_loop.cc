@@ -106,7 +106,7 @@ bool SlotLoop::take_mail() {
       for (auto& running : tasks_)
         if (running->record->execution == cancel->execution) running->task->cancel();
     } else if (auto* const accept = std::get_if<Accept>(&item)) {
-      connections_->accept(std::move(accept->socket), clock_.now_us());
+      connections_->producers().accept(std::move(accept->socket), clock_.now_us());
     } else {
       is_stopping_ = true;
     }
@@ -155,41 +155,40 @@ std::unique_ptr<OutputWriter> SlotLoop::writer_of(const OutputSpec& spec, const 
   auto router = spec.plan->make_router ? spec.plan->make_router() : nullptr;
   auto partitioner = std::make_unique<Partitioner>(spec.partitioner, std::move(hasher), std::move(router));
   std::vector<std::unique_ptr<OutputChannel>> channels;
-  std::vector<RemoteOutput*> remote;
+  const auto failure = std::make_shared<FirstFailure>();
   for (const auto& peer : spec.consumers) {
     if (peer.local != nullptr) {
       channels.push_back(std::make_unique<LocalOutput>(peer.local));
     } else {
-      auto output = connections_->make_output({spec.edge, task.record->execution, peer.execution}, peer.name);
-      remote.push_back(output.get());
-      channels.push_back(std::move(output));
+      channels.push_back(
+          connections_->producers().make_output({.key = {spec.edge, task.record->execution, peer.execution},
+                                                 .consumer_name = peer.name,
+                                                 .failure = failure}));
     }
   }
-  auto partition = std::make_unique<OutputPartition>(std::move(channels));
-  for (RemoteOutput* const output : remote) connections_->attach(*output, *partition);
+  auto partition = std::make_unique<OutputPartition>(std::move(channels), failure);
   return std::make_unique<OutputWriter>(spec.layout, std::move(partitioner), std::move(partition), pool_, task.flush);
 }
 
 InputReader::Edge SlotLoop::edge_of(const InputSpec& spec, const TaskSpec& task) {
   std::vector<std::unique_ptr<InputChannel>> channels;
-  std::vector<RemoteInput*> remote;
+  const auto failure = std::make_shared<FirstFailure>();
   for (const auto& peer : spec.producers) {
     if (peer.local != nullptr) {
       channels.push_back(std::make_unique<LocalInput>(peer.local));
-      remote.push_back(nullptr);
-    } else {
-      auto input = connections_->make_input({spec.edge, peer.execution, task.record->execution}, peer.name, spec.layout,
-                                            spec.window);
-      remote.push_back(input.get());
-      channels.push_back(std::move(input));
+      continue;
     }
+    RemoteInput::Facts facts{.key = {spec.edge, peer.execution, task.record->execution},
+                             .producer_name = peer.name,
+                             .layout = spec.layout,
+                             .window = spec.window,
+                             .signals = spec.signals,
+                             .index = static_cast<std::uint32_t>(channels.size()),
+                             .failure = failure};
+    const ProducerPlace place{peer.place.host, peer.place.data_port, peer.place.slot};
+    channels.push_back(connections_->consumers().make_input(std::move(facts), place, clock_.now_us()));
   }
-  auto gate = std::make_unique<InputGate>(std::move(channels), spec.signals);
-  for (std::uint32_t index = 0; index < remote.size(); ++index) {
-    const PeerPlace& place = spec.producers[index].place;
-    if (remote[index] != nullptr)
-      connections_->attach(*remote[index], *gate, index, place.host, place.data_port, place.slot, clock_.now_us());
-  }
+  auto gate = std::make_unique<InputGate>(std::move(channels), spec.signals, failure);
   return {spec.input, std::move(gate), spec.layout};
 }
 

@@ -31,7 +31,7 @@ struct SteppedSource final : TaskEvents {
     channels.push_back(std::make_unique<LocalOutput>(channel));
     parts.writers.push_back(std::make_unique<OutputWriter>(
         RowCodec<Small>::layout(), std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr, nullptr),
-        std::make_unique<OutputPartition>(std::move(channels)), pool, FlushPolicy{}));
+        std::make_unique<OutputPartition>(std::move(channels), std::make_shared<FirstFailure>()), pool, FlushPolicy{}));
     task = std::make_unique<Task>(std::move(parts), OperatorChain::Surroundings{pool, clock, poller}, *this);
     task->start();
   }

@@ -76,7 +76,7 @@ TEST_CASE("local_channel: what came before the gate was there is found by its fi
   channel->attach(signals, 0);
   std::vector<std::unique_ptr<InputChannel>> channels;
   channels.push_back(std::make_unique<LocalInput>(channel));
-  InputGate gate(std::move(channels), signals);
+  InputGate gate(std::move(channels), signals, std::make_shared<FirstFailure>());
   CHECK(!gate.is_connected());
   channel->connect();
   CHECK(gate.is_connected());
@@ -113,7 +113,7 @@ TEST_CASE("input_gate: channels are read in turn, however many there are, and a 
     channels.back()->attach(signals, index);
     inputs.push_back(std::make_unique<LocalInput>(channels.back()));
   }
-  InputGate gate(std::move(inputs), signals);
+  InputGate gate(std::move(inputs), signals, std::make_shared<FirstFailure>());
   for (int round = 0; round < 4; ++round)
     for (auto& channel : channels) CHECK(channel->push(Element::watermark(round)));
   std::vector<int> seen(kChannels);
@@ -134,7 +134,7 @@ TEST_CASE("output_partition: what a full channel does not take waits in order; w
   const auto channel = std::make_shared<LocalChannel>(2, waker, waker);
   std::vector<std::unique_ptr<OutputChannel>> channels;
   channels.push_back(std::make_unique<LocalOutput>(channel));
-  OutputPartition partition(std::move(channels));
+  OutputPartition partition(std::move(channels), std::make_shared<FirstFailure>());
   for (std::uint32_t rows = 1; rows <= 3; ++rows) {
     Block* const block = pool.take(kBlockCapacity);
     block->rows = rows;

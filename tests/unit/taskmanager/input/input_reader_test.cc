@@ -24,7 +24,8 @@ struct Rings {
   InputReader::Edge edge(std::uint32_t input) {
     std::vector<std::unique_ptr<InputChannel>> channels;
     for (auto& ring : rings) channels.push_back(std::make_unique<LocalInput>(ring));
-    return {input, std::make_unique<InputGate>(std::move(channels), signals), row_layout()};
+    return {input, std::make_unique<InputGate>(std::move(channels), signals, std::make_shared<FirstFailure>()),
+            row_layout()};
   }
   void rows(std::uint32_t channel, BlockPool& pool, std::uint32_t count, std::uint64_t first_value) {
     Block* const block = pool.take(kBlockCapacity);

@@ -227,6 +227,37 @@ TEST_CASE(
   CHECK(cluster.wait_for_count(proto::CANCELED, 4));
 }
 
+TEST_CASE("jobs: records of any length share channels, in one process and between machines, and all of them arrive") {
+  constexpr std::int64_t kCount = 3000;
+  const auto length_of = [](std::int64_t number) {
+    return static_cast<std::size_t>(number % 41 == 0 ? 50'000 + number * 300 : number % 100);  // up to 21 usual blocks
+  };
+  for (const auto& settings : {kOneProcess, kThreeMachines}) {
+    const auto got = std::make_shared<Got<Payment>>();
+    EngineCluster cluster(settings, job([&](StreamExecutionEnvironment& env) {
+                            env.from_source(Made<Payment>(
+                                                kCount,
+                                                [&](std::int64_t number) {
+        return Payment{number, std::string(length_of(number), 'x')};
+                                                }))
+                                .set_parallelism(3)
+                                .key_by(&Payment::order)
+                                .filter([](const Payment&) { return true; })
+                                .set_parallelism(3)
+                                .sink_to(Into<Payment>(got))
+                                .set_parallelism(3);
+                          }));
+    CHECK(run(cluster) == "");
+    std::vector<std::size_t> lengths(kCount, SIZE_MAX);
+    for (const Payment& payment : got->records) lengths[static_cast<std::size_t>(payment.order)] = payment.by.size();
+    CHECK(got->records.size() == kCount);
+    std::int64_t wrong = 0;
+    for (std::int64_t number = 0; number < kCount; ++number)
+      wrong += lengths[static_cast<std::size_t>(number)] != length_of(number);
+    CHECK(wrong == 0);
+  }
+}
+
 TEST_CASE("jobs: one source on both inputs by two roads, one of them long, comes to its end") {
   for (const auto& settings : {kOneProcess, kThreeMachines}) {
     const auto got = std::make_shared<Got<std::int64_t>>();
