@@ -33,7 +33,7 @@ struct SteppedTask final : TaskEvents {
     channels.push_back(std::make_unique<LocalOutput>(channel));
     parts.writers.push_back(std::make_unique<OutputWriter>(
         row_layout(), std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr, nullptr),
-        std::make_unique<OutputPartition>(std::move(channels)), pool, FlushPolicy{}));
+        std::make_unique<OutputPartition>(std::move(channels), std::make_shared<FirstFailure>()), pool, FlushPolicy{}));
     task = std::make_unique<Task>(std::move(parts), OperatorChain::Surroundings{pool, clock, poller}, *this);
     task->start();
   }
@@ -65,6 +65,30 @@ struct SteppedTask final : TaskEvents {
 };
 
 Row plain(std::uint32_t, std::uint64_t number) { return {number % 10, number, 0}; }
+
+/// A channel to another process whose consumer takes so many blocks.
+struct ChannelAway final : OutputChannel {
+  explicit ChannelAway(std::uint32_t credit) : credit(credit) {}
+  bool push(const Element& element) override {
+    if (element.kind == ElementKind::block && credit == 0) return false;
+    if (element.kind == ElementKind::block) --credit;
+    drop(element);
+    return true;
+  }
+  bool is_done() const override { return false; }
+  bool is_remote() const override { return true; }
+  ChannelFill fill() const override { return {}; }
+  std::uint32_t credit;
+};
+
+OutputWriter* add_writer(Task::Parts& parts, BlockPool& pool, std::uint32_t credit) {
+  std::vector<std::unique_ptr<OutputChannel>> channels;
+  channels.push_back(std::make_unique<ChannelAway>(credit));
+  parts.writers.push_back(std::make_unique<OutputWriter>(
+      row_layout(), std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr, nullptr),
+      std::make_unique<OutputPartition>(std::move(channels), std::make_shared<FirstFailure>()), pool, FlushPolicy{}));
+  return parts.writers.back().get();
+}
 
 }  // namespace
 
@@ -140,6 +164,47 @@ TEST_CASE("task: a batch that becomes many is finished as an overdraft, and noth
   }
   CHECK(seen == 2048 * 50);
   CHECK(stepped.statuses.back() == TaskStatus::finished);
+}
+
+TEST_CASE("task: while one output is full, a block of another one is sent when its time has come") {
+  /// Emits everything on its main output, and the first row of each batch on output 1.
+  struct Sides final : Operator {
+    void process(std::uint32_t, Batch& batch, Output& output) override {
+      Batch first(const_cast<Block*>(&batch.block()), &first_row, 1);
+      output.emit_side(1, first);
+      output.emit(batch);
+    }
+    const std::uint16_t first_row = 0;
+  };
+  struct NoEvents final : TaskEvents {
+    void on_task_status(const Task&, TaskStatus, const TaskFailure*) override {}
+  };
+  RowGraph rows;
+  const auto source = rows.source(1, [] { return std::make_unique<RowSource>(0, 1024, plain); });
+  rows.transform(1, source, PartitionerKind::forward, [] { return std::make_unique<Sides>(); });
+  const StreamGraph graph = rows.graph();
+  SlotBlockPool pool(64u << 20);
+  StepClock clock;
+  Poller poller;
+  NoEvents events;
+  Task::Parts parts;
+  parts.facts.task_name = "two outputs";
+  parts.metrics = std::make_shared<TaskMetrics>();
+  parts.plan.nodes.push_back({&graph.operators[0], {}});
+  parts.plan.nodes.push_back({&graph.operators[1], {}});
+  parts.plan.nodes[0].links.push_back({.index = 1});
+  parts.plan.nodes[1].links.push_back({.output = 0, .is_writer = true, .index = 0});
+  parts.plan.nodes[1].links.push_back({.output = 1, .is_writer = true, .index = 1});
+  const OutputWriter* const full = add_writer(parts, pool, 2);
+  const OutputWriter* const open = add_writer(parts, pool, 1000);
+  Task task(std::move(parts), OperatorChain::Surroundings{pool, clock, poller}, events);
+  task.start();
+  while (task.step() == StepOutcome::worked) {
+  }
+  REQUIRE(full->partition().is_blocked());
+  REQUIRE(open->blocks_out() == 0);
+  REQUIRE(open->next_flush_us(true) != INT64_MAX);
+  CHECK(task.next_wake_us() == open->next_flush_us(true));
 }
 
 TEST_CASE("task: at its end every operator is told the last watermark, then the end, in the chain's order") {
