@@ -9,13 +9,40 @@ namespace weir::taskmanager {
 
 namespace {
 
+template <std::uint32_t kBytes>
+inline void copy_piece(std::uint8_t* to, const std::uint8_t* from) {
+  std::uint8_t piece[kBytes];
+  std::memcpy(piece, from, kBytes);
+  std::memcpy(to, piece, kBytes);
+}
+
+/// Copies a row of a width that is known only at run time. The last piece ends where the row ends and may overlap the
+/// one before it. Above kCopyInlineMax bytes a call costs nothing beside the copy.
+inline void copy_any(std::uint8_t* to, const std::uint8_t* from, std::uint32_t stride) {
+  constexpr std::uint32_t kCopyInlineMax = 256;
+  if (stride > kCopyInlineMax) {
+    std::memcpy(to, from, stride);
+  } else if (stride >= 16) {
+    for (std::uint32_t at = 0; at + 16 < stride; at += 16) copy_piece<16>(to + at, from + at);
+    copy_piece<16>(to + stride - 16, from + stride - 16);
+  } else if (stride >= 8) {
+    copy_piece<8>(to, from);
+    copy_piece<8>(to + stride - 8, from + stride - 8);
+  } else if (stride >= 4) {
+    copy_piece<4>(to, from);
+    copy_piece<4>(to + stride - 4, from + stride - 4);
+  } else {
+    for (std::uint32_t at = 0; at < stride; ++at) to[at] = from[at];
+  }
+}
+
 /// Copies a row of a known width (or, with 0, of `stride` bytes).
 template <std::uint32_t kStride>
 inline void copy_fixed(std::uint8_t* to, const std::uint8_t* from, std::uint32_t stride) {
   if constexpr (kStride != 0) {
     std::memcpy(to, from, kStride);
   } else {
-    std::memcpy(to, from, stride);
+    copy_any(to, from, stride);
   }
 }
 
@@ -41,6 +68,14 @@ inline std::uint64_t text_bytes_of(const RowLayout& layout, const std::uint8_t* 
   std::uint64_t bytes = 0;
   for (const std::uint32_t place : layout.text_refs) bytes += load_ref(row + place).length;
   return bytes;
+}
+
+/// The parts outside the rows, of neighbouring rows, for the target's rows from `at` on.
+inline void copy_prefixes(const Block& source, std::uint32_t row, std::uint32_t count, OpenBlock& target,
+                          std::uint32_t at) {
+  if (source.has_timestamps())
+    std::memcpy(target.block->timestamps() + at, source.timestamps() + row, count * sizeof(std::int64_t));
+  if (source.has_row_kinds()) std::memcpy(target.block->row_kinds() + at, source.row_kinds() + row, count);
 }
 
 /// The parts of a row that stand outside it.
@@ -114,26 +149,31 @@ std::uint32_t append_rows(const RowLayout& layout, const Batch& batch, std::uint
   const std::uint16_t* const selection = batch.selection();
   if constexpr (!kText) {
     to = std::min(to, from + (target.rows_max - target.rows));
-    if (!kPrefix && selection == nullptr && from < to) {
+    if (selection == nullptr && from < to) {
       const std::size_t bytes = std::size_t{to - from} * stride;
       std::memcpy(target.row_at, rows + std::size_t{from} * stride, bytes);
+      if constexpr (kPrefix) copy_prefixes(source, from, to - from, target, target.rows);
       target.row_at += bytes;
       target.rows += to - from;
       return to;
     }
   }
-  for (std::uint32_t position = from; position < to; ++position) {
+  const std::uint32_t rows_before = target.rows;
+  std::uint32_t position = from;
+  for (; position < to; ++position) {
     const std::uint32_t index = selection == nullptr ? position : selection[position];
     const std::uint8_t* const row = rows + std::size_t{index} * stride;
     if constexpr (kText) {
-      if (!append_text_row<kStride>(layout, source, row, stride, target)) return position;
+      if (!append_text_row<kStride>(layout, source, row, stride, target)) break;
     } else {
       append_plain_row<kStride>(row, stride, target);
     }
-    if constexpr (kPrefix) copy_prefix(source, index, target);
+    if (kPrefix && selection != nullptr) copy_prefix(source, index, target);
     ++target.rows;
   }
-  return to;
+  if (kPrefix && selection == nullptr && position > from)
+    copy_prefixes(source, from, position - from, target, rows_before);
+  return position;
 }
 
 template <bool kText, bool kPrefix>

@@ -43,6 +43,12 @@ void OutputWriter::emit(Batch& batch, bool may_take, std::int64_t now_us) {
   switch (partitioner_->spread()) {
     case Spread::one: emit_to_one(batch, partitioner_->target(), may_take); return;
     case Spread::runs:
+      if (is_whole_block(batch, may_take)) {
+        if (const auto target = partitioner_->deal_block(batch.count())) {
+          send_whole(batch, *target);
+          return;
+        }
+      }
       partitioner_->deal(batch.count(), [&](std::uint32_t from, std::uint32_t to, std::uint32_t target) {
         append(batch, from, to, target);
       });
@@ -62,12 +68,20 @@ void OutputWriter::emit(Batch& batch, bool may_take, std::int64_t now_us) {
   }
 }
 
+bool OutputWriter::is_whole_block(const Batch& batch, bool may_take) {
+  return may_take && batch.selection() == nullptr && batch.count() >= kRowsWorthABlock &&
+         batch.count() == batch.block().rows;
+}
+
 void OutputWriter::emit_to_one(Batch& batch, std::uint32_t target, bool may_take) {
-  if (!may_take || batch.selection() != nullptr || batch.count() < kRowsWorthABlock ||
-      batch.count() != batch.block().rows) {
+  if (is_whole_block(batch, may_take)) {
+    send_whole(batch, target);
+  } else {
     append(batch, 0, batch.count(), target);
-    return;
   }
+}
+
+void OutputWriter::send_whole(Batch& batch, std::uint32_t target) {
   if (!open_[target].is_empty()) send(target);
   Block* const block = batch.take();
   ++blocks_out_;

@@ -54,7 +54,11 @@ class OutputWriter {
   std::uint64_t blocks_out() const { return blocks_out_; }
 
  private:
+  /// The batch is a block of its own with enough rows, and may be taken.
+  static bool is_whole_block(const Batch& batch, bool may_take);
   void emit_to_one(Batch& batch, std::uint32_t target, bool may_take);
+  /// Takes the batch's block. What the target's open block holds goes first.
+  void send_whole(Batch& batch, std::uint32_t target);
   void append(const Batch& batch, std::uint32_t from, std::uint32_t to, std::uint32_t target);
   /// Makes room for the row at `position`, which did not fit into the target's open block.
   void roll(const Batch& batch, std::uint32_t position, std::uint32_t target);

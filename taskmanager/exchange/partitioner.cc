@@ -47,6 +47,18 @@ Partitioner::Partitioner(const Settings& settings, std::unique_ptr<KeyHasher> ha
         static_cast<std::uint16_t>(subtask_of_key_group(group, settings.targets, settings.max_parallelism));
 }
 
+std::optional<std::uint32_t> Partitioner::deal_block(std::uint32_t rows) {
+  if (dealt_ < std::uint64_t{settings_.targets} * kBlockRowsMax) return std::nullopt;
+  if (block_rows_.empty()) block_rows_.resize(settings_.targets);
+  std::uint32_t target = turn_;
+  for (std::uint32_t step = 1; step < settings_.targets; ++step) {
+    const std::uint32_t next = turn_ + step < settings_.targets ? turn_ + step : turn_ + step - settings_.targets;
+    if (block_rows_[next] < block_rows_[target]) target = next;
+  }
+  block_rows_[target] += rows;
+  return target;
+}
+
 void Partitioner::route(const Batch& batch, std::uint16_t* target_of) {
   const std::uint32_t count = batch.count();
   switch (settings_.kind) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "weir/operator.h"
@@ -13,7 +14,7 @@ namespace weir::taskmanager {
 /// How the rows of a batch spread over the targets.
 enum class Spread : std::uint8_t {
   one,       ///< all to one target: forward, global
-  runs,      ///< neighbouring rows together, targets in turn: rebalance, rescale
+  runs,      ///< neighbouring rows together, targets in turn, whole blocks if they are large: rebalance, rescale
   each_row,  ///< each its own: hash, shuffle, custom
   all,       ///< every row to every target: broadcast
 };
@@ -36,10 +37,15 @@ class Partitioner {
 
   /// Spread::one: the target.
   std::uint32_t target() const { return 0; }
+  /// Spread::runs: the target for all rows of a large block. Over all batches together the shares of two targets differ
+  /// by less than a block.
+  /// @return  nothing while an uneven block would show: the rows are to be dealt
+  std::optional<std::uint32_t> deal_block(std::uint32_t rows);
   /// Spread::runs: calls visit(from, to, target) for runs that cover positions 0..count-1 in order. Over all batches
-  /// together every target gets as many rows as any other, or one more.
+  /// that are dealt this way every target gets as many rows as any other, or one more.
   template <class Visit>
   void deal(std::uint32_t count, Visit&& visit) {
+    dealt_ += count;
     const std::uint32_t each = count / settings_.targets;
     const std::uint32_t more = count % settings_.targets;  // targets that get one more: the next ones in turn
     std::uint32_t from = 0;
@@ -63,6 +69,8 @@ class Partitioner {
   std::vector<std::uint16_t> target_of_group_;
   // The slot's thread only
   std::uint32_t turn_;
+  std::uint64_t dealt_ = 0;                // rows, one by one
+  std::vector<std::uint64_t> block_rows_;  // by target: rows that went in whole blocks
   std::uint64_t random_;
   alignas(64) std::uint64_t hashes_[kBlockRowsMax];
 };

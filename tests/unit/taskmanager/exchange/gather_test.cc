@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -96,7 +98,8 @@ TEST_CASE("gather: rows keep what they say through scatter and append, for every
   std::mt19937 random(seed());
   CAPTURE(seed());
   HeapPool pool;
-  for (const std::uint32_t stride : {1u, 8u, 12u, 16u, 24u, 32u, 40u, 48u, 56u, 64u, 104u, 1000u}) {
+  for (const std::uint32_t stride : {1u,  3u,  4u,  7u,  8u,  9u,  12u, 15u,  16u,  17u,  20u,  24u,  28u,
+                                     32u, 36u, 40u, 48u, 56u, 64u, 72u, 100u, 104u, 256u, 260u, 1000u}) {
     for (const std::size_t text_refs : {0u, 1u, 3u}) {
       for (const std::uint8_t flags : {0, int{kBlockTimestamps}, kBlockTimestamps | kBlockRowKinds}) {
         if (text_refs * sizeof(TextRef) > stride) continue;
@@ -229,6 +232,76 @@ TEST_CASE("partitioner: dealing in turn is even over batches of any size") {
   }
 }
 
+TEST_CASE("partitioner: large blocks go round whole, and no target is ahead of another by a block") {
+  constexpr std::uint32_t kTargets = 5;
+  Partitioner partitioner({.kind = PartitionerKind::rebalance, .targets = kTargets, .subtask = 1}, nullptr, nullptr);
+  std::vector<std::uint64_t> rows(kTargets);
+  std::mt19937 random(seed());
+  CAPTURE(seed());
+  // A few rows are dealt one by one: a whole block would be all that one consumer gets.
+  CHECK(!partitioner.deal_block(kBlockRowsMax));
+  partitioner.deal(kBlockRowsMax * kTargets, [](std::uint32_t, std::uint32_t, std::uint32_t) {});
+  for (int round = 0; round < 1000; ++round) {
+    // Sizes that would pile up on one target if blocks went strictly in turn.
+    const std::uint32_t count = round % kTargets == 0 ? kBlockRowsMax : 256 + random() % 100;
+    const auto target = partitioner.deal_block(count);
+    REQUIRE(target);
+    rows[*target] += count;
+    const auto [least, most] = std::minmax_element(rows.begin(), rows.end());
+    CHECK(*most - *least <= kBlockRowsMax);
+  }
+}
+
+TEST_CASE("output_writer: large blocks of a rebalance are sent as they are, small ones and selections are copied") {
+  HeapPool pool;
+  std::vector<Element> elements;
+  {
+    std::vector<std::unique_ptr<OutputChannel>> channels;
+    for (int target = 0; target < 2; ++target) channels.push_back(std::make_unique<Collecting>(elements));
+    OutputWriter writer(row_layout(),
+                        std::make_unique<Partitioner>(
+                            Partitioner::Settings{.kind = PartitionerKind::rebalance, .targets = 2}, nullptr, nullptr),
+                        std::make_unique<OutputPartition>(std::move(channels), std::make_shared<FirstFailure>()), pool,
+                        FlushPolicy{.timeout_us = FlushPolicy::kOnlyWhenFull});
+    std::uint64_t next = 0;
+    const auto emit = [&](std::uint32_t rows, bool may_take, bool selects) {
+      Block* const block = pool.take(kBlockCapacity);
+      block->reset(row_layout(), 0);
+      std::vector<std::uint16_t> selection;
+      for (; block->rows < rows; ++block->rows) {
+        selection.push_back(static_cast<std::uint16_t>(block->rows));
+        rows_of(*block)[block->rows] = {0, next++, 0};
+      }
+      block->fixed_bytes = rows * sizeof(Row);
+      Batch batch = selects ? Batch(block, selection.data(), rows) : Batch(block);
+      writer.emit(batch, may_take, 0);
+      if (!batch.taken()) pool.give(block);
+      return batch.taken();
+    };
+    CHECK(!emit(1024, true, false));  // the first rows are dealt
+    CHECK(!emit(1024, true, false));
+    CHECK(emit(1024, true, false));
+    CHECK(emit(256, true, false));
+    CHECK(!emit(255, true, false));
+    CHECK(!emit(1024, false, false));
+    CHECK(!emit(1024, true, true));
+    CHECK(emit(1024, true, false));
+    writer.end();
+    std::vector<std::uint64_t> seen;
+    for (const Element& element : elements) {
+      if (element.kind == ElementKind::block)
+        for (std::uint32_t row = 0; row < element.block->rows; ++row)
+          seen.push_back(rows_of(*element.block)[row].value);
+      drop(element);
+    }
+    std::sort(seen.begin(), seen.end());
+    std::vector<std::uint64_t> expected(next);
+    std::iota(expected.begin(), expected.end(), std::uint64_t{0});
+    CHECK(seen == expected);
+  }
+  CHECK(pool.out() == 0);
+}
+
 TEST_CASE(
     "output_writer: rows with and without event time do not meet in one block, a huge row gets a block that holds it, "
     "and order is kept") {
@@ -241,7 +314,7 @@ TEST_CASE(
     std::vector<std::unique_ptr<OutputChannel>> channels;
     channels.push_back(std::make_unique<Collecting>(elements));
     OutputWriter writer(layout, std::make_unique<Partitioner>(Partitioner::Settings{}, nullptr, nullptr),
-                        std::make_unique<OutputPartition>(std::move(channels)), pool,
+                        std::make_unique<OutputPartition>(std::move(channels), std::make_shared<FirstFailure>()), pool,
                         {.timeout_us = 100, .idle_spacing_us = 50});
     std::mt19937 random(seed());
     const auto emit = [&](std::uint8_t flags, std::uint32_t rows, std::size_t text, std::int64_t now_us) {

@@ -54,9 +54,10 @@ struct Written {
   Written(PartitionerKind kind, std::uint32_t targets, std::uint32_t subtask = 0) : channels(targets) {
     std::vector<std::unique_ptr<OutputChannel>> ends;
     for (auto& channel : channels) ends.push_back(std::make_unique<Noting>(channel));
-    writer = std::make_unique<OutputWriter>(row_layout(), make(kind, targets, subtask),
-                                            std::make_unique<OutputPartition>(std::move(ends)), pool,
-                                            FlushPolicy{.timeout_us = FlushPolicy::kOnlyWhenFull});
+    writer = std::make_unique<OutputWriter>(
+        row_layout(), make(kind, targets, subtask),
+        std::make_unique<OutputPartition>(std::move(ends), std::make_shared<FirstFailure>()), pool,
+        FlushPolicy{.timeout_us = FlushPolicy::kOnlyWhenFull});
   }
   void emit(const std::vector<Row>& rows, const std::vector<std::uint16_t>* selection = nullptr) {
     Block* const block = pool.take(kBlockCapacity);
