@@ -1,5 +1,6 @@
 #include "weir/environment.h"
 
+#include <atomic>
 #include <stdexcept>
 
 #include "weir/key_group.h"
@@ -110,6 +111,10 @@ void throw_no_on_timer() {
 void throw_key_not_in_schema(std::string_view record) {
   throw std::invalid_argument("key_by() or partition_custom(): the member given as key is not among the fields of " +
                               std::string(record) + "; list it in weir::Schema, or give a function of a record");
+}
+std::uint64_t next_output_tag_id() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 void throw_wrong_side_type(std::string_view tag, std::string_view declared, std::string_view used) {
   throw std::logic_error("side output \"" + std::string(tag) + "\" is read as " + std::string(declared) +

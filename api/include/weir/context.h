@@ -138,7 +138,7 @@ class RuntimeContext {
   /// Errors: std::logic_error when the tag's stream has another type.
   template <class T>
   void output(const OutputTag<T>& tag, const T& value) {
-    if (Collector<T>* collector = side_collector<T>(tag.name())) {
+    if (Collector<T>* collector = side_collector(tag)) {
       if (collector->inherits() && batch_ != nullptr) collector->inherit(batch_->block(), row_);
       collector->collect(value);
     }
@@ -187,8 +187,25 @@ class RuntimeContext {
     std::unique_ptr<detail::SideOutput> output;
   };
 
+  /// A tag that was used before, and its collector; null where nobody reads it.
+  struct KnownTag {
+    std::uint64_t id;
+    void* collector;
+  };
+  /// More tags than that are made for each record, not kept.
+  static constexpr std::size_t kKnownTagsMax = 64;
+
   template <class T>
-  Collector<T>* side_collector(std::string_view tag) {
+  Collector<T>* side_collector(const OutputTag<T>& tag) {
+    for (const KnownTag& known : known_tags_)
+      if (known.id == tag.id()) return static_cast<Collector<T>*>(known.collector);
+    Collector<T>* const collector = find_side_collector<T>(tag.name());
+    if (known_tags_.size() < kKnownTagsMax) known_tags_.push_back({tag.id(), collector});
+    return collector;
+  }
+
+  template <class T>
+  Collector<T>* find_side_collector(std::string_view tag) {
     for (Side& side : sides_) {
       if (side.name == tag) {
         if (side.schema != schema_of<T>()) detail::throw_wrong_side_type(tag, side.schema, schema_of<T>());
@@ -221,6 +238,7 @@ class RuntimeContext {
   std::shared_ptr<const detail::SideTags> tags_;
   detail::KeyedStates* states_ = nullptr;
   std::vector<Side> sides_;
+  std::vector<KnownTag> known_tags_;
   detail::TextArena texts_;
   EventTime watermark_ = kBeginningOfTime;
   // The batch or timer that is being processed.

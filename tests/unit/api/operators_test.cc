@@ -167,6 +167,21 @@ TEST_CASE("process: a side output that nobody reads is dropped") {
   CHECK(harness.take() == std::vector<std::int64_t>{1});
 }
 
+TEST_CASE("process: the tag of a side output may be made anew for each record") {
+  OperatorHarness<std::int64_t, std::int64_t> harness([](auto numbers) {
+    return numbers.process([](const std::int64_t& n, RuntimeContext& context, Collector<std::int64_t>&) {
+      context.output(OutputTag<std::string>(n % 2 == 0 ? "late" : "unread"), std::to_string(n));
+    });
+  });
+  harness.watch_side(kLate);
+  std::vector<std::string> expected;
+  for (std::int64_t n = 0; n < 300; ++n) {
+    harness.push(n);
+    if (n % 2 == 0) expected.push_back(std::to_string(n));
+  }
+  CHECK(harness.take_side(kLate) == expected);
+}
+
 TEST_CASE("process: a side output written with another type than it is read with is refused") {
   OperatorHarness<std::int64_t, std::int64_t> harness([](auto numbers) {
     return numbers.process([](const std::int64_t& n, RuntimeContext& context, Collector<std::int64_t>&) {

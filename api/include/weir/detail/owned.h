@@ -74,23 +74,27 @@ class Owned<T, true> {
     return *this;
   }
 
-  /// Copies the value; its Texts may be this object's own.
+  /// Copies the value; its Texts may be this object's own. Allocates only when the bytes of all Texts do not fit into
+  /// what the object has, or when more than kSortedBytesMax bytes have to change places.
   void assign(const T& value) {
     std::size_t needed = 0;
-    bool own = false;
+    bool keeps_places = true;
     for_each_text(value, [&](const Text& text) {
+      // Writing front to back must not reach a Text of our own before it is read.
+      if (holds(text.data()) && text.data() < bytes_.get() + needed) keeps_places = false;
       needed += text.size();
-      own = own || holds(text.data());
     });
-    if (own || needed > capacity_) {
+    if (needed > capacity_) {
       // The old bytes live until the new ones are complete.
       const std::size_t capacity = needed + needed / 4;
       std::unique_ptr<char[]> bytes(new char[capacity]);
       fill(value, bytes.get());
       bytes_ = std::move(bytes);
       capacity_ = capacity;
-    } else {
+    } else if (keeps_places) {
       fill(value, bytes_.get());
+    } else {
+      rearrange(value, needed);
     }
   }
   const T& get() const { return value_; }
@@ -103,12 +107,28 @@ class Owned<T, true> {
   void fill(const T& value, char* to) {
     T copy = value;
     for_each_text(copy, [&](Text& text) {
-      if (!text.empty()) std::memcpy(to, text.data(), text.size());
+      if (!text.empty() && text.data() != to) std::memmove(to, text.data(), text.size());
       text = Text::borrow({to, text.size()});
       to += text.size();
     });
     value_ = std::move(copy);
   }
+  /// By way of a copy of all bytes.
+  void rearrange(const T& value, std::size_t bytes) {
+    char near[kSortedBytesMax];
+    std::unique_ptr<char[]> far;
+    if (bytes > sizeof near) far.reset(new char[bytes]);
+    char* const first = far != nullptr ? far.get() : near;
+    fill(value, first);
+    std::memcpy(bytes_.get(), first, bytes);
+    char* to = bytes_.get();
+    for_each_text(value_, [&](Text& text) {
+      text = Text::borrow({to, text.size()});
+      to += text.size();
+    });
+  }
+
+  static constexpr std::size_t kSortedBytesMax = 512;
 
   T value_{};
   std::unique_ptr<char[]> bytes_;
