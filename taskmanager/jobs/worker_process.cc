@@ -155,7 +155,9 @@ Async<WorkerExit> WorkerProcess::explain(ExitStatus status) {
     exit.message =
         "SIGKILL leaves no trace; the kernel sends it when memory runs out (see dmesg), an operator may have";
   } else if (status.by_signal) {
-    exit.message = "the signal left no crash report: it was sent from outside, or user code changed the handler";
+    exit.message =
+        "the signal left no crash report: it was sent from outside, user code changed the handler, or a thread that "
+        "user code started overflowed its stack";
   } else {
     exit.message = "the worker ended without being asked: user code must not call exit()";
   }

@@ -9,6 +9,7 @@
 
 #include "common/base/ensure.h"
 #include "common/base/vector_registers.h"
+#include "taskmanager/crash/crash_handler.h"
 
 namespace weir::taskmanager {
 
@@ -62,6 +63,7 @@ SlotLoop::~SlotLoop() {
 
 void SlotLoop::start() {
   thread_ = std::thread([this] {
+    const CrashStack crash_stack;
     ::pthread_setname_np(::pthread_self(), fmt::format("slot-{}", settings_.slot).c_str());
     clear_upper_halves();  // inherited from the thread that started this one
     pool_.adopt();

@@ -99,7 +99,8 @@ class UserCodeTest(unittest.TestCase):
         self.crash("aborts", "SIGABRT", "test_jobs.cc")
 
     def test_stack_overflow(self):
-        self.crash("overflows_stack", "SIGSEGV")
+        # The function, its line, and what it means.
+        self.crash("overflows_stack", "SIGSEGV", "stack overflow", "deeper", "test_jobs.cc:")
 
     def test_worker_killed_from_outside(self):
         with Cluster(task_managers=1, slots=1) as cluster:
