@@ -24,8 +24,11 @@ namespace {
 constexpr std::chrono::seconds kRestGrace{1};
 constexpr int kExitedByForce = 1;
 
-rpc::Identity identity(const DaemonOptions& options, const Incarnation& incarnation) {
-  return {rpc::Role::job_manager, options.cluster, incarnation, "jobmanager"};
+void say_superseded(const rpc::Identity& peer, std::uint64_t epoch) {
+  LOG_ERROR(
+      "another JobManager leads this cluster: {} {} obeys epoch {}, this one leads in epoch {}; end one of them "
+      "(TaskManagers refuse this one's orders from now on)",
+      rpc::role_name(peer.role), peer.name, epoch, kLeaderEpoch);
 }
 
 std::string advertised(const config::Listener& listener, std::uint16_t bound_port) {
@@ -43,10 +46,13 @@ Daemon::Daemon(ControlThread& control, DaemonOptions options, LibraryReader read
     : control_(control),
       options_(std::move(options)),
       read_library_(std::move(read_library)),
+      clock_(control.executor(), machine_clock_, stall_allowance(options_.registry.heartbeat_timeout)),
+      leadership_(kLeaderEpoch, say_superseded),
       pool_(options_.io_threads),
       stop_(control.executor()),
       signals_(control.executor()),
-      dialler_(control.executor(), identity(options_, incarnation_), options_.rpc_limits, epoch_),
+      dialler_(node(), epoch_,
+               [this](const rpc::Identity& peer, std::uint64_t epoch) { leadership_.see(peer, epoch); }),
       task_managers_(control.executor(), clock_, dialler_, slots_, options_.registry),
       scope_(control.executor(), "JobManager") {}
 
@@ -56,7 +62,16 @@ Daemon::~Daemon() {
   std::filesystem::remove_all(options_.temporary_directory, ignored);
 }
 
+rpc::Node Daemon::node() {
+  return {.executor = control_.executor(),
+          .clock = clock_,
+          .self = {rpc::Role::job_manager, options_.cluster, incarnation_, "jobmanager"},
+          .limits = options_.rpc_limits,
+          .secret = options_.secret};
+}
+
 Result<void> Daemon::start() {
+  clock_.start();
   signals_.add(SIGTERM);  // from here on they wait for their reader
   signals_.add(SIGINT);
   TRY_VOID(open_store());
@@ -95,20 +110,18 @@ Result<void> Daemon::listen() {
   DispatcherOptions dispatcher = options_.dispatcher;
   dispatcher.job.blob_address = advertised(options_.blob, blob_socket.port);
   ServiceTerms terms{incarnation_, dispatcher.job.blob_address, options_.heartbeat_interval,
-                     options_.registry.heartbeat_timeout};
+                     options_.registry.heartbeat_timeout, kLeaderEpoch};
   dispatcher_ =
       std::make_unique<Dispatcher>(control_.executor(), clock_, task_managers_, slots_, std::move(dispatcher));
   submission_ = std::make_unique<Submission>(*blobs_, *dispatcher_, planner_pool_, options_.submission);
 
   service_ = std::make_unique<JobManagerService>(task_managers_, *dispatcher_, std::move(terms));
   serve_job_manager(methods_, *service_);
-  rpc_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(options_, incarnation_), methods_,
-                                              options_.rpc_limits, rpc::ServerEvents{});
+  rpc_server_ = std::make_unique<rpc::Server>(node(), methods_, rpc::ServerEvents{});
   rpc_server_->start(std::move(rpc_socket));
   blob_service_ = std::make_unique<BlobService>(control_.executor(), *blobs_, options_.blob_reads_max);
   serve_blobs(blob_methods_, *blob_service_);
-  blob_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(options_, incarnation_), blob_methods_,
-                                               options_.rpc_limits, rpc::ServerEvents{});
+  blob_server_ = std::make_unique<rpc::Server>(node(), blob_methods_, rpc::ServerEvents{});
   blob_server_->start(std::move(blob_socket));
   return {};
 }
@@ -174,6 +187,7 @@ Async<void> Daemon::drain() {
   if (rpc_server_ != nullptr) co_await rpc_server_->close();
   if (blob_server_ != nullptr) co_await blob_server_->close();
   co_await scope_.close();
+  co_await clock_.stop();
 }
 
 }  // namespace weir::jobmanager

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/async/awake_clock.h"
 #include "common/async/clock.h"
 #include "common/async/event.h"
 #include "common/async/executor.h"
@@ -16,7 +17,9 @@
 #include "common/config/configuration.h"
 #include "common/gateway/rpc_binding.h"
 #include "common/http/http_server.h"
+#include "common/rpc/leader_fence.h"
 #include "common/rpc/method_table.h"
+#include "common/rpc/node.h"
 #include "common/rpc/server.h"
 #include "common/storage/local_file_system.h"
 #include "jobmanager/blob/blob_service.h"
@@ -54,6 +57,7 @@ class Daemon {
   std::uint16_t blob_port() const { return blob_server_->port(); }
 
  private:
+  rpc::Node node();
   Result<void> start();
   Result<void> open_store();
   Result<void> listen();
@@ -69,9 +73,11 @@ class Daemon {
   const Incarnation incarnation_ = Incarnation::random();
   UniqueFd store_lock_;
   // What everything stands on
-  SystemClock clock_;
+  SystemClock machine_clock_;
+  AwakeClock clock_;
   LocalFileSystem files_;
-  PlainLeaderEpoch epoch_{1};
+  rpc::LeaderClaim leadership_;
+  PlainLeaderEpoch epoch_{kLeaderEpoch};
   BlockingPool pool_;
   BlockingPool planner_pool_{kPlannersMax};
   Event stop_;
@@ -86,8 +92,8 @@ class Daemon {
   // Doors: RPC, blobs, REST
   std::unique_ptr<JobManagerService> service_;
   std::unique_ptr<BlobService> blob_service_;
-  rpc::MethodTable methods_;
-  rpc::MethodTable blob_methods_;
+  rpc::MethodTable methods_{{rpc::Role::task_manager}, leadership_};
+  rpc::MethodTable blob_methods_{{rpc::Role::task_manager}};
   std::unique_ptr<rpc::Server> rpc_server_;
   std::unique_ptr<rpc::Server> blob_server_;
   std::unique_ptr<RestBackend> rest_backend_;

@@ -175,6 +175,7 @@ Result<DaemonOptions> read_daemon_options(const config::Configuration& configura
   TRY(auto timeout, configuration.get(config::kHeartbeatTimeout));
   options.heartbeat_interval = millis(interval);
   options.registry.heartbeat_timeout = millis(timeout);
+  options.rpc_limits.silence_max = rpc::silence_max(timeout);
   TRY(options.dispatcher.job, read_job_options(configuration));
   options.registry.call_timeout = options.dispatcher.job.timeouts.call;
   TRY(options.dispatcher.finished, read_finished_limits(configuration));

@@ -11,6 +11,7 @@
 #include "common/config/configuration.h"
 #include "common/config/endpoints.h"
 #include "common/http/server_options.h"
+#include "common/rpc/cluster_secret.h"
 #include "common/rpc/identity.h"
 #include "jobmanager/cluster/task_manager_registry.h"
 #include "jobmanager/dispatcher/dispatcher.h"
@@ -32,6 +33,8 @@ struct ProcessFacts {
 
 /// Planners that may run at once; more submissions wait.
 inline constexpr int kPlannersMax = 2;
+/// In which a JobManager without high availability leads.
+inline constexpr std::uint64_t kLeaderEpoch = 1;
 
 /// Values, no files or sockets yet.
 struct DaemonOptions {
@@ -39,6 +42,7 @@ struct DaemonOptions {
   ClusterId cluster;
   config::Listener rpc, blob, rest;
   rpc::Limits rpc_limits;
+  rpc::ClusterSecret secret = rpc::ClusterSecret::random();  ///< until the cluster's own is read
   RegistryOptions registry;
   std::chrono::milliseconds heartbeat_interval{1'000};
   DispatcherOptions dispatcher;

@@ -5,6 +5,7 @@
 
 #include "common/async/executor.h"
 #include "common/base/try.h"
+#include "common/config/daemon_configuration.h"
 #include "common/config/endpoints.h"
 #include "common/daemon/run_daemon.h"
 #include "jobmanager/daemon.h"
@@ -12,7 +13,8 @@
 namespace weir::jobmanager {
 namespace {
 
-Result<int> serve(DaemonOptions options) {
+Result<int> serve(DaemonOptions options, const config::SecretFile& secret) {
+  TRY(options.secret, rpc::load_cluster_secret(secret.path, secret.may_make));
   ControlThread control("control");
   Daemon daemon(control, std::move(options), read_library_notes);
   TRY_VOID(control.run_to_end(daemon.run()));
@@ -28,9 +30,10 @@ Result<daemon::PreparedDaemon> prepare(const daemon::Launch& launch, std::string
   facts.program_options = launch.arguments;
   facts.revision = revision;
   TRY(auto options, read_daemon_options(launch.configuration, std::move(facts)));
+  TRY(auto secret, config::secret_file(launch.configuration, launch.configuration_directory));
   return daemon::PreparedDaemon{
       .warnings = config::jobmanager_reach_warnings(launch.configuration),
-      .serve = [options = std::move(options)] { return serve(options); },
+      .serve = [options = std::move(options), secret = std::move(secret)] { return serve(options, secret); },
   };
 }
 

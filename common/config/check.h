@@ -30,8 +30,10 @@ std::string nearest_key(std::string_view key);
 /// Whether only this machine reaches a listener on `bind_host`: localhost, 127.0.0.0/8 or ::1. A name is not looked up.
 bool is_loopback(std::string_view bind_host);
 
-/// Refuses a listener that other machines can reach, unless security.allow-unauthenticated says that this is wanted.
-/// Errors: failed_precondition, a sentence that names the host and the key. Every daemon asks this before it listens.
+/// Refuses a listener whose peers prove nothing and that other machines can reach, unless
+/// security.allow-unauthenticated says that this is wanted.
+/// Errors: failed_precondition, a sentence that names the host and the key. Asked for REST; the peers of the other
+/// listeners prove a secret.
 Result<void> check_listener(std::string_view bind_host, const Configuration& configuration);
 
 }  // namespace weir::config

@@ -7,6 +7,7 @@
 
 #include "common/base/try.h"
 #include "common/config/check.h"
+#include "common/config/network_options.h"
 
 namespace weir::config {
 
@@ -30,8 +31,19 @@ Result<Loaded> load_daemon_configuration(const std::string& directory, const std
   TRY(auto loaded, load(sources));
   const Report report = check(loaded.configuration);
   loaded.warnings.insert(loaded.warnings.end(), report.warnings.begin(), report.warnings.end());
+  loaded.directory = sources.directory;
   if (report.errors.empty()) return loaded;
   return Error::user(ErrorCode::invalid_argument, fmt::format("{}", fmt::join(report.errors, "\n")));
+}
+
+Result<SecretFile> secret_file(const Configuration& configuration, const std::string& directory) {
+  TRY(const auto named, configuration.find(kSecurityRpcSecretFile));
+  if (named) return SecretFile{*named, false};
+  if (!directory.empty()) return SecretFile{directory + "/cluster.secret", true};
+  return Error::user(ErrorCode::failed_precondition,
+                     fmt::format("no place for the cluster's secret: there is no configuration folder, so name a file "
+                                 "with {}",
+                                 kSecurityRpcSecretFile.key));
 }
 
 }  // namespace weir::config

@@ -23,4 +23,14 @@ std::string variable(const Environment& environment, std::initializer_list<const
 Result<Loaded> load_daemon_configuration(const std::string& directory, const std::string& home,
                                          const Environment& environment, const std::vector<std::string>& dynamic);
 
+/// Where a daemon finds the cluster's secret.
+struct SecretFile {
+  std::string path;
+  bool may_make = false;  ///< nobody named it: the first daemon makes it
+};
+/// security.rpc.secret-file, else `cluster.secret` in the configuration's folder.
+/// @param directory  of the configuration (Loaded::directory)
+/// Errors: failed_precondition when there is neither.
+Result<SecretFile> secret_file(const Configuration& configuration, const std::string& directory);
+
 }  // namespace weir::config

@@ -14,7 +14,8 @@
 namespace weir::config {
 namespace {
 
-Result<std::string> bind_host(const Configuration& configuration, const Option<std::string>& option) {
+/// Of a listener whose peers prove nothing.
+Result<std::string> open_bind_host(const Configuration& configuration, const Option<std::string>& option) {
   TRY(std::string host, configuration.get(option));
   Result<void> allowed = check_listener(host, configuration);
   if (!allowed.ok()) return configuration.placed(allowed.error().within(std::string(option.key)), option.key);
@@ -29,9 +30,9 @@ Result<void> check_announced(const Listener& listener, std::string_view address_
   return configuration.placed(
       Error::user(ErrorCode::failed_precondition,
                   fmt::format("{}: others are told to connect to {}, but {} is {}, where only this machine's loopback "
-                              "is heard; set {}: 0.0.0.0 with {}: true, or {}: localhost",
+                              "is heard; set {}: 0.0.0.0, or {}: localhost",
                               address_key, in_quotes(*listener.advertised_host), bind_key, listener.bind_host, bind_key,
-                              kSecurityAllowUnauthenticated.key, address_key)),
+                              address_key)),
       address_key);
 }
 
@@ -54,7 +55,7 @@ std::vector<std::string> separated(std::string_view text) {
 
 Result<Listener> jobmanager_rpc_listener(const Configuration& configuration) {
   Listener listener;
-  TRY(listener.bind_host, bind_host(configuration, kJobManagerBindHost));
+  TRY(listener.bind_host, configuration.get(kJobManagerBindHost));
   TRY(listener.advertised_host, configuration.find(kJobManagerRpcAddress));
   TRY(std::uint16_t port, configuration.get(kJobManagerRpcPort));
   TRY(std::optional<std::uint16_t> bind_port, configuration.find(kJobManagerRpcBindPort));
@@ -67,7 +68,7 @@ Result<Listener> jobmanager_rpc_listener(const Configuration& configuration) {
 
 Result<Listener> rest_listener(const Configuration& configuration) {
   Listener listener;
-  TRY(listener.bind_host, bind_host(configuration, kRestBindAddress));
+  TRY(listener.bind_host, open_bind_host(configuration, kRestBindAddress));
   TRY(Endpoint endpoint, rest_endpoint(configuration));
   TRY(std::optional<PortRange> bind_ports, configuration.find(kRestBindPort));
   listener.bind_ports = bind_ports.value_or(single_port(endpoint.port));
@@ -80,7 +81,7 @@ Result<Listener> rest_listener(const Configuration& configuration) {
 
 Result<Listener> blob_listener(const Configuration& configuration) {
   Listener listener;
-  TRY(listener.bind_host, bind_host(configuration, kJobManagerBindHost));
+  TRY(listener.bind_host, configuration.get(kJobManagerBindHost));
   TRY(listener.advertised_host, configuration.find(kJobManagerRpcAddress));
   TRY(listener.bind_ports, configuration.get(kBlobServerPort));
   listener.ports_option = kBlobServerPort.key;
@@ -89,7 +90,7 @@ Result<Listener> blob_listener(const Configuration& configuration) {
 
 Result<Listener> taskmanager_rpc_listener(const Configuration& configuration) {
   Listener listener;
-  TRY(listener.bind_host, bind_host(configuration, kTaskManagerBindHost));
+  TRY(listener.bind_host, configuration.get(kTaskManagerBindHost));
   TRY(listener.advertised_host, configuration.find(kTaskManagerHost));
   TRY(PortRange ports, configuration.get(kTaskManagerRpcPort));
   TRY(std::optional<std::uint16_t> bind_port, configuration.find(kTaskManagerRpcBindPort));
@@ -103,7 +104,7 @@ Result<Listener> taskmanager_rpc_listener(const Configuration& configuration) {
 
 Result<Listener> taskmanager_data_listener(const Configuration& configuration) {
   Listener listener;
-  TRY(listener.bind_host, bind_host(configuration, kTaskManagerBindHost));
+  TRY(listener.bind_host, configuration.get(kTaskManagerBindHost));
   TRY(listener.advertised_host, configuration.find(kTaskManagerHost));
   TRY(std::uint16_t port, configuration.get(kTaskManagerDataPort));
   TRY(std::optional<PortRange> bind_ports, configuration.find(kTaskManagerDataBindPort));
@@ -128,9 +129,9 @@ std::vector<std::string> taskmanager_reach_warnings(const Configuration& configu
   if (!job_manager.ok() || !bound.ok() || is_loopback(job_manager.value()) || !is_loopback(bound.value())) return {};
   return {
       fmt::format("{} is {}, but {} is {}: a JobManager on another machine cannot reach this TaskManager; set {}: "
-                  "0.0.0.0 with {}: true",
+                  "0.0.0.0",
                   kJobManagerRpcAddress.key, in_quotes(job_manager.value()), kTaskManagerBindHost.key, bound.value(),
-                  kTaskManagerBindHost.key, kSecurityAllowUnauthenticated.key)};
+                  kTaskManagerBindHost.key)};
 }
 
 Result<Endpoint> jobmanager_endpoint(const Configuration& configuration) {

@@ -21,6 +21,7 @@ struct Loaded {
   Configuration configuration;
   std::vector<std::string> warnings;  ///< sentences for the log
   std::string file;                   ///< the file that was read; empty without one
+  std::string directory;              ///< of the configuration; empty without one
 };
 
 /// The variables of this process. Call before threads are started.

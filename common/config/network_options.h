@@ -200,12 +200,21 @@ inline constexpr Option<PortRange> kTaskManagerDataBindPort{
 
 // Security
 
+inline constexpr Option<std::string> kSecurityRpcSecretFile{
+    {.key = "security.rpc.secret-file",
+     .about =
+         "The file with the cluster's secret: the daemons of one cluster prove to each other that they know it. It "
+         "must "
+         "be readable by its owner alone (mode 0600), and the same on all machines. Not set: cluster.secret in the "
+         "configuration's folder, which the first daemon to start there makes.",
+     .flink = "(no such key)",
+     .because = "who reaches an RPC port could run code, read artefacts and logs, and speak for a TaskManager"}};
 inline constexpr Option<bool> kSecurityAllowUnauthenticated{
     {.key = "security.allow-unauthenticated",
      .fallback = "false",
      .about =
-         "Whether a listener that other machines can reach may start without authentication. Who reaches one may run "
-         "code as the daemon's user.",
+         "Whether a REST listener that other machines can reach may start without authentication. Who reaches it may "
+         "run code as the daemon's user. RPC, blob and data listeners are authenticated always.",
      .flink = "(no such key): true",
      .because = "an open cluster should be a decision that somebody wrote down"}};
 

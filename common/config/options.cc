@@ -62,6 +62,7 @@ constexpr OptionEntry kTaskmanagerListenersEntries[] = {
     entry(kTaskManagerRpcBindPort), entry(kTaskManagerDataPort), entry(kTaskManagerDataBindPort),
 };
 constexpr OptionEntry kSecurityEntries[] = {
+    entry(kSecurityRpcSecretFile),
     entry(kSecurityAllowUnauthenticated),
 };
 constexpr OptionEntry kTheClusterEntries[] = {

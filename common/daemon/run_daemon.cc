@@ -54,6 +54,7 @@ Result<int> start(const DaemonProgram& program, Launch& launch) {
   TRY(auto loaded,
       config::load_daemon_configuration(command.configuration_directory, launch.home, environment, command.dynamic));
   launch.configuration = std::move(loaded.configuration);
+  launch.configuration_directory = loaded.directory;
   if (!command.printed_keys.empty()) {
     TRY(const std::string values, option_values(launch.configuration, command.printed_keys));
     std::fputs(values.c_str(), stdout);

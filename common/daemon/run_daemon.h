@@ -20,7 +20,8 @@ struct Launch {
   std::string bin_directory;           ///< where it stands, beside the other programs
   std::string home;                    ///< WEIR_HOME, FLINK_HOME, or the folder above bin_directory
   config::Configuration configuration;
-  LogChoice log;  ///< empty when only the configuration is looked at
+  std::string configuration_directory;  ///< where the file is; empty without one
+  LogChoice log;                        ///< empty when only the configuration is looked at
 };
 
 /// A daemon that has read its options and holds nothing yet.

@@ -1,7 +1,10 @@
 #include "common/gateway/rpc_binding.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
+#include "common/base/text.h"
 #include "common/gateway/job_manager_gateway.h"
 #include "common/gateway/methods.h"
 #include "common/gateway/task_manager_gateway.h"
@@ -82,6 +85,23 @@ class RpcBlobGateway final : public BlobGateway {
   const LeaderEpoch& epoch_;
 };
 
+/// A TaskManager speaks for itself alone: what the request says of its sender is what the handshake said.
+template <class Request>
+Result<void> check_speaker(const CallContext& context, const Request& request) {
+  if (request.task_manager_id() == context.peer->name &&
+      request.incarnation() == context.peer->incarnation.to_bytes()) {
+    return {};
+  }
+  return Error::external(ErrorCode::permission_denied,
+                         fmt::format("TaskManager {} speaks in the name of '{}', or of another incarnation of itself",
+                                     context.peer->name, printable(request.task_manager_id(), 255)));
+}
+
+template <class Reply>
+Async<Reply> refused(Error reason) {
+  co_return reason;
+}
+
 }  // namespace
 
 std::unique_ptr<TaskManagerGateway> make_rpc_task_manager_gateway(rpc::Caller& caller, const LeaderEpoch& epoch) {
@@ -121,18 +141,21 @@ void serve_task_manager(rpc::MethodTable& table, TaskManagerGateway& service) {
 
 void serve_job_manager(rpc::MethodTable& table, JobManagerGateway& service) {
   rpc::register_message_handler<proto::RegisterRequest, proto::RegisterReply>(
-      table, Method::register_task_manager, "register_task_manager", rpc::kLearnsEpoch,
+      table, Method::register_task_manager, "register_task_manager", rpc::kChanges,
       [&service](CallContext context, proto::RegisterRequest request) {
+    if (auto lie = check_speaker(context, request); !lie.ok()) return refused<proto::RegisterReply>(lie.error());
     return service.register_task_manager(std::move(request), context.deadline);
       });
   rpc::register_message_handler<proto::HeartbeatRequest, proto::HeartbeatReply>(
-      table, Method::heartbeat, "heartbeat", rpc::kLearnsEpoch,
+      table, Method::heartbeat, "heartbeat", rpc::kChanges,
       [&service](CallContext context, proto::HeartbeatRequest request) {
+    if (auto lie = check_speaker(context, request); !lie.ok()) return refused<proto::HeartbeatReply>(lie.error());
     return service.heartbeat(std::move(request), context.deadline);
       });
   rpc::register_message_handler<proto::TaskStatusRequest, proto::TaskStatusReply>(
       table, Method::task_status, "task_status", rpc::kChanges,
       [&service](CallContext context, proto::TaskStatusRequest request) {
+    if (auto lie = check_speaker(context, request); !lie.ok()) return refused<proto::TaskStatusReply>(lie.error());
     return service.task_status(std::move(request), context.deadline);
       });
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "common/async/clock.h"
 #include "common/async/deadline.h"
 #include "common/async/event.h"
 #include "common/async/task_scope.h"
@@ -29,18 +28,16 @@ bool is_refusal(const Error& error) {
 /// Lives on: the control thread. At a fixed address: coroutines refer to it.
 class Client::Core {
  public:
-  Core(asio::any_io_executor executor, Address address, Identity self, const MethodTable& methods, const Limits& limits,
-       ClientEvents events)
-      : executor_(executor),
+  Core(const Node& node, Address address, const MethodTable& methods, ClientEvents events)
+      : node_(node),
+        clock_(node.clock),
         address_(std::move(address)),
-        self_(std::move(self)),
         methods_(methods),
-        limits_(limits),
         events_(std::move(events)),
-        backoff_(limits.backoff_min, limits.backoff_max, seed_of(self_.incarnation)),
-        connected_(executor),
-        disconnected_(executor),
-        scope_(executor, "an RPC client") {
+        backoff_(node.limits.backoff_min, node.limits.backoff_max, seed_of(node.self.incarnation)),
+        connected_(node.executor),
+        disconnected_(node.executor),
+        scope_(node.executor, "an RPC client") {
     disconnected_.set();
   }
 
@@ -74,14 +71,12 @@ class Client::Core {
   void on_ended(const Error& reason);
 
   // Set once
-  asio::any_io_executor executor_;
+  const Node node_;
+  Clock& clock_;
   const Address address_;
-  const Identity self_;
   const MethodTable& methods_;
-  const Limits limits_;
   const ClientEvents events_;
   // Control thread only
-  SystemClock clock_;
   Backoff backoff_;
   Connection* connection_ = nullptr;  ///< the one being served, until its end has been told
   std::optional<Identity> peer_;      ///< connected, or expected back until keep_until_
@@ -96,7 +91,7 @@ class Client::Core {
 Async<void> Client::Core::keep_connected() {
   while (true) {
     const SteadyTime dial_by = peer_ ? keep_until_ : SteadyTime::max();
-    auto dialled = co_await dial(address_, self_, limits_, dial_by);
+    auto dialled = co_await dial(address_, node_, dial_by);
     if (dialled.ok()) {
       on_dialled(dialled.value().peer);
       disconnected_.reset();
@@ -113,7 +108,11 @@ Async<void> Client::Core::keep_connected() {
 
 /// Apart from the dialling: handlers of an ended connection may still run while the next one is made.
 Async<void> Client::Core::serve(Dialled dialled) {
-  Connection connection(executor_, std::move(dialled.stream), std::move(dialled.peer), methods_, limits_);
+  Connection connection(node_, std::move(dialled.stream), std::move(dialled.peer), methods_);
+  if (events_.later_epoch) {
+    connection.on_later_epoch(
+        [this, &connection](std::uint64_t epoch) { events_.later_epoch(connection.peer(), epoch); });
+  }
   const bool was_kept = peer_.has_value();
   connection_ = &connection;
   peer_ = connection.peer();
@@ -157,7 +156,7 @@ void Client::Core::on_ended(const Error& reason) {
   connection_ = nullptr;
   connected_.reset();
   last_failure_ = reason.message;
-  keep_until_ = clock_.now() + limits_.keep_time;
+  keep_until_ = clock_.now() + node_.limits.keep_time;
   backoff_.reset();
   disconnected_.set();
 }
@@ -174,10 +173,8 @@ Async<Result<void>> Client::Core::wait_connected(SteadyTime deadline) {
   co_return Result<void>();
 }
 
-Client::Client(asio::any_io_executor executor, Address address, Identity self, const MethodTable& methods,
-               const Limits& limits, ClientEvents events)
-    : core_(std::make_unique<Core>(std::move(executor), std::move(address), std::move(self), methods, limits,
-                                   std::move(events))) {}
+Client::Client(const Node& node, Address address, const MethodTable& methods, ClientEvents events)
+    : core_(std::make_unique<Core>(node, std::move(address), methods, std::move(events))) {}
 Client::~Client() = default;
 void Client::start() { core_->start(); }
 Async<void> Client::close() { return core_->close(); }

@@ -1,8 +1,6 @@
 // Keeps a connection to one address, dialling again whenever it ends.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +10,7 @@
 #include "common/rpc/connection.h"
 #include "common/rpc/identity.h"
 #include "common/rpc/method_table.h"
+#include "common/rpc/node.h"
 
 namespace weir::rpc {
 
@@ -33,6 +32,8 @@ struct ClientEvents {
   std::function<void(const Identity& peer, const Error& reason)> lost;
   /// A dial failed while no peer was connected or expected back; for "cannot reach ..., still trying". May be empty.
   std::function<void(const Error& reason, std::uint64_t failures_in_a_row)> dial_failed;
+  /// A reply named a later leader epoch than its call. May be empty.
+  std::function<void(const Identity& peer, std::uint64_t epoch)> later_epoch;
 };
 
 /// A caller that survives the end of its connection.
@@ -40,8 +41,7 @@ struct ClientEvents {
 /// destruction. Also serves `methods` to the peer over the same connection.
 class Client final : public Caller {
  public:
-  Client(asio::any_io_executor executor, Address address, Identity self, const MethodTable& methods,
-         const Limits& limits, ClientEvents events);
+  Client(const Node& node, Address address, const MethodTable& methods, ClientEvents events);
   ~Client() override;
 
   /// Dials from now on.

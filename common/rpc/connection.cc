@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -28,11 +28,14 @@ namespace {
 
 using std::chrono::milliseconds;
 
-SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
+using namespace asio::experimental::awaitable_operators;
+
+/// Looks at the peer's silence in the time that it may last.
+constexpr int kLooksPerSilence = 4;
 
 /// The time left, in whole milliseconds, rounded up; a deadline that has passed gives 0.
-std::uint32_t remaining_ms(SteadyTime deadline) {
-  const auto left = std::chrono::ceil<milliseconds>(deadline - steady_now()).count();
+std::uint32_t remaining_ms(SteadyTime now, SteadyTime deadline) {
+  const auto left = std::chrono::ceil<milliseconds>(deadline - now).count();
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 0, 0xffffffff));
 }
 
@@ -41,17 +44,17 @@ std::uint32_t remaining_ms(SteadyTime deadline) {
 /// Lives on: the control thread. At a fixed address: coroutines and callbacks refer to it.
 class Connection::Core {
  public:
-  Core(Connection& owner, asio::any_io_executor executor, std::unique_ptr<FrameStream> stream, Identity peer,
-       const MethodTable& methods, const Limits& limits)
+  Core(Connection& owner, asio::any_io_executor executor, Clock& clock, std::unique_ptr<FrameStream> stream,
+       Identity peer, const MethodTable& methods, const Limits& limits)
       : owner_(owner),
         executor_(executor),
+        clock_(clock),
         stream_(std::move(stream)),
         peer_(std::move(peer)),
         methods_(methods),
         limits_(limits),
         something_queued_(executor),
         deadline_added_(executor),
-        timer_(executor),
         loops_(executor, "an RPC connection"),
         handlers_(executor, "the RPC handlers of a connection") {
     stream_->set_payload_bytes_max(limits_.payload_bytes_max);
@@ -61,6 +64,11 @@ class Connection::Core {
   void end(Error reason);
   Async<std::string> call(MethodId method, std::string payload, SteadyTime deadline, std::uint64_t leader_epoch);
   void cancel_handlers();
+  void watch_silence(milliseconds silence_max) {
+    silence_max_ = silence_max;
+    if (is_running_) loops_.start("watching silence", silence_loop(silence_max));
+  }
+  void on_later_epoch(std::function<void(std::uint64_t)> event) { later_epoch_ = std::move(event); }
 
   bool is_open() const noexcept { return !end_reason_.has_value(); }
   const Identity& peer() const noexcept { return peer_; }
@@ -75,6 +83,7 @@ class Connection::Core {
   struct Pending {
     Completion completion;
     SteadyTime deadline;
+    std::uint64_t leader_epoch;
   };
   struct Running {
     TaskScope::Ticket ticket;
@@ -99,7 +108,10 @@ class Connection::Core {
   asio::awaitable<Error> read_loop();
   Async<void> write_loop();
   Async<void> expire_loop();
-  asio::awaitable<Result<std::string>> wait_reply(std::uint64_t call_id, SteadyTime deadline);
+  Async<void> silence_loop(milliseconds silence_max);
+  asio::awaitable<Result<std::string>> wait_reply(std::uint64_t call_id, SteadyTime deadline,
+                                                  std::uint64_t leader_epoch);
+  void on_reply(const FrameHeader& header, Result<std::string> result);
   Async<void> answer(RunningEntry running, std::uint64_t call_id, const MethodTable::Entry& entry, CallContext context,
                      std::string payload);
   Async<void> finish_handlers();
@@ -116,6 +128,8 @@ class Connection::Core {
   // Set once
   Connection& owner_;
   asio::any_io_executor executor_;
+  Clock& clock_;
+  std::function<void(std::uint64_t)> later_epoch_;
   std::unique_ptr<FrameStream> stream_;
   const Identity peer_;
   const MethodTable& methods_;
@@ -130,10 +144,10 @@ class Connection::Core {
   std::set<std::pair<SteadyTime, std::uint64_t>> deadlines_;
   SteadyTime armed_for_ = SteadyTime::max();
   Event deadline_added_;
-  asio::steady_timer timer_;
   // Control thread only: calls that we answer
   std::map<std::uint64_t, Running> running_;
   std::size_t running_bytes_ = 0;
+  milliseconds silence_max_{0};  // 0: not watched
   std::optional<Error> end_reason_;
   bool is_running_ = false;
   TaskScope loops_;
@@ -149,6 +163,7 @@ asio::awaitable<Error> Connection::Core::run(std::function<void(const Error&)> e
   is_running_ = true;
   loops_.start("writing", write_loop());
   loops_.start("deadlines of calls", expire_loop());
+  if (silence_max_.count() > 0) loops_.start("watching silence", silence_loop(silence_max_));
   const Error stopped = co_await read_loop();
   auto state = co_await asio::this_coro::cancellation_state;
   const bool was_cancelled = state.cancelled() != asio::cancellation_type::none;
@@ -217,14 +232,42 @@ Async<void> Connection::Core::expire_loop() {
       continue;
     }
     const auto [deadline, call_id] = *deadlines_.begin();
-    if (deadline <= steady_now()) {
+    if (deadline <= clock_.now()) {
       give_up(call_id, Error::external(ErrorCode::deadline_exceeded, "no answer in time from " + describe()));
       continue;
     }
     armed_for_ = deadline;
-    timer_.expires_at(deadline);
-    boost::system::error_code woken;  // also when an earlier deadline has come
-    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    deadline_added_.reset();
+    auto earlier = deadline_added_.wait();
+    auto sleep = clock_.sleep_until(deadline);
+    auto race = std::move(earlier) || std::move(sleep);
+    co_await std::move(race);
+  }
+}
+
+/// What proves that the peer lives: bytes from it, or bytes that it takes while others wait behind them.
+Async<void> Connection::Core::silence_loop(milliseconds silence_max) {
+  std::uint64_t received = stream_->received_bytes();
+  std::uint64_t sent = stream_->sent_bytes();
+  SteadyTime heard_at = clock_.now();
+  while (is_open()) {
+    co_await clock_.sleep_for(silence_max / kLooksPerSilence);
+    const SteadyTime now = clock_.now();
+    const bool is_sending = !queue_.empty() && stream_->sent_bytes() != sent;
+    if (stream_->received_bytes() != received || is_sending) heard_at = now;
+    received = stream_->received_bytes();
+    sent = stream_->sent_bytes();
+    if (now - heard_at >= silence_max) {
+      end(Error::external(ErrorCode::unavailable,
+                          fmt::format("the peer has said nothing for {} ms, though it was asked: its process stands "
+                                      "still, or the network drops what one side sends",
+                                      std::chrono::duration_cast<milliseconds>(now - heard_at).count())));
+      co_return;
+    }
+    if (heard_at == now || !queue_.empty()) continue;
+    FrameHeader header;
+    header.kind = FrameKind::ping;
+    enqueue(header, std::string());
   }
 }
 
@@ -251,22 +294,23 @@ Async<std::string> Connection::Core::call(MethodId method, std::string payload, 
   FrameHeader header;
   header.kind = FrameKind::request;
   header.method = method;
-  header.remaining_ms = remaining_ms(deadline);
+  header.remaining_ms = remaining_ms(clock_.now(), deadline);
   header.call_id = next_call_id_++;
   header.leader_epoch = leader_epoch;
   if (header.remaining_ms == 0)
     co_return Error::external(ErrorCode::deadline_exceeded, "the deadline of a call had passed before it was sent");
   enqueue(header, std::move(payload));
   if (!is_open()) co_return *end_reason_;
-  auto result = co_await wait_reply(header.call_id, deadline);
+  auto result = co_await wait_reply(header.call_id, deadline, leader_epoch);
   co_await unwind_if_cancelled();
   co_return result;
 }
 
-asio::awaitable<Result<std::string>> Connection::Core::wait_reply(std::uint64_t call_id, SteadyTime deadline) {
-  auto initiate = [this, call_id, deadline](auto handler) {
+asio::awaitable<Result<std::string>> Connection::Core::wait_reply(std::uint64_t call_id, SteadyTime deadline,
+                                                                  std::uint64_t leader_epoch) {
+  auto initiate = [this, call_id, deadline, leader_epoch](auto handler) {
     // The type-erased handler has a cancellation slot of its own, which takes the place of the one underneath.
-    Pending pending{Completion(std::move(handler)), deadline};
+    Pending pending{Completion(std::move(handler)), deadline, leader_epoch};
     auto slot = asio::get_associated_cancellation_slot(pending.completion);
     if (slot.is_connected()) {
       slot.assign([this, call_id](asio::cancellation_type) {
@@ -275,8 +319,7 @@ asio::awaitable<Result<std::string>> Connection::Core::wait_reply(std::uint64_t 
     }
     pending_.emplace(call_id, std::move(pending));
     deadlines_.emplace(deadline, call_id);
-    if (deadlines_.size() == 1) deadline_added_.set();
-    if (deadline < armed_for_) timer_.cancel();
+    if (deadline < armed_for_) deadline_added_.set();
   };
   return asio::async_initiate<const asio::use_awaitable_t<>, void(Result<std::string>)>(std::move(initiate),
                                                                                         asio::use_awaitable);
@@ -309,12 +352,28 @@ void Connection::Core::give_up(std::uint64_t call_id, Error reason) {
 Result<void> Connection::Core::on_frame(Frame frame) {
   switch (frame.header.kind) {
     case FrameKind::request: return on_request(std::move(frame));
-    case FrameKind::response: complete(frame.header.call_id, std::move(frame.payload)); return {};
-    case FrameKind::error: complete(frame.header.call_id, decode_error(frame.payload)); return {};
+    case FrameKind::response: on_reply(frame.header, std::move(frame.payload)); return {};
+    case FrameKind::error: on_reply(frame.header, decode_error(frame.payload)); return {};
     case FrameKind::cancel: on_cancel(frame.header.call_id); return {};
+    case FrameKind::ping: {
+      FrameHeader pong;
+      pong.kind = FrameKind::pong;
+      enqueue(pong, std::string());
+      return {};
+    }
+    case FrameKind::pong: return {};
+    case FrameKind::proof:
     case FrameKind::handshake: break;
   }
   return Error::external(ErrorCode::corrupt, "a second handshake");
+}
+
+void Connection::Core::on_reply(const FrameHeader& header, Result<std::string> result) {
+  const auto found = pending_.find(header.call_id);
+  if (found == pending_.end()) return;  // expired or given up before
+  const bool is_later = header.leader_epoch > found->second.leader_epoch;
+  complete(header.call_id, std::move(result));
+  if (is_later && later_epoch_) later_epoch_(header.leader_epoch);
 }
 
 Result<void> Connection::Core::on_request(Frame frame) {
@@ -335,14 +394,14 @@ Result<void> Connection::Core::on_request(Frame frame) {
                                                running_.size(), running_bytes_)));
     return {};
   }
-  if (auto admitted = methods_.admit(*entry, frame.header.leader_epoch); !admitted.ok()) {
+  if (auto admitted = methods_.admit(*entry, peer_, frame.header.leader_epoch); !admitted.ok()) {
     reply(call_id, std::move(admitted).error());
     return {};
   }
   CallContext context;
   context.peer = &peer_;
   context.connection = &owner_;
-  context.deadline = steady_now() + milliseconds(frame.header.remaining_ms);
+  context.deadline = clock_.now() + milliseconds(frame.header.remaining_ms);
   context.leader_epoch = frame.header.leader_epoch;
   running_.emplace(call_id, Running{0, entry->policy.ends_with_caller, request_bytes});
   running_bytes_ += request_bytes;
@@ -379,6 +438,7 @@ void Connection::Core::reply(std::uint64_t call_id, Result<std::string> result) 
   FrameHeader header;
   header.kind = result.ok() ? FrameKind::response : FrameKind::error;
   header.call_id = call_id;
+  header.leader_epoch = methods_.epoch();
   enqueue(header, result.ok() ? std::move(result).value() : encode_error(result.error()));
 }
 
@@ -400,18 +460,21 @@ void Connection::Core::enqueue(const FrameHeader& header, std::string payload) {
 namespace {
 
 std::unique_ptr<FrameStream> open_stream(const asio::any_io_executor& executor, UniqueFd fd, const Limits& limits) {
-  return std::make_unique<FrameStream>(executor, std::move(fd), limits.payload_bytes_max);
+  return std::make_unique<FrameStream>(executor, std::move(fd), limits.payload_bytes_max, limits.silence_max);
 }
 
 }  // namespace
 
-Connection::Connection(asio::any_io_executor executor, UniqueFd fd, Identity peer, const MethodTable& methods,
-                       const Limits& limits)
-    : Connection(executor, open_stream(executor, std::move(fd), limits), std::move(peer), methods, limits) {}
-
-Connection::Connection(asio::any_io_executor executor, std::unique_ptr<FrameStream> stream, Identity peer,
+Connection::Connection(asio::any_io_executor executor, Clock& clock, UniqueFd fd, Identity peer,
                        const MethodTable& methods, const Limits& limits)
-    : core_(std::make_unique<Core>(*this, std::move(executor), std::move(stream), std::move(peer), methods, limits)) {}
+    : core_(std::make_unique<Core>(*this, executor, clock, open_stream(executor, std::move(fd), limits),
+                                   std::move(peer), methods, limits)) {}
+
+Connection::Connection(const Node& node, std::unique_ptr<FrameStream> stream, Identity peer, const MethodTable& methods)
+    : core_(std::make_unique<Core>(*this, node.executor, node.clock, std::move(stream), std::move(peer), methods,
+                                   node.limits)) {
+  core_->watch_silence(node.limits.silence_max);
+}
 
 Connection::~Connection() {
   ENSURE(!core_->is_running_, "the RPC connection to {} was destroyed while it ran", core_->describe());
@@ -420,6 +483,10 @@ Connection::~Connection() {
 
 asio::awaitable<Error> Connection::run(std::function<void(const Error&)> ended) { return core_->run(std::move(ended)); }
 void Connection::end(const std::string& reason) { core_->end(Error::external(ErrorCode::unavailable, reason)); }
+void Connection::watch_silence(std::chrono::milliseconds silence_max) { core_->watch_silence(silence_max); }
+void Connection::on_later_epoch(std::function<void(std::uint64_t epoch)> event) {
+  core_->on_later_epoch(std::move(event));
+}
 void Connection::cancel_handlers() { core_->cancel_handlers(); }
 Async<std::string> Connection::call(MethodId method, std::string payload, SteadyTime deadline,
                                     std::uint64_t leader_epoch) {

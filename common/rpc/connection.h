@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -13,6 +14,7 @@
 #include "common/rpc/caller.h"
 #include "common/rpc/identity.h"
 #include "common/rpc/method_table.h"
+#include "common/rpc/node.h"
 
 namespace weir::rpc {
 
@@ -26,13 +28,13 @@ class FrameStream;
 class Connection final : public Caller {
  public:
   /// Over a fresh pair of sockets, without handshake: both ends know each other.
-  /// @param fd    a connected stream socket
-  /// @param peer  who is at the other end
-  Connection(asio::any_io_executor executor, UniqueFd fd, Identity peer, const MethodTable& methods,
+  /// @param clock  outlives the connection
+  /// @param fd     a connected stream socket
+  /// @param peer   who is at the other end
+  Connection(asio::any_io_executor executor, Clock& clock, UniqueFd fd, Identity peer, const MethodTable& methods,
              const Limits& limits);
-  /// After a handshake over `stream`.
-  Connection(asio::any_io_executor executor, std::unique_ptr<FrameStream> stream, Identity peer,
-             const MethodTable& methods, const Limits& limits);
+  /// After a handshake over `stream`; silence is watched from the beginning.
+  Connection(const Node& node, std::unique_ptr<FrameStream> stream, Identity peer, const MethodTable& methods);
   ~Connection() override;  ///< not while run() is under way
 
   /// Reads and serves until the stream ends or end() is called, then waits for the handlers. Cancelled, it ends the
@@ -43,6 +45,12 @@ class Connection final : public Caller {
   /// Ends the stream now: pending calls fail with unavailable, handlers of `ends_with_caller` are cancelled, run()
   /// returns soon. Does not wait.
   void end(const std::string& reason);
+  /// Asks the peer now and then, from now on, and ends the connection when it has said nothing for `silence_max`.
+  /// The peer replies from the loop that reads: it is silent when its process, its control thread or the network stands
+  /// still. Once, while run() is under way or before.
+  void watch_silence(std::chrono::milliseconds silence_max);
+  /// Called whenever a reply names a later leader epoch than its call did.
+  void on_later_epoch(std::function<void(std::uint64_t epoch)> event);
   /// Cancels every handler, also those that run to their end; for the end of a daemon.
   void cancel_handlers();
 

@@ -72,19 +72,19 @@ std::string Address::to_string() const {
   return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port) : fmt::format("[{}]:{}", host, port);
 }
 
-Async<Dialled> dial(const Address& address, const Identity& self, const Limits& limits, SteadyTime deadline) {
-  SystemClock clock;
-  const SteadyTime connect_by = std::min(deadline, clock.now() + limits.connect_timeout);
+Async<Dialled> dial(const Address& address, const Node& node, SteadyTime deadline) {
+  Clock& clock = node.clock;
+  const SteadyTime connect_by = std::min(deadline, clock.now() + node.limits.connect_timeout);
   std::string what = "connect";
   auto connecting = with_deadline(clock, connect_by, std::move(what), connect_any(address));
   auto fd = co_await std::move(connecting);
   if (!fd.ok()) co_return fd.error().within(address.to_string());
 
   Dialled dialled;
-  dialled.stream =
-      std::make_unique<FrameStream>(co_await asio::this_coro::executor, std::move(fd).value(), kHandshakeBytesMax);
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock.now());
-  auto peer = co_await greet(*dialled.stream, self, std::min(limits.handshake_timeout, left));
+  dialled.stream = std::make_unique<FrameStream>(co_await asio::this_coro::executor, std::move(fd).value(),
+                                                 kHandshakeBytesMax, node.limits.silence_max);
+  const SteadyTime greet_by = std::min(deadline, clock.now() + node.limits.handshake_timeout);
+  auto peer = co_await greet(*dialled.stream, node, greet_by);
   if (!peer.ok()) co_return peer.error().within(address.to_string());
   dialled.peer = std::move(peer).value();
   co_return dialled;

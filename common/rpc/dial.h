@@ -6,7 +6,7 @@
 #include "common/async/task.h"
 #include "common/rpc/client.h"
 #include "common/rpc/frame_stream.h"
-#include "common/rpc/identity.h"
+#include "common/rpc/node.h"
 
 namespace weir::rpc {
 
@@ -18,8 +18,8 @@ struct Dialled {
 
 /// Resolves the host, tries its addresses in order, shakes hands.
 /// Errors, by what they say about the peer:
-///     unavailable, failed_precondition, corrupt: its address answered with no, or with something else: it is not there
-///     deadline_exceeded, not_found: nothing was heard: it may be there
-Async<Dialled> dial(const Address& address, const Identity& self, const Limits& limits, SteadyTime deadline);
+///     unavailable, failed_precondition, permission_denied, corrupt: its address answered with no, or with something
+///     else: it is not there deadline_exceeded, not_found: nothing was heard: it may be there
+Async<Dialled> dial(const Address& address, const Node& node, SteadyTime deadline);
 
 }  // namespace weir::rpc

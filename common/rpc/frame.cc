@@ -35,8 +35,7 @@ std::uint64_t checksum(const char* header, std::string_view payload) {
 Error corrupt(std::string message) { return Error::external(ErrorCode::corrupt, std::move(message)); }
 
 bool is_known_kind(std::uint8_t kind) {
-  return kind >= static_cast<std::uint8_t>(FrameKind::handshake) &&
-         kind <= static_cast<std::uint8_t>(FrameKind::cancel);
+  return kind >= static_cast<std::uint8_t>(FrameKind::handshake) && kind <= static_cast<std::uint8_t>(FrameKind::pong);
 }
 
 }  // namespace

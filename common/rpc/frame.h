@@ -35,6 +35,9 @@ enum class FrameKind : std::uint8_t {
   response = 3,
   error = 4,   ///< the answer to a request or a handshake that failed: a weir.proto.RpcError
   cancel = 5,  ///< the caller no longer waits for this call
+  proof = 6,   ///< the third and fourth frame of a connection: proves the cluster's secret
+  ping = 7,    ///< are you there
+  pong = 8,    ///< I am
 };
 
 struct FrameHeader {
@@ -43,7 +46,7 @@ struct FrameHeader {
   MethodId method;
   std::uint32_t remaining_ms = 0;  ///< time that the caller will still wait
   std::uint64_t call_id = 0;
-  std::uint64_t leader_epoch = 0;
+  std::uint64_t leader_epoch = 0;  ///< of the caller in a request, of the callee in an answer
   friend bool operator==(const FrameHeader&, const FrameHeader&) = default;
 };
 

@@ -44,11 +44,18 @@ int family_of(int fd) {
   return address.ss_family;
 }
 
-void set_options(int fd, int family) {
-  const int on = 1;
+/// Where one direction of the network drops everything, the kernel would try on for a quarter of an hour.
+void set_options(int fd, int family, std::chrono::milliseconds silence_max) {
+  const auto set = [fd](int level, int name, int value) { ::setsockopt(fd, level, name, &value, sizeof value); };
   if (family == AF_UNIX) return;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(silence_max / 3).count();
+  const int pause_s = static_cast<int>(std::clamp<std::int64_t>(seconds, 1, 3'600));
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, pause_s);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, pause_s);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(std::clamp<std::int64_t>(silence_max.count(), 1, 1 << 30)));
 }
 
 /// The pieces at the front of `queue`, without the first `skipped` bytes.
@@ -69,10 +76,11 @@ std::vector<asio::const_buffer> front_pieces(const std::deque<OutgoingFrame>& qu
 
 }  // namespace
 
-FrameStream::FrameStream(asio::any_io_executor executor, UniqueFd fd, std::size_t payload_bytes_max)
+FrameStream::FrameStream(asio::any_io_executor executor, UniqueFd fd, std::size_t payload_bytes_max,
+                         std::chrono::milliseconds silence_max)
     : socket_(std::move(executor)), decoder_(payload_bytes_max) {
   const int family = family_of(fd.get());
-  set_options(fd.get(), family);
+  set_options(fd.get(), family, silence_max);
   peer_address_ = describe_peer(fd.get());
   error_code problem;
   const asio::generic::stream_protocol protocol(family, 0);
@@ -104,6 +112,7 @@ Async<Frame> FrameStream::read() {
       co_return Error::external(ErrorCode::unavailable, "closed by the peer in the middle of a frame");
     }
     if (problem) co_return failed(problem);
+    received_bytes_ += count;
     decoder_.commit(count);
   }
 }
@@ -123,6 +132,7 @@ Async<Result<void>> FrameStream::write_all(std::deque<OutgoingFrame>& queue, std
       written = 0;
     }
     if (problem) co_return failed(problem);
+    sent_bytes_ += written;
     written_of_front += written;
     while (!queue.empty() && written_of_front >= queue.front().size()) {
       written_of_front -= queue.front().size();

@@ -4,7 +4,9 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <string>
 
@@ -28,7 +30,9 @@ struct OutgoingFrame {
 /// above sees the socket.) Lives on: the control thread. One read and one write may be under way at a time.
 class FrameStream {
  public:
-  FrameStream(asio::any_io_executor executor, UniqueFd fd, std::size_t payload_bytes_max);
+  /// @param silence_max  over TCP: the kernel gives up on bytes that nobody acknowledges for so long
+  FrameStream(asio::any_io_executor executor, UniqueFd fd, std::size_t payload_bytes_max,
+              std::chrono::milliseconds silence_max);
 
   void set_payload_bytes_max(std::size_t bytes) { decoder_.set_payload_bytes_max(bytes); }
 
@@ -43,6 +47,11 @@ class FrameStream {
   /// Closes the socket; what waits fails with unavailable.
   void end();
 
+  /// Bytes received so far, also those of an unfinished frame.
+  std::uint64_t received_bytes() const noexcept { return received_bytes_; }
+  /// Bytes that the kernel has taken so far.
+  std::uint64_t sent_bytes() const noexcept { return sent_bytes_; }
+
   /// "127.0.0.1:6123", or "socket pair".
   const std::string& peer_address() const noexcept { return peer_address_; }
 
@@ -52,6 +61,8 @@ class FrameStream {
   asio::generic::stream_protocol::socket socket_;
   std::string peer_address_;
   FrameDecoder decoder_;
+  std::uint64_t received_bytes_ = 0;
+  std::uint64_t sent_bytes_ = 0;
   bool ended_ = false;
 };
 

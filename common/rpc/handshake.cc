@@ -2,36 +2,53 @@
 
 #include <fmt/format.h>
 
-#include "common/async/clock.h"
+#include <algorithm>
+
 #include "common/async/deadline.h"
 #include "common/base/text.h"
+#include "common/base/try.h"
 #include "common/rpc/error_codec.h"
 #include "proto/rpc.pb.h"
 
 namespace weir::rpc {
 namespace {
 
-OutgoingFrame handshake_frame(const Identity& self) {
+// Each side proves the secret over both handshakes, under a name of its own: a proof can't be sent back to its maker.
+constexpr std::string_view kAcceptorProof = "weir rpc 2 acceptor";
+constexpr std::string_view kDiallerProof = "weir rpc 2 dialler";
+
+std::string handshake_payload(const Identity& self) {
   proto::Handshake message;
   message.set_protocol_version(kProtocolVersion);
   message.set_role(static_cast<std::uint32_t>(self.role));
   if (!self.cluster.is_none()) message.set_cluster_id(self.cluster.to_bytes());
   message.set_incarnation(self.incarnation.to_bytes());
   message.set_name(self.name);
-  FrameHeader header;
-  header.kind = FrameKind::handshake;
-  return OutgoingFrame(header, message.SerializeAsString());
+  message.set_nonce(random_nonce());
+  return message.SerializeAsString();
 }
 
-OutgoingFrame refusal_frame(const Error& error) {
+OutgoingFrame frame_of(FrameKind kind, std::string payload) {
   FrameHeader header;
-  header.kind = FrameKind::error;
-  return OutgoingFrame(header, encode_error(error));
+  header.kind = kind;
+  return OutgoingFrame(header, std::move(payload));
 }
+
+/// What is proved: both handshakes, with the length of the first, so that no other pair gives the same bytes.
+std::string transcript(const std::string& diallers, const std::string& acceptors) {
+  return fmt::format("{}:", diallers.size()) + diallers + acceptors;
+}
+
+OutgoingFrame proof_frame(const ClusterSecret& secret, std::string_view purpose, const std::string& said) {
+  const ClusterSecret::Proof proof = secret.prove(purpose, said);
+  return frame_of(FrameKind::proof, std::string(proof.data(), proof.size()));
+}
+
+OutgoingFrame refusal_frame(const Error& error) { return frame_of(FrameKind::error, encode_error(error)); }
 
 Error corrupt(std::string message) { return Error::external(ErrorCode::corrupt, std::move(message)); }
 
-/// Who the peer says it is, when we may talk to it.
+/// Who the peer says it is, when we may go on with it.
 Result<Identity> judge(const Frame& frame, const Identity& self) {
   if (frame.header.kind == FrameKind::error) return decode_error(frame.payload).within("refused by the peer");
   if (frame.header.kind != FrameKind::handshake) return corrupt("the first frame is no handshake");
@@ -53,6 +70,7 @@ Result<Identity> judge(const Frame& frame, const Identity& self) {
   auto incarnation = Incarnation::from_bytes(message.incarnation());
   if (!incarnation.ok()) return std::move(incarnation).error();
   peer.incarnation = incarnation.value();
+  if (message.nonce().size() != kNonceBytes) return corrupt("a handshake without a nonce");
   if (!message.cluster_id().empty()) {
     auto cluster = ClusterId::from_bytes(message.cluster_id());
     if (!cluster.ok()) return std::move(cluster).error();
@@ -67,6 +85,18 @@ Result<Identity> judge(const Frame& frame, const Identity& self) {
   return peer;
 }
 
+/// Whether the second frame of the peer proves that it knows our secret.
+Result<void> check_proof(const Frame& frame, const Node& node, std::string_view purpose, const std::string& said,
+                         const Identity& peer) {
+  if (frame.header.kind == FrameKind::error) return decode_error(frame.payload).within("refused by the peer");
+  if (frame.header.kind != FrameKind::proof) return corrupt("the frame after the handshake is no proof");
+  if (node.secret.verify(purpose, said, frame.payload)) return {};
+  return Error::user(ErrorCode::permission_denied,
+                     fmt::format("another cluster secret: that of {} {} is not that of {} {}; copy one file to both "
+                                 "(security.rpc.secret-file) and start them again",
+                                 role_name(peer.role), peer.name, role_name(node.self.role), node.self.name));
+}
+
 Async<Result<void>> write_one(FrameStream& stream, OutgoingFrame frame) {
   std::size_t queued_bytes = frame.size();
   std::deque<OutgoingFrame> queue;
@@ -74,28 +104,48 @@ Async<Result<void>> write_one(FrameStream& stream, OutgoingFrame frame) {
   co_return co_await stream.write_all(queue, queued_bytes);
 }
 
-Async<Identity> greet_untimed(FrameStream& stream, const Identity& self) {
-  auto hello = handshake_frame(self);
-  auto written = co_await write_one(stream, std::move(hello));
-  if (!written.ok()) co_return std::move(written).error();
-  auto frame = co_await stream.read();
-  if (!frame.ok()) co_return std::move(frame).error();
-  co_return judge(frame.value(), self);
+/// Tells the peer why, for its log; whether that arrives is its business.
+Async<Identity> refuse(FrameStream& stream, Error why) {
+  auto refusal = refusal_frame(why);
+  (void)co_await write_one(stream, std::move(refusal));
+  co_return why;
 }
 
-Async<Identity> welcome_untimed(FrameStream& stream, const Identity& self) {
-  auto frame = co_await stream.read();
-  if (!frame.ok()) co_return std::move(frame).error();
-  auto peer = judge(frame.value(), self);
-  auto answer = peer.ok() ? handshake_frame(self) : refusal_frame(peer.error());
-  auto written = co_await write_one(stream, std::move(answer));
-  if (peer.ok() && !written.ok()) co_return std::move(written).error();
+Async<Identity> greet_untimed(FrameStream& stream, const Node& node) {
+  const std::string ours = handshake_payload(node.self);
+  auto hello = frame_of(FrameKind::handshake, ours);
+  CO_TRY_VOID(co_await write_one(stream, std::move(hello)));
+  CO_TRY(const Frame theirs, co_await stream.read());
+  auto peer = judge(theirs, node.self);
+  if (!peer.ok() && theirs.header.kind == FrameKind::error) co_return std::move(peer).error();
+  if (!peer.ok()) co_return co_await refuse(stream, peer.error());
+  CO_TRY(const Frame proof, co_await stream.read());
+  const std::string said = transcript(ours, theirs.payload);
+  const auto proved = check_proof(proof, node, kAcceptorProof, said, *peer);
+  if (!proved.ok()) co_return co_await refuse(stream, proved.error());
+  auto answer = proof_frame(node.secret, kDiallerProof, said);
+  CO_TRY_VOID(co_await write_one(stream, std::move(answer)));
   co_return peer;
 }
 
-Async<Identity> in_time(Async<Identity> work, std::chrono::milliseconds timeout) {
-  SystemClock clock;
-  const SteadyTime deadline = clock.now() + timeout;
+Async<Identity> welcome_untimed(FrameStream& stream, const Node& node) {
+  CO_TRY(const Frame theirs, co_await stream.read());
+  auto peer = judge(theirs, node.self);
+  if (!peer.ok()) co_return co_await refuse(stream, peer.error());
+  const std::string ours = handshake_payload(node.self);
+  const std::string said = transcript(theirs.payload, ours);
+  auto hello = frame_of(FrameKind::handshake, ours);
+  CO_TRY_VOID(co_await write_one(stream, std::move(hello)));
+  auto own_proof = proof_frame(node.secret, kAcceptorProof, said);
+  CO_TRY_VOID(co_await write_one(stream, std::move(own_proof)));
+  CO_TRY(const Frame proof, co_await stream.read());
+  const auto proved = check_proof(proof, node, kDiallerProof, said, *peer);
+  if (proved.ok()) co_return peer;
+  if (proof.header.kind == FrameKind::error) co_return proved.error();
+  co_return co_await refuse(stream, proved.error());
+}
+
+Async<Identity> in_time(Async<Identity> work, Clock& clock, SteadyTime deadline) {
   std::string what = "handshake";
   auto bounded = with_deadline(clock, deadline, std::move(what), std::move(work));
   co_return co_await std::move(bounded);
@@ -113,12 +163,19 @@ std::string_view role_name(Role role) {
   return "peer";
 }
 
-Async<Identity> greet(FrameStream& stream, const Identity& self, std::chrono::milliseconds timeout) {
-  return in_time(greet_untimed(stream, self), timeout);
+std::chrono::milliseconds silence_max(std::chrono::nanoseconds heartbeat_timeout) {
+  constexpr std::chrono::hours kMost{24};  // what the kernel takes has 32 bits
+  const auto timeout = std::min<std::chrono::nanoseconds>(heartbeat_timeout, kMost);
+  return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(timeout * 5 / 4),
+                  std::chrono::milliseconds(20));
 }
 
-Async<Identity> welcome(FrameStream& stream, const Identity& self, std::chrono::milliseconds timeout) {
-  return in_time(welcome_untimed(stream, self), timeout);
+Async<Identity> greet(FrameStream& stream, const Node& node, SteadyTime deadline) {
+  return in_time(greet_untimed(stream, node), node.clock, deadline);
+}
+
+Async<Identity> welcome(FrameStream& stream, const Node& node, SteadyTime deadline) {
+  return in_time(welcome_untimed(stream, node), node.clock, deadline);
 }
 
 }  // namespace weir::rpc

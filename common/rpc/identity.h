@@ -11,12 +11,13 @@
 namespace weir::rpc {
 
 /// Spoken in the handshake; peers with another number refuse each other.
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 enum class Role : std::uint8_t { job_manager = 1, task_manager = 2, worker = 3, tool = 4 };
 std::string_view role_name(Role role);
 
-/// What a process says about itself in the handshake.
+/// What a process says about itself in the handshake. After it the cluster's secret has been proved by both sides, so
+/// that role, incarnation and name are those of a daemon of this cluster.
 struct Identity {
   Role role = Role::tool;
   ClusterId cluster;        ///< none: fits every cluster
@@ -36,7 +37,13 @@ struct Limits {
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds backoff_min{10};  ///< between two dials
   std::chrono::milliseconds backoff_max{1'000};
+  /// A peer that is asked and says nothing for so long is cut off: heartbeat.timeout. The kernel gives up on unanswered
+  /// bytes as soon.
+  std::chrono::milliseconds silence_max{5'000};
   std::chrono::milliseconds keep_time{500};  ///< a peer whose connection ended may be back within it and is kept
 };
+
+/// A quarter more than heartbeat.timeout: a registered peer that stands still is named by its heartbeat first.
+std::chrono::milliseconds silence_max(std::chrono::nanoseconds heartbeat_timeout);
 
 }  // namespace weir::rpc

@@ -1,5 +1,7 @@
 #include "common/rpc/method_table.h"
 
+#include <fmt/format.h>
+
 #include "common/base/ensure.h"
 #include "common/rpc/typed_call.h"
 
@@ -15,9 +17,13 @@ const MethodTable::Entry* MethodTable::find(MethodId method) const {
   return found == entries_.end() ? nullptr : &found->second;
 }
 
-Result<void> MethodTable::admit(const Entry& entry, std::uint64_t leader_epoch) const {
-  if (fence_ == nullptr || !entry.policy.is_fenced) return {};
-  return fence_->admit(leader_epoch);
+Result<void> MethodTable::admit(const Entry& entry, const Identity& caller, std::uint64_t leader_epoch) const {
+  if (!callers_.empty() && !callers_.contains(caller.role)) {
+    return Error::external(ErrorCode::permission_denied,
+                           fmt::format("a {} may not call {}", role_name(caller.role), entry.name));
+  }
+  if (fence_ == nullptr) return {};
+  return fence_->admit(caller, leader_epoch);
 }
 
 namespace detail {

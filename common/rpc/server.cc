@@ -11,7 +11,6 @@
 #include <set>
 #include <utility>
 
-#include "common/async/clock.h"
 #include "common/base/ensure.h"
 #include "common/observe/log.h"
 #include "common/rpc/frame_stream.h"
@@ -30,15 +29,12 @@ constexpr std::size_t kLoggedPeersMax = 1024;
 /// Lives on: the control thread. At a fixed address: coroutines refer to it.
 class Server::Core {
  public:
-  Core(asio::any_io_executor executor, Identity self, const MethodTable& methods, const Limits& limits,
-       ServerEvents events)
-      : executor_(executor),
-        self_(std::move(self)),
+  Core(const Node& node, const MethodTable& methods, ServerEvents events)
+      : node_(node),
         methods_(methods),
-        limits_(limits),
         events_(std::move(events)),
-        listener_(executor),
-        scope_(executor, "an RPC server") {}
+        listener_(node.executor),
+        scope_(node.executor, "an RPC server") {}
 
   void start(ListenSocket listener);
   Async<void> close();
@@ -66,10 +62,8 @@ class Server::Core {
   void log_refused(const std::string& peer, const std::string& why);
 
   // Set once
-  asio::any_io_executor executor_;
-  const Identity self_;
+  const Node node_;
   const MethodTable& methods_;
-  const Limits limits_;
   const ServerEvents events_;
   std::uint16_t port_ = 0;
   // Control thread only
@@ -94,7 +88,6 @@ Async<void> Server::Core::close() {
 }
 
 Async<void> Server::Core::accept_loop() {
-  SystemClock clock;
   while (true) {
     boost::system::error_code problem;
     co_await listener_.async_wait(asio::posix::stream_descriptor::wait_read,
@@ -103,7 +96,7 @@ Async<void> Server::Core::accept_loop() {
     const int stuck = accept_ready();
     if (stuck == 0) continue;
     LOG_ERROR("cannot accept RPC connections on port {}: {}; trying again", port_, std::strerror(stuck));
-    co_await clock.sleep_for(kAcceptPause);
+    co_await node_.clock.sleep_for(kAcceptPause);
   }
 }
 
@@ -116,7 +109,7 @@ int Server::Core::accept_ready() {
       if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
       continue;  // this one peer has gone before it was accepted
     }
-    if (open_ >= limits_.connections_max) {
+    if (open_ >= node_.limits.connections_max) {
       if (!std::exchange(is_full_, true))
         LOG_WARN("RPC connections are refused on port {}: {} are open, which is the limit", port_, open_);
       continue;
@@ -127,13 +120,14 @@ int Server::Core::accept_ready() {
 }
 
 Async<void> Server::Core::serve([[maybe_unused]] Place place, UniqueFd fd) {
-  auto stream = std::make_unique<FrameStream>(executor_, std::move(fd), kHandshakeBytesMax);
-  auto peer = co_await welcome(*stream, self_, limits_.handshake_timeout);
+  const Limits& limits = node_.limits;
+  auto stream = std::make_unique<FrameStream>(node_.executor, std::move(fd), kHandshakeBytesMax, limits.silence_max);
+  auto peer = co_await welcome(*stream, node_, node_.clock.now() + limits.handshake_timeout);
   if (!peer.ok()) {
     log_refused(stream->peer_address(), peer.error().message);
     co_return;
   }
-  Connection connection(executor_, std::move(stream), std::move(peer).value(), methods_, limits_);
+  Connection connection(node_, std::move(stream), std::move(peer).value(), methods_);
   if (events_.connected) events_.connected(connection);
   auto ended = [this, &connection](const Error& reason) {
     if (events_.lost) events_.lost(connection, reason);
@@ -151,9 +145,8 @@ void Server::Core::log_refused(const std::string& peer, const std::string& why) 
   LOG_WARN("RPC peer at {} refused: {} (said once per address)", peer, why);
 }
 
-Server::Server(asio::any_io_executor executor, Identity self, const MethodTable& methods, const Limits& limits,
-               ServerEvents events)
-    : core_(std::make_unique<Core>(std::move(executor), std::move(self), methods, limits, std::move(events))) {}
+Server::Server(const Node& node, const MethodTable& methods, ServerEvents events)
+    : core_(std::make_unique<Core>(node, methods, std::move(events))) {}
 Server::~Server() = default;
 void Server::start(ListenSocket listener) { core_->start(std::move(listener)); }
 Async<void> Server::close() { return core_->close(); }

@@ -1,8 +1,6 @@
 // Accepts peers.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,6 +12,7 @@
 #include "common/rpc/connection.h"
 #include "common/rpc/identity.h"
 #include "common/rpc/method_table.h"
+#include "common/rpc/node.h"
 
 namespace weir::rpc {
 
@@ -26,12 +25,11 @@ struct ServerEvents {
 
 /// Listens, shakes hands, serves one method table to everybody who connects.
 /// Lives on: the control thread. Owned by the daemon; `co_await close()` before its destruction.
-/// Peers that don't shake hands in time, speak another version or belong to another cluster are refused with one
-/// sentence, and a warning is logged.
+/// Peers that don't shake hands in time, speak another version, belong to another cluster or don't know its secret are
+/// refused with one sentence, and a warning is logged.
 class Server {
  public:
-  Server(asio::any_io_executor executor, Identity self, const MethodTable& methods, const Limits& limits,
-         ServerEvents events);
+  Server(const Node& node, const MethodTable& methods, ServerEvents events);
   ~Server();
 
   /// Accepts from now on.

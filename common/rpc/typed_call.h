@@ -53,7 +53,7 @@ Async<std::string> serve_message(const Function& function, CallContext context, 
 
 /// Serves `method` with a function (CallContext, Request) -> Async<Reply>. The function object stays in the table and
 /// may capture references; it must not itself be a coroutine lambda with captures: let it call a member coroutine.
-///     register_message_handler<proto::Register, proto::Registered>(table, kRegister, "register", kLearnsEpoch,
+///     register_message_handler<proto::Register, proto::Registered>(table, kRegister, "register", kChanges,
 ///         [this](CallContext context, proto::Register request) { return on_register(context, std::move(request)); });
 template <ProtoMessage Request, ProtoMessage Reply, class Function>
 void register_message_handler(MethodTable& table, MethodId method, std::string name, MethodPolicy policy,

@@ -16,12 +16,14 @@ constexpr std::uint64_t kDialsPerLogLine = 50;
 /// One client and the gateway over it.
 class RpcLink final : public TaskManagerLink {
  public:
-  RpcLink(asio::any_io_executor executor, const TaskManagerDescription& description, const rpc::Identity& self,
-          const rpc::MethodTable& methods, const rpc::Limits& limits, const LeaderEpoch& epoch, LinkEvents events)
+  RpcLink(const rpc::Node& node, const TaskManagerDescription& description, const rpc::MethodTable& methods,
+          const LeaderEpoch& epoch, LinkEvents events,
+          std::function<void(const rpc::Identity&, std::uint64_t)> later_epoch)
       : id_(description.id),
         incarnation_(description.incarnation),
         events_(std::move(events)),
-        client_(executor, {description.host, description.rpc_port}, self, methods, limits, client_events()),
+        later_epoch_(std::move(later_epoch)),
+        client_(node, {description.host, description.rpc_port}, methods, client_events()),
         gateway_(make_rpc_task_manager_gateway(client_, epoch)) {}
 
   void start() { client_.start(); }
@@ -42,6 +44,7 @@ class RpcLink final : public TaskManagerLink {
       if (!closed_ && failures % kDialsPerLogLine == 1)
         LOG_WARN("cannot reach TaskManager {}, trying on: {}", id_, reason.message);
     };
+    events.later_epoch = later_epoch_;
     return events;
   }
   void on_connected(const rpc::Identity& peer) {
@@ -53,6 +56,7 @@ class RpcLink final : public TaskManagerLink {
   const TaskManagerId id_;
   const Incarnation incarnation_;
   const LinkEvents events_;
+  const std::function<void(const rpc::Identity&, std::uint64_t)> later_epoch_;
   bool closed_ = false;
   rpc::Client client_;
   std::unique_ptr<TaskManagerGateway> gateway_;
@@ -60,11 +64,12 @@ class RpcLink final : public TaskManagerLink {
 
 }  // namespace
 
-RpcDialler::RpcDialler(asio::any_io_executor executor, rpc::Identity self, rpc::Limits limits, const LeaderEpoch& epoch)
-    : executor_(std::move(executor)), self_(std::move(self)), limits_(limits), epoch_(epoch) {}
+RpcDialler::RpcDialler(const rpc::Node& node, const LeaderEpoch& epoch,
+                       std::function<void(const rpc::Identity& peer, std::uint64_t epoch)> later_epoch)
+    : node_(node), epoch_(epoch), later_epoch_(std::move(later_epoch)) {}
 
 std::shared_ptr<TaskManagerLink> RpcDialler::dial(const TaskManagerDescription& description, LinkEvents events) {
-  auto link = std::make_shared<RpcLink>(executor_, description, self_, nothing_, limits_, epoch_, std::move(events));
+  auto link = std::make_shared<RpcLink>(node_, description, nothing_, epoch_, std::move(events), later_epoch_);
   link->start();
   return link;
 }

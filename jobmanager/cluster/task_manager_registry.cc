@@ -11,6 +11,12 @@
 
 namespace weir::jobmanager {
 
+namespace {
+
+constexpr std::size_t kSupersededMax = 16;  // of one id: more that come back are taken for new
+
+}  // namespace
+
 TaskManagerRegistry::TaskManagerRegistry(asio::any_io_executor executor, Clock& clock, TaskManagerDialler& dialler,
                                          SlotPool& slots, RegistryOptions options)
     : clock_(clock),
@@ -54,10 +60,23 @@ Result<std::vector<JobId>> TaskManagerRegistry::add(TaskManagerDescription descr
     entry = nullptr;
   }
   if (entry == nullptr) {
-    if (find(description.id) != nullptr)
+    std::vector<Incarnation> superseded;
+    if (const RegisteredTaskManager* other = find(description.id); other != nullptr) {
+      if (std::ranges::find(other->superseded, description.incarnation) != other->superseded.end()) {
+        return Error::user(
+            ErrorCode::already_exists,
+            fmt::format("the TaskManager id {} belongs to a process that registered later, from {}:{}; give each "
+                        "TaskManager an id of its own (taskmanager.resource-id)",
+                        description.id, other->description.host, other->description.rpc_port));
+      }
+      superseded = other->superseded;
+      if (superseded.size() == kSupersededMax) superseded.erase(superseded.begin());
+      superseded.push_back(other->description.incarnation);
       lose(description.id, fmt::format("TaskManager with id {} was restarted.", description.id));
+    }
     entry = entries_.emplace_back(std::make_unique<RegisteredTaskManager>()).get();
     entry->description = std::move(description);
+    entry->superseded = std::move(superseded);
     entry->registered_at = clock_.now();
     LOG_INFO("TaskManager {} registered: {}:{}, {} slots", entry->description.id, entry->description.host,
              entry->description.rpc_port, entry->description.slots);
@@ -169,6 +188,11 @@ Async<void> TaskManagerRegistry::end_and_release(JobId job, TaskManagerId id, In
 }
 
 Async<void> TaskManagerRegistry::close_link(std::shared_ptr<TaskManagerLink> link) { co_await link->close(); }
+
+bool TaskManagerRegistry::is_registered(const TaskManagerId& id, const Incarnation& incarnation) const {
+  const RegisteredTaskManager* entry = find(id);
+  return entry != nullptr && entry->description.incarnation == incarnation;
+}
 
 const RegisteredTaskManager* TaskManagerRegistry::find(const TaskManagerId& id) const {
   for (const auto& entry : entries_) {

@@ -42,6 +42,7 @@ struct RegisteredTaskManager {
   SteadyTime last_heartbeat{};
   WallTime last_heartbeat_wall{};
   std::uint64_t resident_bytes = 0;
+  std::vector<Incarnation> superseded;  ///< earlier processes of this id: refused while this one is registered
 };
 
 /// Knows TaskManagers from their registration to their loss, keeps a link to each, and their slots in the pool.
@@ -61,7 +62,7 @@ class TaskManagerRegistry {
   /// Takes a registration. The same incarnation may come again and keeps its slots.
   /// @param workers   jobs that have a worker there
   /// @return          those of them that have no business there: their workers must end
-  /// Errors: invalid_argument: no slots, no host, no port.
+  /// Errors: invalid_argument: no slots, no host, no port; already_exists: another process has taken this id since.
   Result<std::vector<JobId>> add(TaskManagerDescription description, const std::vector<JobId>& workers);
   /// @return false when it must register again
   bool heartbeat(const TaskManagerId& id, const Incarnation& incarnation, std::uint64_t resident_bytes);
@@ -70,6 +71,7 @@ class TaskManagerRegistry {
   /// The same on one TaskManager only, where the job has slots: the job goes on elsewhere.
   void end_job_on(const JobId& job, const TaskManagerId& id);
 
+  bool is_registered(const TaskManagerId& id, const Incarnation& incarnation) const;
   const RegisteredTaskManager* find(const TaskManagerId& id) const;
   /// Null when it is not registered.
   std::shared_ptr<TaskManagerLink> link(const TaskManagerId& id) const;

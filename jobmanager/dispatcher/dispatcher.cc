@@ -20,6 +20,8 @@ Error unknown_job(const JobId& id) {
       fmt::format("Job {} not found: it is not running and not among the ended jobs still remembered", id));
 }
 
+bool is_given_to(const Attempt& attempt, const TaskManagerId& id) { return attempt.place && attempt.place->id == id; }
+
 }  // namespace
 
 Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, TaskManagerRegistry& task_managers,
@@ -86,13 +88,24 @@ Result<void> Dispatcher::cancel(const JobId& id) {
   return {};
 }
 
-void Dispatcher::on_task_status(const JobId& id, const std::vector<TaskReport>& reports) {
-  if (Job* job = find_job(id)) job->on_task_status(reports);
+void Dispatcher::on_task_status(const TaskManagerId& from, const JobId& id, std::vector<TaskReport> reports) {
+  Job* job = find_job(id);
+  if (job == nullptr) return;
+  const std::size_t foreign = std::erase_if(reports, [&](const TaskReport& report) {
+    const auto task = job->tasks().find(report.execution);
+    return task && !is_given_to(job->tasks().attempt(*task), from);
+  });
+  if (foreign > 0)
+    LOG_WARN("job {}: TaskManager {} reports {} tasks that were not given to it; ignored", id, from, foreign);
+  job->on_task_status(reports);
 }
 
-void Dispatcher::on_counters(const ExecutionId& execution, const TaskCounters& counters) {
+void Dispatcher::on_counters(const TaskManagerId& from, const ExecutionId& execution, const TaskCounters& counters) {
   for (const auto& job : jobs_) {
-    if (job->tasks().find(execution)) return job->on_counters(execution, counters);
+    const auto task = job->tasks().find(execution);
+    if (!task) continue;
+    if (is_given_to(job->tasks().attempt(*task), from)) job->on_counters(execution, counters);
+    return;
   }
 }
 

@@ -44,8 +44,9 @@ class Dispatcher final : public TaskManagerListener, public JobOwner {
   Result<void> cancel(const JobId& id);
 
   /// News of tasks; unknown jobs and tasks are ignored.
-  void on_task_status(const JobId& id, const std::vector<TaskReport>& reports);
-  void on_counters(const ExecutionId& execution, const TaskCounters& counters);
+  /// Reports of tasks that this TaskManager was not given are dropped.
+  void on_task_status(const TaskManagerId& from, const JobId& id, std::vector<TaskReport> reports);
+  void on_counters(const TaskManagerId& from, const ExecutionId& execution, const TaskCounters& counters);
 
   // TaskManagerListener
   void on_slots_available() override;

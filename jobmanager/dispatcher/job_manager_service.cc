@@ -13,7 +13,7 @@ namespace weir::jobmanager {
 namespace {
 
 constexpr std::uint32_t kPortMax = 65535;
-constexpr std::uint32_t kSlotsMax = 65536;
+constexpr std::uint32_t kSlotsMax = 1024;  // as taskmanager.numberOfTaskSlots
 
 Result<TaskManagerDescription> decode(const proto::RegisterRequest& request) {
   TaskManagerDescription description;
@@ -104,6 +104,7 @@ Async<proto::RegisterReply> JobManagerService::register_task_manager(proto::Regi
   for (const auto& job : strangers) reply.add_end_jobs(job.to_bytes());
   reply.set_heartbeat_interval_ms(static_cast<std::uint32_t>(terms_.heartbeat_interval.count()));
   reply.set_heartbeat_timeout_ms(static_cast<std::uint32_t>(terms_.heartbeat_timeout.count()));
+  reply.set_leader_epoch(terms_.leader_epoch);
   co_return reply;
 }
 
@@ -115,7 +116,7 @@ Async<proto::HeartbeatReply> JobManagerService::heartbeat(proto::HeartbeatReques
   if (reply.known()) {
     for (const auto& counters : request.counters()) {
       CO_TRY(auto execution, ExecutionId::from_bytes(counters.execution()));
-      dispatcher_.on_counters(execution, decode(counters));
+      dispatcher_.on_counters(id, execution, decode(counters));
     }
   }
   co_return reply;
@@ -123,6 +124,12 @@ Async<proto::HeartbeatReply> JobManagerService::heartbeat(proto::HeartbeatReques
 
 Async<proto::TaskStatusReply> JobManagerService::task_status(proto::TaskStatusRequest request, SteadyTime) {
   CO_TRY(auto job, JobId::from_bytes(request.job()));
+  CO_TRY(auto id, TaskManagerId::from_string(request.task_manager_id()));
+  CO_TRY(auto incarnation, Incarnation::from_bytes(request.incarnation()));
+  if (!task_managers_.is_registered(id, incarnation)) {
+    co_return Error::external(ErrorCode::unavailable,
+                              fmt::format("TaskManager {} is not registered: it must register first", id));
+  }
   std::vector<TaskReport> reports;
   for (const auto& message : request.reports()) {
     if (auto report = decode(message)) {
@@ -131,7 +138,7 @@ Async<proto::TaskStatusReply> JobManagerService::task_status(proto::TaskStatusRe
       LOG_WARN("a task status from TaskManager {} can't be read and is ignored", request.task_manager_id());
     }
   }
-  dispatcher_.on_task_status(job, reports);
+  dispatcher_.on_task_status(id, job, std::move(reports));
   proto::TaskStatusReply reply;
   co_return reply;
 }

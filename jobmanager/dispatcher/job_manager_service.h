@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "common/base/ids.h"
@@ -17,6 +18,7 @@ struct ServiceTerms {
   std::string blob_address;
   std::chrono::milliseconds heartbeat_interval{1'000};
   std::chrono::milliseconds heartbeat_timeout{5'000};
+  std::uint64_t leader_epoch = 1;
 };
 
 /// Converts and forwards; knows nothing itself.

@@ -31,6 +31,10 @@ constexpr std::size_t kTailBytes = 4096;
 constexpr std::size_t kFrameBytesMax = plan::kPlanFrameHeaderBytes + plan::kPlanBytesMax;
 /// After the child's end its pipes hold what it wrote; another process may hold them open, so reading ends then.
 constexpr std::chrono::milliseconds kDrainTime{200};
+/// Between two looks at the clock: a look that comes later than planned by more than kStall was delayed by a pause of
+/// this process or of the machine, which is no time of the build function.
+constexpr std::chrono::milliseconds kPollMax{1'000};
+constexpr std::chrono::milliseconds kStall{500};
 
 /// One pipe from the child.
 struct Stream {
@@ -145,27 +149,25 @@ std::string ending_text(const Ending& ending, const PlannerLimits& limits) {
 }
 
 /// Reads all streams until the child has ended, or time is up or `stop` is readable and it has been killed.
+/// Time is up only when nothing waits to be read: this process may itself have been stopped meanwhile.
 Ending attend(Child& child, std::array<Stream*, 3> streams, const PlannerLimits& limits, int stop) {
-  const auto deadline = Clock::now() + limits.timeout;
   Ending ending;
   bool has_ended = false;
-  auto until = deadline;
+  auto until = Clock::now() + limits.timeout;
   for (;;) {
     std::array<pollfd, 5> waits{};
     for (std::size_t i = 0; i < streams.size(); ++i)
       waits[i] = {streams[i]->read ? streams[i]->read.get() : -1, POLLIN, 0};
     waits[3] = {has_ended ? -1 : child.pidfd(), POLLIN, 0};
     waits[4] = {has_ended || ending.stopped ? -1 : stop, POLLIN, 0};
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
     const bool all_closed =
         std::none_of(streams.begin(), streams.end(), [](const Stream* stream) { return stream->read.valid(); });
-    if (has_ended && (all_closed || left.count() <= 0)) break;
-    if (!has_ended && left.count() <= 0) {
-      ending.timed_out = true;
-      child.kill_session();
-      until = Clock::now() + std::chrono::seconds(5);
-    }
-    ::poll(waits.data(), waits.size(), static_cast<int>(std::max<std::int64_t>(left.count() + 1, 1)));
+    if (has_ended && all_closed) break;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+    const std::chrono::milliseconds wait = std::clamp(left, std::chrono::milliseconds(0), kPollMax);
+    const auto planned = Clock::now() + wait;
+    const int ready = ::poll(waits.data(), waits.size(), static_cast<int>(wait.count()));
+    if (const auto late = Clock::now() - planned; late > kStall) until += late;
     for (Stream* stream : streams) drain(*stream);
     if (waits[4].revents != 0) {
       ending.stopped = true;
@@ -175,6 +177,11 @@ Ending attend(Child& child, std::array<Stream*, 3> streams, const PlannerLimits&
       has_ended = true;
       until = Clock::now() + kDrainTime;
     }
+    if (ready != 0 || Clock::now() < until) continue;
+    if (has_ended) break;
+    ending.timed_out = true;
+    child.kill_session();
+    until = Clock::now() + std::chrono::seconds(5);
   }
   child.kill_session();  // What it has left behind, before its number can be given to another process.
   ending.status = child.wait();

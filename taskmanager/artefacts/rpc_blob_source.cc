@@ -32,9 +32,8 @@ Result<rpc::Address> parse_address(const std::string& text) {
 
 class RpcBlobSource final : public BlobSource {
  public:
-  RpcBlobSource(asio::any_io_executor executor, rpc::Address address, const rpc::Identity& self,
-                const rpc::MethodTable& methods, const rpc::Limits& limits, const LeaderEpoch& epoch)
-      : client_(executor, std::move(address), self, methods, limits, rpc::ClientEvents()),
+  RpcBlobSource(const rpc::Node& node, rpc::Address address, const rpc::MethodTable& methods, const LeaderEpoch& epoch)
+      : client_(node, std::move(address), methods, rpc::ClientEvents()),
         gateway_(make_rpc_blob_gateway(client_, epoch)) {
     client_.start();
   }
@@ -61,14 +60,11 @@ class RpcBlobSource final : public BlobSource {
 
 }  // namespace
 
-RpcBlobServers::RpcBlobServers(asio::any_io_executor executor, rpc::Identity self, const rpc::Limits& limits,
-                               const LeaderEpoch& epoch)
-    : executor_(std::move(executor)), self_(std::move(self)), limits_(limits), epoch_(epoch) {}
+RpcBlobServers::RpcBlobServers(const rpc::Node& node, const LeaderEpoch& epoch) : node_(node), epoch_(epoch) {}
 
 Result<std::unique_ptr<BlobSource>> RpcBlobServers::open(const std::string& address) {
   TRY(auto where, parse_address(address));
-  return std::unique_ptr<BlobSource>(
-      std::make_unique<RpcBlobSource>(executor_, std::move(where), self_, no_methods_, limits_, epoch_));
+  return std::unique_ptr<BlobSource>(std::make_unique<RpcBlobSource>(node_, std::move(where), no_methods_, epoch_));
 }
 
 }  // namespace weir::taskmanager

@@ -91,6 +91,7 @@ std::string output_path(const ProcessFacts& facts) { return facts.log_directory 
 Daemon::Daemon(ControlThread& control, DaemonOptions options)
     : control_(control),
       options_(std::move(options)),
+      clock_(control.executor(), machine_clock_, stall_allowance(options_.heartbeat_timeout)),
       pool_(static_cast<std::size_t>(options_.io_threads)),
       stop_(control.executor()),
       signals_(control.executor()),
@@ -115,9 +116,9 @@ Result<void> Daemon::start() {
   TRY_VOID(write_ports(rpc.port, data.port));
   make_session();
   TRY_VOID(make_jobs());
-  rpc_server_ = std::make_unique<rpc::Server>(control_.executor(), identity(), methods_, options_.rpc_limits,
-                                              rpc::ServerEvents{});
+  rpc_server_ = std::make_unique<rpc::Server>(node(), methods_, rpc::ServerEvents{});
   acceptor_ = std::make_unique<DataAcceptor>(control_.executor(), clock_, *workers_, slots_, DataAcceptorLimits());
+  clock_.start();
   rpc_server_->start(std::move(rpc));
   acceptor_->start(std::move(data));
   workers_->start();
@@ -139,25 +140,26 @@ Result<void> Daemon::make_name(const ListenSocket& rpc) {
   return {};
 }
 
-rpc::Identity Daemon::identity() const {
-  return {.role = rpc::Role::task_manager,
-          .cluster = options_.cluster,
-          .incarnation = incarnation_,
-          .name = id_.to_string()};
+rpc::Node Daemon::node() {
+  return {.executor = control_.executor(),
+          .clock = clock_,
+          .self = {.role = rpc::Role::task_manager,
+                   .cluster = options_.cluster,
+                   .incarnation = incarnation_,
+                   .name = id_.to_string()},
+          .limits = options_.rpc_limits,
+          .secret = options_.secret};
 }
 
 void Daemon::make_session() {
   SessionSettings settings{.job_manager = {.host = options_.job_manager.host, .port = options_.job_manager.port},
-                           .self = identity(),
-                           .limits = options_.rpc_limits,
                            .call_timeout = options_.call_timeout,
                            .registration_timeout = options_.registration_timeout};
-  session_ = std::make_unique<JobManagerSession>(control_.executor(), clock_, std::move(settings), methods_, epoch_,
-                                                 session_events());
+  session_ = std::make_unique<JobManagerSession>(node(), std::move(settings), methods_, fence_, session_events());
 }
 
 Result<void> Daemon::make_jobs() {
-  blob_servers_.emplace(control_.executor(), identity(), options_.rpc_limits, epoch_);
+  blob_servers_.emplace(node(), session_->epoch());
   ArtefactLimits limits;
   limits.retries = options_.blob_retries;
   limits.read_timeout = options_.blob_read_timeout;
@@ -171,6 +173,7 @@ Result<void> Daemon::make_jobs() {
                           .artefacts = *artefacts_,
                           .output = output_,
                           .listener = *session_,
+                          .epoch = session_->epoch(),
                           .process = {.executable = options_.facts.executable,
                                       .environment = options_.worker_environment,
                                       .output_prefix = options_.facts.log_directory + "/" + options_.facts.log_stem,
@@ -183,6 +186,7 @@ Result<void> Daemon::make_jobs() {
                           .slot_network = options_.memory.slot_network,
                           .record_bytes_max = options_.record_bytes_max,
                           .spin_us = options_.spin_us,
+                          .silence_max = options_.rpc_limits.silence_max,
                           .start_timeout = options_.worker_start_timeout,
                           .cancellation_timeout = options_.cancellation_timeout,
                           .cancellation_interval = options_.cancellation_interval,
@@ -205,8 +209,7 @@ SessionEvents Daemon::session_events() {
           },
           .gave_up =
               [this](const Error& reason) {
-    LOG_ERROR("no JobManager took this TaskManager within taskmanager.registration.timeout, it ends: {}",
-              reason.message);
+    LOG_ERROR("this TaskManager ends: {}", reason.message);
     exit_code_ = kCannotGoOn;
     stop();
           }};
@@ -259,6 +262,7 @@ asio::awaitable<int> Daemon::serve() {
   co_await workers_->close();
   co_await artefacts_->close();
   co_await scope_.close();
+  co_await clock_.stop();
   LOG_INFO("TaskManager {} has ended", id_);
   co_return exit_code_;
 }

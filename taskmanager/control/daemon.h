@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "common/async/awake_clock.h"
 #include "common/async/clock.h"
 #include "common/async/event.h"
 #include "common/async/executor.h"
@@ -56,7 +57,7 @@ class Daemon {
 
  private:
   Result<void> make_name(const ListenSocket& rpc);
-  rpc::Identity identity() const;
+  rpc::Node node();
   void make_session();
   Result<void> make_jobs();
   SessionEvents session_events();
@@ -64,16 +65,6 @@ class Daemon {
   void measure(proto::HeartbeatRequest& request) const;
   Result<void> write_ports(std::uint16_t rpc, std::uint16_t data) const;
   Async<void> wait_for_signals();
-
-  // The epoch that calls carry: the highest that a JobManager has shown.
-  class SeenEpoch final : public LeaderEpoch {
-   public:
-    explicit SeenEpoch(const rpc::LeaderFence& fence) : fence_(fence) {}
-    std::uint64_t current() const override { return fence_.highest(); }
-
-   private:
-    const rpc::LeaderFence& fence_;
-  };
 
   // Set once
   ControlThread& control_;
@@ -84,9 +75,9 @@ class Daemon {
   std::uint16_t told_rpc_port_ = 0;
   std::uint16_t told_data_port_ = 0;
   // What everything stands on
-  SystemClock clock_;
+  SystemClock machine_clock_;
+  AwakeClock clock_;
   rpc::LeaderFence fence_;
-  const SeenEpoch epoch_{fence_};
   BlockingPool pool_;
   BlockingPool log_pool_{2};  // apart: a log directory that hangs does not keep artefacts from being fetched
   WorkingDirectory directory_;
@@ -94,7 +85,7 @@ class Daemon {
   asio::signal_set signals_;
   int exit_code_ = kEndedInOrder;
   // The cluster: before the jobs, which report to it
-  rpc::MethodTable methods_{fence_};
+  rpc::MethodTable methods_{{rpc::Role::job_manager}, fence_};
   std::unique_ptr<JobManagerSession> session_;
   // Jobs
   SlotTable slots_;

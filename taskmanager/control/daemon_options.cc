@@ -30,6 +30,8 @@ Result<void> read_network(const config::Configuration& configuration, DaemonOpti
 
 Result<void> read_times(const config::Configuration& configuration, DaemonOptions& options) {
   TRY(options.heartbeat_interval, configuration.get(config::kHeartbeatInterval));
+  TRY(options.heartbeat_timeout, configuration.get(config::kHeartbeatTimeout));
+  options.rpc_limits.silence_max = rpc::silence_max(options.heartbeat_timeout);
   TRY(options.call_timeout, configuration.get(config::kRpcAskTimeout));
   TRY(options.registration_timeout, configuration.get(config::kTaskManagerRegistrationTimeout));
   TRY(options.worker_start_timeout, configuration.get(config::kWorkerStartTimeout));

@@ -10,6 +10,7 @@
 #include "common/config/configuration.h"
 #include "common/config/endpoints.h"
 #include "common/config/memory.h"
+#include "common/rpc/cluster_secret.h"
 #include "common/rpc/identity.h"
 #include "weir/result.h"
 
@@ -32,6 +33,7 @@ struct DaemonOptions {
   config::Listener data;
   config::Endpoint job_manager;
   rpc::Limits rpc_limits;
+  rpc::ClusterSecret secret = rpc::ClusterSecret::random();  ///< until the cluster's own is read
   std::optional<std::string> resource_id;
   std::uint32_t slots = 1;
   config::MemoryBudget memory;
@@ -44,6 +46,7 @@ struct DaemonOptions {
   std::uint32_t spin_us = 0;
   int io_threads = 4;
   std::chrono::nanoseconds heartbeat_interval{};
+  std::chrono::nanoseconds heartbeat_timeout{};
   std::chrono::nanoseconds call_timeout{};
   std::chrono::nanoseconds registration_timeout{};
   std::chrono::nanoseconds worker_start_timeout{};

@@ -39,22 +39,25 @@ struct JobManagerSession::Queued {
   proto::TaskReport report;
 };
 
-JobManagerSession::JobManagerSession(asio::any_io_executor executor, Clock& clock, SessionSettings settings,
-                                     const rpc::MethodTable& methods, const LeaderEpoch& epoch, SessionEvents events)
-    : clock_(clock),
+JobManagerSession::JobManagerSession(const rpc::Node& node, SessionSettings settings, const rpc::MethodTable& methods,
+                                     rpc::LeaderFence& fence, SessionEvents events)
+    : clock_(node.clock),
+      self_(node.self),
       settings_(std::move(settings)),
+      fence_(fence),
       events_(std::move(events)),
-      client_(executor, settings_.job_manager, settings_.self, methods, settings_.limits,
-              rpc::ClientEvents{.connected = [](const rpc::Identity&) {},
+      client_(node, settings_.job_manager, methods,
+              rpc::ClientEvents{.connected = [this](const rpc::Identity& peer) { fence_.follow(peer.incarnation); },
                                 .kept = [](const rpc::Identity&) {},
                                 .lost = [this](const rpc::Identity&, const Error& reason) { on_lost(reason); },
                                 .dial_failed = [this](const Error& reason,
-                                                      std::uint64_t failures) { on_dial_failed(reason, failures); }}),
-      gateway_(make_rpc_job_manager_gateway(client_, epoch)),
-      registered_(executor),
-      lost_(executor),
-      has_statuses_(executor),
-      scope_(executor, "JobManager session") {}
+                                                      std::uint64_t failures) { on_dial_failed(reason, failures); },
+                                .later_epoch = {}}),
+      gateway_(make_rpc_job_manager_gateway(client_, epoch_)),
+      registered_(node.executor),
+      lost_(node.executor),
+      has_statuses_(node.executor),
+      scope_(node.executor, "JobManager session") {}
 
 JobManagerSession::~JobManagerSession() = default;
 
@@ -87,8 +90,12 @@ Async<void> JobManagerSession::run() {
       if (reached) result = co_await register_once();
       if (result.ok()) break;
       complain(result.error());
+      if (reached && result.error().code == ErrorCode::already_exists) {
+        events_.gave_up(result.error());  // another process is this TaskManager now: our tasks are over
+        co_return;
+      }
       if (clock_.now() >= deadline || !reached) {
-        events_.gave_up(result.error());
+        events_.gave_up(result.error().within("no JobManager took it within taskmanager.registration.timeout"));
         co_return;
       }
       co_await clock_.sleep_for(pause);
@@ -103,6 +110,7 @@ Async<Result<void>> JobManagerSession::register_once() {
   proto::RegisterRequest request;
   events_.describe(request);
   CO_TRY(const auto reply, co_await gateway_->register_task_manager(std::move(request), in(settings_.call_timeout)));
+  CO_TRY_VOID(fence_.learn(reply.leader_epoch()));
   heartbeat_interval_ = bounded(reply.heartbeat_interval_ms(), heartbeat_interval_);
   heartbeat_timeout_ = bounded(reply.heartbeat_timeout_ms(), heartbeat_timeout_);
   std::vector<JobId> unknown;
@@ -201,7 +209,8 @@ Async<void> JobManagerSession::send_statuses() {
     const JobId job = statuses_.front().job;
     sending_ = job;
     proto::TaskStatusRequest request;
-    request.set_task_manager_id(settings_.self.name);
+    request.set_task_manager_id(self_.name);
+    request.set_incarnation(self_.incarnation.to_bytes());
     request.set_job(job.to_bytes());
     std::size_t bytes = 0;
     while (!statuses_.empty() && statuses_.front().job == job && batch.size() < kStatusesPerCall &&

@@ -15,6 +15,8 @@
 #include "common/base/ids.h"
 #include "common/gateway/rpc_binding.h"
 #include "common/rpc/client.h"
+#include "common/rpc/leader_fence.h"
+#include "common/rpc/node.h"
 #include "taskmanager/jobs/worker_handle.h"
 
 namespace weir {
@@ -33,8 +35,6 @@ inline constexpr std::size_t kStatusesQueuedMax = 200'000;
 
 struct SessionSettings {
   rpc::Address job_manager;
-  rpc::Identity self;
-  rpc::Limits limits;
   std::chrono::nanoseconds call_timeout{};          ///< pekko.ask.timeout
   std::chrono::nanoseconds registration_timeout{};  ///< taskmanager.registration.timeout
 };
@@ -48,7 +48,8 @@ struct SessionEvents {
   std::function<void(proto::HeartbeatRequest&)> measure;
   /// The JobManager does not know these jobs: end their workers.
   std::function<void(const std::vector<JobId>&)> end_jobs;
-  /// No JobManager took us for as long as the registration may take; the session has given up.
+  /// No JobManager took us for as long as the registration may take, or another process has our id; the session has
+  /// given up.
   std::function<void(const Error& reason)> gave_up;
 };
 
@@ -59,8 +60,9 @@ struct SessionEvents {
 class JobManagerSession final : public TaskStatusListener {
  public:
   /// @param methods  what the JobManager may call over this connection
-  JobManagerSession(asio::any_io_executor executor, Clock& clock, SessionSettings settings,
-                    const rpc::MethodTable& methods, const LeaderEpoch& epoch, SessionEvents events);
+  /// @param fence    learns here whom this TaskManager follows, and in which epoch
+  JobManagerSession(const rpc::Node& node, SessionSettings settings, const rpc::MethodTable& methods,
+                    rpc::LeaderFence& fence, SessionEvents events);
   ~JobManagerSession() override;
 
   void start();
@@ -68,6 +70,7 @@ class JobManagerSession final : public TaskStatusListener {
 
   void on_task_status(const JobId& job, proto::TaskReport report) override;
 
+  const LeaderEpoch& epoch() const noexcept { return epoch_; }
   bool is_registered() const noexcept { return registered_.is_set(); }
   std::size_t queued_statuses() const noexcept;
 
@@ -86,9 +89,22 @@ class JobManagerSession final : public TaskStatusListener {
   void complain(const Error& reason);
   SteadyTime in(std::chrono::nanoseconds duration) const;
 
+  /// What calls carry: the epoch that the fence has learned.
+  class SeenEpoch final : public LeaderEpoch {
+   public:
+    explicit SeenEpoch(const rpc::LeaderFence& fence) : fence_(fence) {}
+    std::uint64_t current() const override { return fence_.epoch(); }
+
+   private:
+    const rpc::LeaderFence& fence_;
+  };
+
   // Set once
   Clock& clock_;
+  const rpc::Identity self_;
   const SessionSettings settings_;
+  rpc::LeaderFence& fence_;
+  const SeenEpoch epoch_{fence_};
   const SessionEvents events_;
   rpc::Client client_;
   std::unique_ptr<JobManagerGateway> gateway_;

@@ -9,6 +9,7 @@
 
 #include "common/async/executor.h"
 #include "common/base/try.h"
+#include "common/config/daemon_configuration.h"
 #include "common/config/endpoints.h"
 #include "common/config/memory.h"
 #include "common/daemon/run_daemon.h"
@@ -19,7 +20,8 @@
 namespace weir::taskmanager {
 namespace {
 
-Result<int> serve(DaemonOptions options) {
+Result<int> serve(DaemonOptions options, const config::SecretFile& secret) {
+  TRY(options.secret, rpc::load_cluster_secret(secret.path, secret.may_make));
   ControlThread control("taskmanager");
   Daemon daemon(control, std::move(options));
   TRY_VOID(daemon.start());
@@ -37,11 +39,12 @@ Result<daemon::PreparedDaemon> prepare(const daemon::Launch& launch) {
   const bool has_log = !launch.log.file.empty();
   options.facts.log_directory = has_log ? launch.log.files.directory : options.temporary_parent;
   options.facts.log_stem = has_log ? launch.log.files.stem : fmt::format("weir-taskmanager-{}", ::getpid());
+  TRY(auto secret, config::secret_file(launch.configuration, launch.configuration_directory));
   auto warnings = config::taskmanager_reach_warnings(launch.configuration);
   if (!has_log && !launch.command.check_only) warnings.push_back("what jobs print is kept in io.tmp.dirs");
   return daemon::PreparedDaemon{
       .warnings = std::move(warnings),
-      .serve = [options = std::move(options)] { return serve(options); },
+      .serve = [options = std::move(options), secret = std::move(secret)] { return serve(options, secret); },
   };
 }
 

@@ -28,7 +28,6 @@ constexpr std::chrono::seconds kBrokenGrace{2};
 constexpr std::chrono::seconds kCancelCallTime{10};
 constexpr std::size_t kWorkerOutputsKept = 100;  // files of workers that have ended
 constexpr std::size_t kCancelledEarlyMax = 100'000;
-constexpr std::uint64_t kNoEpoch = 0;  // a worker knows no other TaskManager
 
 bool is_final(proto::TaskStatus status) {
   return status == proto::FINISHED || status == proto::CANCELED || status == proto::FAILED;
@@ -106,7 +105,7 @@ Async<Result<void>> WorkerHandle::deploy(std::shared_ptr<const proto::DeployRequ
   for (auto& task : take_new_tasks(*request)) *message.add_tasks() = std::move(task);
   if (message.tasks().empty()) co_return Result<void>();
   auto reply = co_await rpc::call_message<proto::DeployTasksReply>(*connection_, Method::deploy_tasks, message,
-                                                                   deadline, kNoEpoch);
+                                                                   deadline, context_.epoch.current());
   if (reply.ok()) co_return Result<void>();
   // When the worker died, watch() has reported or will report these tasks; else it has refused all of them.
   if (reply.error().code == ErrorCode::unavailable) {
@@ -161,8 +160,8 @@ Result<void> WorkerHandle::start_process() {
                                      process_name(), context_.output));
   rpc::Identity peer{
       .role = rpc::Role::worker, .cluster = {}, .incarnation = {}, .name = "worker of job " + job_.to_hex()};
-  connection_ = std::make_unique<rpc::Connection>(context_.executor, process_->take_call_socket(), peer, methods_,
-                                                  context_.rpc_limits);
+  connection_ = std::make_unique<rpc::Connection>(context_.executor, context_.clock, process_->take_call_socket(), peer,
+                                                  methods_, context_.rpc_limits);
   channel_ = std::make_unique<rpc::FdChannel>(context_.executor, process_->take_descriptor_socket());
   scope_.start("connection", run_connection());
   scope_.start("watch", watch());
@@ -189,9 +188,11 @@ Async<Result<void>> WorkerHandle::call_start_worker(const proto::DeployRequest& 
   message.set_spin_us(context_.spin_us);
   const SteadyTime until = std::min(
       deadline, context_.clock.now() + std::chrono::duration_cast<SteadyTime::duration>(context_.start_timeout));
-  CO_TRY(const auto reply, co_await rpc::call_message<proto::StartWorkerReply>(*connection_, Method::start_worker,
-                                                                               message, until, kNoEpoch));
+  CO_TRY(const auto reply, co_await rpc::call_message<proto::StartWorkerReply>(
+                               *connection_, Method::start_worker, message, until, context_.epoch.current()));
   (void)reply;
+  // Not before: loading a library may take its time, and the worker's control thread with it.
+  connection_->watch_silence(context_.silence_max);
   scope_.start("counters", collect_counters());
   co_return Result<void>();
 }
@@ -280,7 +281,7 @@ Async<void> WorkerHandle::collect_counters() {
         context_.clock.now() + std::max<SteadyTime::duration>(interval, std::chrono::seconds(1));
     const proto::CollectCountersRequest request;
     auto reply = co_await rpc::call_message<proto::CollectCountersReply>(*connection_, Method::collect_counters,
-                                                                         request, deadline, kNoEpoch);
+                                                                         request, deadline, context_.epoch.current());
     if (reply.ok()) counters_.assign(reply->counters().begin(), reply->counters().end());
     co_await context_.clock.sleep_for(interval);
   }
@@ -349,8 +350,8 @@ Async<void> WorkerHandle::stop_process() {
     auto ended = ended_.wait();
     auto grace = context_.clock.sleep_for(kStopGrace);
     const proto::StopWorkerRequest request;
-    const auto asked = co_await rpc::call_message<proto::StopWorkerReply>(*connection_, Method::stop_worker, request,
-                                                                          context_.clock.now() + kStopGrace, kNoEpoch);
+    const auto asked = co_await rpc::call_message<proto::StopWorkerReply>(
+        *connection_, Method::stop_worker, request, context_.clock.now() + kStopGrace, context_.epoch.current());
     if (asked.ok()) {
       auto race = std::move(ended) || std::move(grace);
       co_await std::move(race);
@@ -387,7 +388,7 @@ Async<void> WorkerHandle::send_cancel(std::vector<ExecutionId> executions) {
   for (const auto& id : executions) request.add_executions(id.to_bytes());
   const SteadyTime deadline = context_.clock.now() + kCancelCallTime;
   const auto reply = co_await rpc::call_message<proto::CancelTasksReply>(*connection_, Method::worker_cancel_tasks,
-                                                                         request, deadline, kNoEpoch);
+                                                                         request, deadline, context_.epoch.current());
   if (!reply.ok()) LOG_WARN("job {}: its worker did not take the order to cancel: {}", job_, reply.error().message);
 }
 

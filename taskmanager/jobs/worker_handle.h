@@ -16,6 +16,7 @@
 #include "common/base/byte_count.h"
 #include "common/base/ids.h"
 #include "common/base/unique_fd.h"
+#include "common/gateway/rpc_binding.h"
 #include "common/rpc/identity.h"
 #include "common/rpc/method_table.h"
 #include "taskmanager/artefacts/artefact_cache.h"
@@ -53,6 +54,7 @@ struct WorkerHandleContext {
   ArtefactCache& artefacts;
   OutputFile& output;  ///< of all workers together
   TaskStatusListener& listener;
+  const LeaderEpoch& epoch;  ///< goes on to the workers
   WorkerSettings process;
   rpc::Limits rpc_limits;
   std::string task_manager_id;
@@ -62,6 +64,7 @@ struct WorkerHandleContext {
   ByteCount slot_network;   ///< the part of it that is blocks
   std::uint64_t record_bytes_max = 16 << 20;
   std::uint32_t spin_us = 0;
+  std::chrono::milliseconds silence_max{5'000};      ///< a started worker that says nothing for so long is killed
   std::chrono::nanoseconds start_timeout{};          ///< weir.worker.start-timeout
   std::chrono::nanoseconds cancellation_timeout{};   ///< task.cancellation.timeout; 0: none
   std::chrono::nanoseconds cancellation_interval{};  ///< task.cancellation.interval; 0: asked once

@@ -52,7 +52,8 @@ WorkerSession::WorkerSession(asio::any_io_executor executor, Clock& clock, Uniqu
       end_(executor),
       scope_(executor, "worker") {
   serve();
-  connection_ = std::make_unique<rpc::Connection>(executor, std::move(calls), task_manager(), methods_, rpc::Limits());
+  connection_ =
+      std::make_unique<rpc::Connection>(executor, clock_, std::move(calls), task_manager(), methods_, rpc::Limits());
   channel_ = std::make_unique<rpc::FdChannel>(executor, std::move(descriptors));
 }
 

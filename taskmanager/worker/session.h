@@ -14,6 +14,7 @@
 #include "common/async/task_scope.h"
 #include "common/base/unique_fd.h"
 #include "common/observe/log.h"
+#include "common/rpc/leader_fence.h"
 #include "common/rpc/method_table.h"
 #include "taskmanager/worker/task_runtime.h"
 
@@ -83,7 +84,8 @@ class WorkerSession final : public TaskRuntimeEvents {
   // Set once
   asio::any_io_executor executor_;
   Clock& clock_;
-  rpc::MethodTable methods_;
+  rpc::OrderFence fence_;
+  rpc::MethodTable methods_{{rpc::Role::task_manager}, fence_};
   std::unique_ptr<rpc::Connection> connection_;
   std::unique_ptr<rpc::FdChannel> channel_;
   // Any thread

@@ -122,6 +122,8 @@ Async<void> call_many(rpc::Client& client, int& left) {
 
 Async<std::string> echo(std::string payload) { co_return payload; }
 
+rpc::ClusterSecret secret() { return rpc::ClusterSecret::from_text(std::string(64, '0')).value(); }
+
 rpc::Identity identity(const char* name) {
   rpc::Identity self;
   self.incarnation = Incarnation::random();
@@ -131,8 +133,9 @@ rpc::Identity identity(const char* name) {
 
 Async<void> measure_calls(ControlThread& control, std::uint16_t port, const Printer& printer) {
   const rpc::MethodTable nothing;
-  rpc::Client client(control.executor(), rpc::Address{"127.0.0.1", port}, identity("client"), nothing, rpc::Limits(),
-                     rpc::ClientEvents());
+  SystemClock clock;
+  const rpc::Node node{control.executor(), clock, identity("client"), rpc::Limits(), secret()};
+  rpc::Client client(node, rpc::Address{"127.0.0.1", port}, nothing, rpc::ClientEvents());
   client.start();
   const auto connected = co_await client.wait_connected(in_time());
   must(connected.ok(), "no connection");
@@ -187,7 +190,9 @@ void run(const Printer& printer) {
   rpc::MethodTable table;
   table.add(kEcho, "echo", rpc::kChanges,
             [](rpc::CallContext, std::string payload) { return echo(std::move(payload)); });
-  rpc::Server server(server_thread.executor(), identity("server"), table, rpc::Limits(), rpc::ServerEvents());
+  SystemClock clock;
+  const rpc::Node node{server_thread.executor(), clock, identity("server"), rpc::Limits(), secret()};
+  rpc::Server server(node, table, rpc::ServerEvents());
   const std::array any{PortRange{0, 0}};
   auto listener = listen_on("127.0.0.1", any, "port").value();
   const auto port = listener.port;

@@ -293,7 +293,6 @@ class WrongConfigurationTest(unittest.TestCase):
             self.assert_refused(daemon, "rest.port:1\n", r"flink-conf.yaml:1: .*blank after the colon", name="flink-conf.yaml")
             self.assert_refused(daemon, "", r'-D: rest.port: "x" is not a port', "-Drest.port=x")
         self.assert_refused("jobmanager", "rest.bind-address: 0.0.0.0\n", r"conf/config.yaml:1: rest.bind-address: .*security.allow-unauthenticated: true")
-        self.assert_refused("taskmanager", "taskmanager.bind-host: 0.0.0.0\n", r"conf/config.yaml:1: taskmanager.bind-host: ")
         self.assert_refused("jobmanager", "jobmanager.memory.process.size: 200m\n", r"conf/config.yaml:1: jobmanager.memory.process.size \(200 mb\) is too little")
         self.assert_refused("taskmanager", "taskmanager.memory.process.size: 64m\n", r"conf/config.yaml:1: taskmanager.memory.process.size .* is too little")
         self.assert_refused("taskmanager", "taskmanager.memory.process.size: 9000 tb\n", r"conf/config.yaml:1: taskmanager.memory.process.size .* is more than")

@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <map>
+#include <string>
 
+#include "common/async/awake_clock.h"
 #include "common/observe/log.h"
 #include "common/plan/chaining.h"
 #include "jobmanager/dispatcher/dispatcher.h"
@@ -42,6 +45,7 @@ class Simulation {
   Simulation(asio::any_io_executor executor, std::uint64_t seed)
       : random_(seed),
         executor_(executor),
+        clock_(executor, machine_, stall_allowance(registry_options().heartbeat_timeout)),
         registry_(executor, clock_, dialler_, slots_, registry_options()),
         dispatcher_(executor, clock_, registry_, slots_, dispatcher_options()),
         service_(registry_, dispatcher_, {Incarnation::random(), "blobs:1"}) {
@@ -55,10 +59,29 @@ class Simulation {
     }
   }
 
-  Async<void> run() {
+  void start() {
+    clock_.start();
     dispatcher_.start();
     registry_.start(dispatcher_);
     for (const auto& task_manager : task_managers_) task_manager->start();
+  }
+
+  /// Everybody lives and has registered; then the machine stands still for longer than heartbeat.timeout.
+  Async<void> run_over_a_pause() {
+    start();
+    for (int step = 0; step < 40; ++step) co_await pass(kStep);
+    const auto before = registrations();
+    CHECK(before.size() == task_managers_.size());
+    for (int pause = 0; pause < 3; ++pause) {
+      machine_.advance(10 * registry_options().heartbeat_timeout);
+      for (int step = 0; step < 80; ++step) co_await pass(kStep);
+      CHECK(registrations() == before);
+    }
+    co_await stop();
+  }
+
+  Async<void> run() {
+    start();
     for (int step = 0; step < 600; ++step) {
       act();
       co_await pass(kStep);
@@ -78,9 +101,16 @@ class Simulation {
   }
 
  private:
+  /// Who is registered, and since when.
+  std::map<std::string, SteadyTime> registrations() const {
+    std::map<std::string, SteadyTime> all;
+    for (const auto* entry : registry_.all()) all.emplace(entry->description.id.to_string(), entry->registered_at);
+    return all;
+  }
+
   Async<void> pass(milliseconds time) {
     co_await testing::let_others_run();
-    clock_.advance(time);
+    machine_.advance(time);
     co_await testing::let_others_run();
   }
 
@@ -104,6 +134,7 @@ class Simulation {
       case 10:
         if (!jobs_.empty()) (void)dispatcher_.cancel(jobs_[random_() % jobs_.size()]);
         break;
+      case 11: machine_.advance(milliseconds(random_() % 10'000)); break;
       default: break;
     }
   }
@@ -145,11 +176,13 @@ class Simulation {
     for (const auto& task_manager : task_managers_) co_await task_manager->close();
     co_await dispatcher_.close();
     co_await registry_.close(clock_.now());
+    co_await clock_.stop();
   }
 
   std::mt19937_64 random_;
   asio::any_io_executor executor_;
-  testing::SimClock clock_;
+  testing::SimClock machine_;
+  AwakeClock clock_;
   SlotPool slots_;
   SimDialler dialler_;
   TaskManagerRegistry registry_;
@@ -162,6 +195,20 @@ class Simulation {
 Async<void> simulate(ControlThread& control, std::uint64_t seed) {
   Simulation simulation(control.executor(), seed);
   co_await simulation.run();
+}
+
+Async<void> simulate_a_pause(ControlThread& control, std::uint64_t seed) {
+  Simulation simulation(control.executor(), seed);
+  co_await simulation.run_over_a_pause();
+}
+
+TEST_CASE("control plane: a machine that stands still for longer than heartbeat.timeout loses no TaskManager") {
+  log::set_level(log::Level::off);
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    INFO("seed " << seed);
+    ControlThread control("simulation");
+    control.run_to_end(simulate_a_pause(control, seed));
+  }
 }
 
 TEST_CASE("control plane: whatever TaskManagers do, every job ends and no slot is lost or given twice") {

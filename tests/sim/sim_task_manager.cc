@@ -185,6 +185,7 @@ Async<void> SimTaskManager::send_reports(Incarnation incarnation) {
       const Report report = reports_.front();
       proto::TaskStatusRequest request;
       request.set_task_manager_id(name_);
+      request.set_incarnation(incarnation_.to_bytes());
       request.set_job(report.job);
       auto& sent = *request.add_reports();
       sent.mutable_address()->set_execution(report.execution);

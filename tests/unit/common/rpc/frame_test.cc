@@ -13,7 +13,6 @@
 #include "common/base/hex.h"
 #include "common/rpc/backoff.h"
 #include "common/rpc/error_codec.h"
-#include "common/rpc/leader_fence.h"
 
 namespace weir::rpc {
 namespace {
@@ -142,7 +141,7 @@ TEST_CASE("frame: headers that are none of ours are refused, each for its reason
       {"first byte", [](std::string& bytes) { bytes[0] = 'X'; }, ErrorCode::corrupt, "no Weir RPC frame"},
       {"last byte of the magic", [](std::string& bytes) { bytes[3] = 'c'; }, ErrorCode::corrupt, "no Weir RPC frame"},
       {"kind 0", [](std::string& bytes) { bytes[8] = 0; }, ErrorCode::corrupt, "unknown kind of frame: 0"},
-      {"kind 6", [](std::string& bytes) { bytes[8] = 6; }, ErrorCode::corrupt, "unknown kind of frame: 6"},
+      {"kind 9", [](std::string& bytes) { bytes[8] = 9; }, ErrorCode::corrupt, "unknown kind of frame: 9"},
       {"kind 255", [](std::string& bytes) { bytes[8] = '\xff'; }, ErrorCode::corrupt, "unknown kind of frame: 255"},
       {"a flag", [](std::string& bytes) { bytes[9] = 1; }, ErrorCode::corrupt, "unknown flags in a frame: 0x1"},
       {"all flags", [](std::string& bytes) { bytes[9] = '\xff'; }, ErrorCode::corrupt,
@@ -254,19 +253,6 @@ TEST_CASE("error_codec: a message beyond the limit is cut at a character, garbag
   CHECK(decode_error("\xff\xff\xff").code == ErrorCode::corrupt);
   CHECK(decode_error("").code == ErrorCode::unknown);
   CHECK(decode_error(std::string("\x08\x63", 2)).code == ErrorCode::unknown);  // code 99
-}
-
-TEST_CASE("leader_fence: the highest epoch stays, lower ones are fenced") {
-  LeaderFence fence;
-  CHECK(fence.admit(0).ok());
-  CHECK(fence.admit(3).ok());
-  CHECK(fence.admit(3).ok());
-  const auto past = fence.admit(2);
-  REQUIRE_FALSE(past.ok());
-  CHECK(past.error().code == ErrorCode::fenced);
-  CHECK(past.error().message == "a leader of the past spoke: epoch 2, the present one is 3");
-  CHECK(fence.admit(0).error().code == ErrorCode::fenced);
-  CHECK(fence.highest() == 3);
 }
 
 TEST_CASE("backoff: pauses double between the bounds, jitter takes at most half, reset begins anew") {

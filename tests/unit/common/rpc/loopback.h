@@ -11,12 +11,13 @@
 #include "common/base/sockets.h"
 #include "common/rpc/client.h"
 #include "common/rpc/connection.h"
+#include "common/rpc/node.h"
 #include "common/rpc/server.h"
 #include "tests/support/run_coroutine.h"
 
 namespace weir::rpc {
 
-enum class TestMethod : std::uint16_t { echo = 1, fail = 2, wait = 3, wait_and_change = 4, unfenced = 5, large = 6 };
+enum class TestMethod : std::uint16_t { echo = 1, fail = 2, wait = 3, wait_and_change = 4, large = 6 };
 
 inline SteadyTime in_time() { return std::chrono::steady_clock::now() + std::chrono::seconds(20); }
 inline SteadyTime in_ms(int count) { return std::chrono::steady_clock::now() + std::chrono::milliseconds(count); }
@@ -29,23 +30,34 @@ inline Identity identity(std::string name, Role role = Role::task_manager) {
   return self;
 }
 
+/// Of the cluster that the tests' processes belong to.
+inline const ClusterSecret& test_secret() {
+  static const ClusterSecret secret = ClusterSecret::random();
+  return secret;
+}
+
+inline Node node(ControlThread& control, Identity self, const Limits& limits,
+                 const ClusterSecret& secret = test_secret()) {
+  static SystemClock clock;
+  return {control.executor(), clock, std::move(self), limits, secret};
+}
+
 /// The verbs that the tests call, and what happened to them.
 class TestVerbs {
  public:
-  explicit TestVerbs(asio::any_io_executor executor) : table(fence), go(executor), waiting(executor) {
+  explicit TestVerbs(asio::any_io_executor executor)
+      : table({Role::job_manager, Role::task_manager, Role::tool}, fence), go(executor), waiting(executor) {
     table.add(TestMethod::echo, "echo", kChanges,
               [this](CallContext context, std::string payload) { return echo(context, std::move(payload)); });
     table.add(TestMethod::fail, "fail", kChanges, [](CallContext, std::string) { return fail(); });
     table.add(TestMethod::wait, "wait", kWaits, [this](CallContext, std::string) { return wait(waits_ended); });
     table.add(TestMethod::wait_and_change, "wait and change", kChanges,
               [this](CallContext, std::string) { return wait(changes_ended); });
-    table.add(TestMethod::unfenced, "unfenced", kLearnsEpoch,
-              [this](CallContext context, std::string payload) { return echo(context, std::move(payload)); });
     table.add(TestMethod::large, "large", kChanges,
               [](CallContext, std::string payload) { return answer_of_size(std::stoul(payload)); });
   }
 
-  LeaderFence fence;
+  OrderFence fence;
   MethodTable table;
   Event go;             ///< lets `wait` and `wait_and_change` answer
   Event waiting;        ///< set when one of them runs
@@ -92,14 +104,15 @@ class ConnectedPair {
   ConnectedPair(asio::any_io_executor executor, const MethodTable& left_serves, const MethodTable& right_serves,
                 const Limits& limits)
       : sockets_(stream_socket_pair().value()),
-        left(executor, std::move(sockets_.first), identity("right"), left_serves, limits),
-        right(executor, std::move(sockets_.second), identity("left"), right_serves, limits),
+        left(executor, clock_, std::move(sockets_.first), identity("right"), left_serves, limits),
+        right(executor, clock_, std::move(sockets_.second), identity("left"), right_serves, limits),
         scope(executor, "a pair") {
     scope.start("left", run_connection(left, left_ends));
     scope.start("right", run_connection(right, right_ends));
   }
 
  private:
+  SystemClock clock_;
   std::pair<UniqueFd, UniqueFd> sockets_;
 
  public:

@@ -23,13 +23,13 @@ const MethodTable kNothing;
 /// A server on loopback that notes who comes and goes.
 class TestServer {
  public:
-  TestServer(asio::any_io_executor executor, Identity self, const Limits& limits) : verbs(executor) {
+  explicit TestServer(const Node& node) : verbs(node.executor) {
     ServerEvents events;
     events.connected = [this](Connection& connection) { came.push_back(connection.peer().name); };
     events.lost = [this](Connection& connection, const Error& reason) {
       went.push_back(connection.peer().name + ": " + reason.message);
     };
-    server = std::make_unique<Server>(executor, std::move(self), verbs.table, limits, std::move(events));
+    server = std::make_unique<Server>(node, verbs.table, std::move(events));
   }
   void start() { server->start(listen_on_loopback()); }
 
@@ -42,7 +42,7 @@ class TestServer {
 /// A client that notes its events as words.
 class TestClient {
  public:
-  TestClient(asio::any_io_executor executor, Address address, Identity self, const Limits& limits) : verbs(executor) {
+  TestClient(const Node& node, Address address) : verbs(node.executor) {
     ClientEvents events;
     events.connected = [this](const Identity& peer) { notes.push_back("connected " + peer.name); };
     events.kept = [this](const Identity& peer) { notes.push_back("kept " + peer.name); };
@@ -54,8 +54,7 @@ class TestClient {
       last_reason = reason;
       failures_in_a_row = failures;
     };
-    client =
-        std::make_unique<Client>(executor, std::move(address), std::move(self), verbs.table, limits, std::move(events));
+    client = std::make_unique<Client>(node, std::move(address), verbs.table, std::move(events));
   }
 
   TestVerbs verbs;
@@ -84,9 +83,9 @@ UniqueFd connect_plain(std::uint16_t port) {
 
 TEST_CASE("rpc: a client and a server find each other and call both ways") {
   run_coroutine([](ControlThread& control) -> Async<void> {
-    TestServer server(control.executor(), identity("jobmanager", Role::job_manager), Limits());
+    TestServer server(node(control, identity("jobmanager", Role::job_manager), Limits()));
     server.start();
-    TestClient client(control.executor(), loopback(server.server->port()), identity("tm_1"), Limits());
+    TestClient client(node(control, identity("tm_1"), Limits()), loopback(server.server->port()));
     client.client->start();
     const auto connected = co_await client.client->wait_connected(in_time());
     CHECK(connected.ok());
@@ -107,7 +106,7 @@ TEST_CASE("rpc: a client and a server find each other and call both ways") {
 TEST_CASE("rpc: without a server calls fail at once, the client goes on dialling and finds it when it comes") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     const auto port = free_port();
-    TestClient client(control.executor(), loopback(port), identity("tm_1"), Limits());
+    TestClient client(node(control, identity("tm_1"), Limits()), loopback(port));
     client.client->start();
     const auto refused = co_await client.client->call(TestMethod::echo, "", in_time(), 1);
     CHECK(refused.error().code == ErrorCode::unavailable);
@@ -117,7 +116,7 @@ TEST_CASE("rpc: without a server calls fail at once, the client goes on dialling
     auto failed_often = [&client] { return client.failures_in_a_row >= 2; };
     CHECK(co_await eventually(failed_often));
 
-    TestServer server(control.executor(), identity("jobmanager", Role::job_manager), Limits());
+    TestServer server(node(control, identity("jobmanager", Role::job_manager), Limits()));
     server.server->start(listen_on_loopback(port));
     const auto connected = co_await client.client->wait_connected(in_time());
     CHECK(connected.ok());
@@ -129,9 +128,9 @@ TEST_CASE("rpc: without a server calls fail at once, the client goes on dialling
 
 TEST_CASE("rpc: a cut connection to the same incarnation is dialled back at once and kept") {
   run_coroutine([](ControlThread& control) -> Async<void> {
-    TestServer server(control.executor(), identity("jobmanager", Role::job_manager), Limits());
+    TestServer server(node(control, identity("jobmanager", Role::job_manager), Limits()));
     server.start();
-    TestClient client(control.executor(), loopback(server.server->port()), identity("tm_1"), Limits());
+    TestClient client(node(control, identity("tm_1"), Limits()), loopback(server.server->port()));
     client.client->start();
     const auto connected = co_await client.client->wait_connected(in_time());
     CHECK(connected.ok());
@@ -151,9 +150,9 @@ TEST_CASE("rpc: a server that is gone is lost as soon as its address refuses") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Limits limits;
     limits.keep_time = 60s;  // not what ends the wait
-    TestServer server(control.executor(), identity("jobmanager", Role::job_manager), limits);
+    TestServer server(node(control, identity("jobmanager", Role::job_manager), limits));
     server.start();
-    TestClient client(control.executor(), loopback(server.server->port()), identity("tm_1"), limits);
+    TestClient client(node(control, identity("tm_1"), limits), loopback(server.server->port()));
     client.client->start();
     const auto connected = co_await client.client->wait_connected(in_time());
     CHECK(connected.ok());
@@ -169,16 +168,16 @@ TEST_CASE("rpc: a server that is gone is lost as soon as its address refuses") {
 TEST_CASE("rpc: a restarted server is lost, then connected: calls in flight failed, later ones work") {
   run_coroutine([](ControlThread& control) -> Async<void> {
     Limits limits;
-    auto first = std::make_unique<TestServer>(control.executor(), identity("first", Role::job_manager), limits);
+    auto first = std::make_unique<TestServer>(node(control, identity("first", Role::job_manager), limits));
     first->start();
     const auto port = first->server->port();
-    TestClient client(control.executor(), loopback(port), identity("tm_1"), limits);
+    TestClient client(node(control, identity("tm_1"), limits), loopback(port));
     client.client->start();
     const auto connected = co_await client.client->wait_connected(in_time());
     CHECK(connected.ok());
     co_await first->server->close();
     first.reset();
-    TestServer second(control.executor(), identity("second", Role::job_manager), limits);
+    TestServer second(node(control, identity("second", Role::job_manager), limits));
     second.server->start(listen_on_loopback(port));
     auto back = [&client] { return !client.notes.empty() && client.notes.back() == "connected second"; };
     CHECK(co_await eventually(back));
@@ -191,7 +190,7 @@ TEST_CASE("rpc: a restarted server is lost, then connected: calls in flight fail
 }
 
 /// Takes one connection as a server would and shakes hands, once.
-Async<Dialled> take_one(const ListenSocket& listener, const Identity& self) {
+Async<Dialled> take_one(const ListenSocket& listener, const Node& self) {
   UniqueFd fd;
   auto accepted = [&] {
     fd.reset(::accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -199,8 +198,9 @@ Async<Dialled> take_one(const ListenSocket& listener, const Identity& self) {
   };
   CHECK(co_await eventually(accepted));
   Dialled taken;
-  taken.stream = std::make_unique<FrameStream>(co_await asio::this_coro::executor, std::move(fd), kHandshakeBytesMax);
-  auto peer = co_await welcome(*taken.stream, self, 20s);
+  taken.stream = std::make_unique<FrameStream>(co_await asio::this_coro::executor, std::move(fd), kHandshakeBytesMax,
+                                               Limits().silence_max);
+  auto peer = co_await welcome(*taken.stream, self, in_time());
   if (!peer.ok()) co_return std::move(peer).error();
   taken.peer = std::move(peer).value();
   co_return taken;
@@ -211,9 +211,9 @@ TEST_CASE("rpc: a peer that is silent when dialled back is lost after the keep t
     Limits limits;
     limits.keep_time = 150ms;
     const auto listener = listen_on_loopback();
-    TestClient client(control.executor(), loopback(listener.port), identity("tm_1"), limits);
+    TestClient client(node(control, identity("tm_1"), limits), loopback(listener.port));
     client.client->start();
-    auto taken = co_await take_one(listener, identity("jobmanager", Role::job_manager));
+    auto taken = co_await take_one(listener, node(control, identity("jobmanager", Role::job_manager), Limits()));
     CHECK(taken.ok());
     const auto connected = co_await client.client->wait_connected(in_time());
     CHECK(connected.ok());
@@ -234,9 +234,9 @@ TEST_CASE("rpc: a peer that resets the dial back is lost at once") {
     Limits limits;
     limits.keep_time = 60s;
     const auto listener = listen_on_loopback();
-    TestClient client(control.executor(), loopback(listener.port), identity("tm_1"), limits);
+    TestClient client(node(control, identity("tm_1"), limits), loopback(listener.port));
     client.client->start();
-    auto taken = co_await take_one(listener, identity("jobmanager", Role::job_manager));
+    auto taken = co_await take_one(listener, node(control, identity("jobmanager", Role::job_manager), Limits()));
     CHECK(taken.ok());
     const auto connected = co_await client.client->wait_connected(in_time());
     CHECK(connected.ok());
@@ -262,14 +262,14 @@ TEST_CASE("rpc: another incarnation that answers the dial back means the first i
     Limits limits;
     limits.keep_time = 60s;
     const auto listener = listen_on_loopback();
-    TestClient client(control.executor(), loopback(listener.port), identity("tm_1"), limits);
+    TestClient client(node(control, identity("tm_1"), limits), loopback(listener.port));
     client.client->start();
-    auto first = co_await take_one(listener, identity("first", Role::job_manager));
+    auto first = co_await take_one(listener, node(control, identity("first", Role::job_manager), Limits()));
     CHECK(first.ok());
     const auto connected = co_await client.client->wait_connected(in_time());
     CHECK(connected.ok());
     first.value().stream->end();
-    auto second = co_await take_one(listener, identity("second", Role::job_manager));
+    auto second = co_await take_one(listener, node(control, identity("second", Role::job_manager), Limits()));
     CHECK(second.ok());
     auto both = [&client] { return client.notes.size() == 3; };
     CHECK(co_await eventually(both));
@@ -284,9 +284,9 @@ TEST_CASE("rpc: peers of two clusters refuse each other with a sentence") {
     ours.cluster = ClusterId::from_hex("0000000000000000000000000000000a").value();
     auto theirs = identity("tm_1");
     theirs.cluster = ClusterId::from_hex("0000000000000000000000000000000b").value();
-    TestServer server(control.executor(), ours, Limits());
+    TestServer server(node(control, ours, Limits()));
     server.start();
-    TestClient client(control.executor(), loopback(server.server->port()), theirs, Limits());
+    TestClient client(node(control, theirs, Limits()), loopback(server.server->port()));
     client.client->start();
     auto refused = [&client] { return client.failures_in_a_row > 0; };
     CHECK(co_await eventually(refused));
@@ -305,7 +305,7 @@ Async<std::string> exchange(std::uint16_t port, std::string bytes) {
   auto fd = connect_plain(port);
   const auto sent = ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   CHECK(sent == static_cast<ssize_t>(bytes.size()));
-  FrameStream stream(co_await asio::this_coro::executor, std::move(fd), kHandshakeBytesMax);
+  FrameStream stream(co_await asio::this_coro::executor, std::move(fd), kHandshakeBytesMax, Limits().silence_max);
   auto frame = co_await stream.read();
   if (!frame.ok()) co_return std::move(frame).error();
   co_return frame.value().payload;
@@ -325,12 +325,13 @@ std::string handshake_bytes(std::uint32_t version, std::uint32_t role, std::size
   message.set_role(role);
   message.set_incarnation(std::string(incarnation_bytes, 'i'));
   message.set_name(std::string(name_bytes, 'n'));
+  message.set_nonce(std::string(kNonceBytes, 'x'));
   return frame_bytes(FrameKind::handshake, message.SerializeAsString());
 }
 
 TEST_CASE("rpc: a handshake that does not fit is answered with the reason, and the server goes on") {
   run_coroutine([](ControlThread& control) -> Async<void> {
-    TestServer server(control.executor(), identity("jobmanager", Role::job_manager), Limits());
+    TestServer server(node(control, identity("jobmanager", Role::job_manager), Limits()));
     server.start();
     struct Case {
       std::string bytes;
@@ -338,13 +339,13 @@ TEST_CASE("rpc: a handshake that does not fit is answered with the reason, and t
     };
     std::vector<Case> cases;
     cases.push_back(
-        {handshake_bytes(2, 2, 16, 4), "another version of the RPC protocol: the peer speaks 2, this process 1"});
+        {handshake_bytes(1, 2, 16, 4), "another version of the RPC protocol: the peer speaks 1, this process 2"});
     cases.push_back({handshake_bytes(0, 2, 16, 4), "another version"});
-    cases.push_back({handshake_bytes(1, 0, 16, 4), "unknown role"});
-    cases.push_back({handshake_bytes(1, 99, 16, 4), "unknown role"});
-    cases.push_back({handshake_bytes(1, 2, 15, 4), "incarnation"});
-    cases.push_back({handshake_bytes(1, 2, 0, 4), "incarnation"});
-    cases.push_back({handshake_bytes(1, 2, 16, 256), "longer than 255"});
+    cases.push_back({handshake_bytes(2, 0, 16, 4), "unknown role"});
+    cases.push_back({handshake_bytes(2, 99, 16, 4), "unknown role"});
+    cases.push_back({handshake_bytes(2, 2, 15, 4), "incarnation"});
+    cases.push_back({handshake_bytes(2, 2, 0, 4), "incarnation"});
+    cases.push_back({handshake_bytes(2, 2, 16, 256), "longer than 255"});
     cases.push_back({frame_bytes(FrameKind::handshake, "\xff\xff"), "can't be read"});
     cases.push_back({frame_bytes(FrameKind::request, "call before handshake"), "the first frame is no handshake"});
     for (const auto& each : cases) {
@@ -356,10 +357,10 @@ TEST_CASE("rpc: a handshake that does not fit is answered with the reason, and t
     const std::string not_ours = "GET / HTTP/1.1\r\n\r\n";
     const auto silent = co_await exchange(server.server->port(), not_ours);
     CHECK(silent.error().code == ErrorCode::unavailable);
-    const auto too_long = co_await exchange(server.server->port(), handshake_bytes(1, 2, 16, kHandshakeBytesMax));
+    const auto too_long = co_await exchange(server.server->port(), handshake_bytes(2, 2, 16, kHandshakeBytesMax));
     CHECK(too_long.error().code == ErrorCode::unavailable);
     CHECK(server.came.empty());
-    const auto good = co_await exchange(server.server->port(), handshake_bytes(1, 2, 16, 4));
+    const auto good = co_await exchange(server.server->port(), handshake_bytes(2, 2, 16, 4));
     CHECK(good.ok());
     co_await server.server->close();
   });
@@ -369,7 +370,7 @@ TEST_CASE("rpc: a peer that connects and says nothing is dropped after the hands
   run_coroutine([](ControlThread& control) -> Async<void> {
     Limits limits;
     limits.handshake_timeout = 30ms;
-    TestServer server(control.executor(), identity("jobmanager", Role::job_manager), limits);
+    TestServer server(node(control, identity("jobmanager", Role::job_manager), limits));
     server.start();
     const auto answer = co_await exchange(server.server->port(), "WRPC");
     CHECK(answer.error().code == ErrorCode::unavailable);
@@ -383,13 +384,13 @@ TEST_CASE("rpc: more connections than the limit are turned away, and places beco
   run_coroutine([](ControlThread& control) -> Async<void> {
     Limits limits;
     limits.connections_max = 1;
-    TestServer server(control.executor(), identity("jobmanager", Role::job_manager), limits);
+    TestServer server(node(control, identity("jobmanager", Role::job_manager), limits));
     server.start();
-    TestClient first(control.executor(), loopback(server.server->port()), identity("tm_1"), limits);
+    TestClient first(node(control, identity("tm_1"), limits), loopback(server.server->port()));
     first.client->start();
     const auto connected = co_await first.client->wait_connected(in_time());
     CHECK(connected.ok());
-    TestClient second(control.executor(), loopback(server.server->port()), identity("tm_2"), limits);
+    TestClient second(node(control, identity("tm_2"), limits), loopback(server.server->port()));
     second.client->start();
     auto turned_away = [&second] { return second.failures_in_a_row > 0; };
     CHECK(co_await eventually(turned_away));
@@ -403,9 +404,9 @@ TEST_CASE("rpc: more connections than the limit are turned away, and places beco
 
 TEST_CASE("rpc: closing a server ends its connections and cancels handlers that would run on") {
   run_coroutine([](ControlThread& control) -> Async<void> {
-    TestServer server(control.executor(), identity("jobmanager", Role::job_manager), Limits());
+    TestServer server(node(control, identity("jobmanager", Role::job_manager), Limits()));
     server.start();
-    TestClient client(control.executor(), loopback(server.server->port()), identity("tm_1"), Limits());
+    TestClient client(node(control, identity("tm_1"), Limits()), loopback(server.server->port()));
     client.client->start();
     const auto connected = co_await client.client->wait_connected(in_time());
     CHECK(connected.ok());
@@ -430,13 +431,13 @@ TEST_CASE("rpc: closing a server ends its connections and cancels handlers that 
 
 TEST_CASE("rpc: a host name is resolved, and one that can't be is said so") {
   run_coroutine([](ControlThread& control) -> Async<void> {
-    TestServer server(control.executor(), identity("jobmanager", Role::job_manager), Limits());
+    TestServer server(node(control, identity("jobmanager", Role::job_manager), Limits()));
     server.start();
-    TestClient named(control.executor(), Address{"localhost", server.server->port()}, identity("tm_1"), Limits());
+    TestClient named(node(control, identity("tm_1"), Limits()), Address{"localhost", server.server->port()});
     named.client->start();
     const auto connected = co_await named.client->wait_connected(in_time());
     CHECK(connected.ok());
-    TestClient lost(control.executor(), Address{"no.such.host.invalid", 1}, identity("tm_2"), Limits());
+    TestClient lost(node(control, identity("tm_2"), Limits()), Address{"no.such.host.invalid", 1});
     lost.client->start();
     auto failed = [&lost] { return lost.failures_in_a_row > 0; };
     CHECK(co_await eventually(failed));

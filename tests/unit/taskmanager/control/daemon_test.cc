@@ -34,9 +34,13 @@ struct Scene {
     start(std::move(extra));
   }
   void start(const std::vector<std::string>& extra) {
+    const std::string secret = directory.string() + "/secret";
+    std::ofstream(secret) << kTestSecret;
+    std::filesystem::permissions(secret, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
     std::vector<std::string> arguments{"taskmanager", "--log-file", directory.string() + "/tm.log"};
     std::vector<std::string> settings{"jobmanager.rpc.port=" + std::to_string(manager->port),
                                       "jobmanager.rpc.address=127.0.0.1",
+                                      "security.rpc.secret-file=" + secret,
                                       "taskmanager.numberOfTaskSlots=2",
                                       "io.tmp.dirs=" + directory.string() + "/tmp",
                                       "heartbeat.interval=20ms",

@@ -23,6 +23,13 @@
 
 namespace weir::taskmanager {
 
+/// Of the cluster that the tests' daemons belong to.
+inline constexpr std::string_view kTestSecret = "0123456789abcdef0123456789abcdef";
+inline const rpc::ClusterSecret& test_secret() {
+  static const rpc::ClusterSecret secret = rpc::ClusterSecret::from_text(kTestSecret).value();
+  return secret;
+}
+
 class FakeJobManager final : public JobManagerGateway, public BlobGateway {
  public:
   explicit FakeJobManager(ControlThread& control, std::uint16_t port = 0)
@@ -32,7 +39,7 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
     const PortRange range{.first = port, .last = port};
     auto socket = listen_on("127.0.0.1", std::span(&range, 1), "test");
     this->port = socket->port;
-    server_ = std::make_unique<rpc::Server>(control.executor(), self(), methods_, rpc::Limits(), rpc::ServerEvents());
+    server_ = std::make_unique<rpc::Server>(node(), methods_, rpc::ServerEvents());
     server_->start(std::move(*socket));
   }
   Async<void> close() {
@@ -46,6 +53,7 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
     changed_.set();
     proto::RegisterReply reply;
     reply.set_incarnation(incarnation.to_bytes());
+    reply.set_leader_epoch(epoch_.current());
     reply.set_heartbeat_interval_ms(20);
     reply.set_heartbeat_timeout_ms(heartbeat_timeout_ms);
     for (const auto& job : end_jobs) reply.add_end_jobs(job);
@@ -102,8 +110,7 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
   Async<Result<std::shared_ptr<TaskManagerGateway>>> task_manager() {
     const auto& who = registrations.back();
     rpc::Address address{.host = who.host(), .port = static_cast<std::uint16_t>(who.rpc_port())};
-    clients_.push_back(std::make_unique<rpc::Client>(control_.executor(), address, self(), no_methods_, rpc::Limits(),
-                                                     rpc::ClientEvents()));
+    clients_.push_back(std::make_unique<rpc::Client>(node(), address, no_methods_, rpc::ClientEvents()));
     clients_.back()->start();
     auto waiting = clients_.back()->wait_connected(clock_.now() + std::chrono::seconds(10));
     const auto connected = co_await std::move(waiting);
@@ -118,6 +125,8 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
 
   std::uint16_t port = 0;
   Incarnation incarnation = Incarnation::random();
+  void lead_in(std::uint64_t epoch) { epoch_.set(epoch); }
+
   std::uint32_t heartbeat_timeout_ms = 2000;
   std::vector<std::string> end_jobs;
   std::optional<Error> refusal;
@@ -131,8 +140,12 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
   std::set<std::string> status_jobs;  ///< whom statuses were about
 
  private:
-  rpc::Identity self() const {
-    return {.role = rpc::Role::job_manager, .cluster = {}, .incarnation = incarnation, .name = "jobmanager"};
+  rpc::Node node() {
+    return {control_.executor(),
+            clock_,
+            {.role = rpc::Role::job_manager, .cluster = {}, .incarnation = incarnation, .name = "jobmanager"},
+            rpc::Limits(),
+            test_secret()};
   }
 
   ControlThread& control_;

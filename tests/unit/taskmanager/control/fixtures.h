@@ -103,6 +103,7 @@ struct Machine {
                 .artefacts = cache,
                 .output = output,
                 .listener = listener,
+                .epoch = epoch,
                 .process = {.executable = SCRIPTED_TASKMANAGER,
                             .environment = {"TZ=UTC", "LANG=C.UTF-8"},
                             .output_prefix = directory.string() + "/tm",
@@ -165,6 +166,7 @@ struct Machine {
   ArtefactCache cache;
   OutputFile output;
   StatusLog listener;
+  PlainLeaderEpoch epoch{1};
   WorkerHandleContext context;
   WorkerTable workers;
   std::string key;

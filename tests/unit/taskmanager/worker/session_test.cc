@@ -80,8 +80,8 @@ struct Pair {
     REQUIRE(calls.ok());
     REQUIRE(descriptors.ok());
     const rpc::Identity name{.role = rpc::Role::worker, .cluster = {}, .incarnation = {}, .name = "worker"};
-    connection = std::make_unique<rpc::Connection>(control.executor(), std::move(calls->first), name, peer.methods,
-                                                   rpc::Limits());
+    connection = std::make_unique<rpc::Connection>(control.executor(), clock, std::move(calls->first), name,
+                                                   peer.methods, rpc::Limits());
     descriptor_end = std::move(descriptors->first);
     worker = std::make_unique<WorkerSession>(control.executor(), clock, std::move(calls->second),
                                              std::move(descriptors->second),
