@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "api/loader/job_library.h"
+#include "common/async/clock.h"
 #include "common/base/try.h"
 #include "proto/worker.pb.h"
 #include "taskmanager/control/taskmanager_main.h"
@@ -22,13 +23,17 @@ Result<StreamGraph> open_graph(const proto::StartWorkerRequest& request) {
   return library.build(artefact.entry(), arguments, {request.configuration().begin(), request.configuration().end()});
 }
 
-std::unique_ptr<TaskRuntime> make_runtime(TaskRuntimeEvents& events) {
+std::unique_ptr<TaskRuntime> make_runtime(const TimeSource& time, TaskRuntimeEvents& events) {
   JobRuntimeSettings settings;
   settings.open_graph = open_graph;
   settings.throw_place = last_throw_stack;
-  return std::make_unique<JobRuntime>(std::move(settings), events);
+  return std::make_unique<JobRuntime>(std::move(settings), time, events);
 }
 
 }  // namespace
 
-int main(int argument_count, char** arguments) { return run_taskmanager(argument_count, arguments, make_runtime); }
+int main(int argument_count, char** arguments) {
+  const SystemClock clock;
+  return run_taskmanager(argument_count, arguments,
+                         [&clock](TaskRuntimeEvents& events) { return make_runtime(clock, events); });
+}

@@ -51,6 +51,14 @@ std::uint32_t KeyedStates::declare(StateDeclaration state) {
   return static_cast<std::uint32_t>(states_.size() - 1);
 }
 
+void* KeyedStates::make_watched(std::uint32_t index) {
+  const bool is_new = std::exchange(inserted_, false) || !layout_->has(entry_, index);
+  if (!is_new) watcher_->on_mutation(Mutation::change, entry_, index);
+  void* const value = layout_->make(entry_, index);
+  if (is_new) watcher_->on_mutation(Mutation::make, entry_, index);
+  return value;
+}
+
 void throw_unopened_state() {
   throw std::logic_error("a ValueState was used that never came from context.value_state(); ask for it in open()");
 }

@@ -23,7 +23,7 @@ class OutputChannel {
   /// Hands an element over; its block then belongs to the channel.
   /// @return  false, and nothing is taken, when there is no room: try again after the loop has been woken
   virtual bool push(const Element& element) = 0;
-  /// The consumer has taken the end of input.
+  /// The consumer has taken the end of the partition.
   virtual bool is_done() const = 0;
   /// May a block that is not full wait here for the buffer time-out, because sending it costs a system call?
   virtual bool is_remote() const = 0;

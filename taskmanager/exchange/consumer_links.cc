@@ -48,7 +48,7 @@ bool RemoteInput::pop(Element& element) {
     // In halves of the window: a frame per block would cost as much as it is worth.
     if (credit_unreturned_ >= (facts_.window + 1) / 2 && link_ != nullptr && !has_end_come_)
       link_->grant(channel_, std::exchange(credit_unreturned_, 0));
-  } else if (element.kind == ElementKind::end_of_input && link_ != nullptr) {
+  } else if (element.kind == ElementKind::end_of_partition && link_ != nullptr) {
     std::exchange(link_, nullptr)->close(channel_, CloseReason::done);
   }
   return true;
@@ -82,9 +82,17 @@ void RemoteInput::take_watermark(std::int64_t ms) {
   facts_.signals->mark(facts_.index);
 }
 
-void RemoteInput::take_end() {
+Result<void> RemoteInput::take_end_of_data() {
+  if (std::exchange(has_data_ended_, true)) return violation("a second end of data");
+  queue_.push_back(Element::end_of_data());
+  facts_.signals->mark(facts_.index);
+  return {};
+}
+
+void RemoteInput::take_end_of_partition() {
+  has_data_ended_ = true;
   has_end_come_ = true;
-  queue_.push_back(Element::end());
+  queue_.push_back(Element::end_of_partition());
   facts_.signals->mark(facts_.index);
 }
 
@@ -165,6 +173,8 @@ Result<void> DialledLink::on_block(DataConnection&, std::uint32_t channel, Block
 }
 
 Result<void> DialledLink::check_order(const RemoteInput& input, const FrameHeader& header) const {
+  if (header.kind == FrameKind::watermark && input.has_data_ended())
+    return violation(fmt::format("a watermark behind the end of the data of channel {}", header.channel));
   if (header.kind == FrameKind::open_channel || (input.is_open() && !input.has_end_come())) return {};
   return violation(fmt::format("frame kind {} on channel {}, which {}", static_cast<int>(header.kind), header.channel,
                                input.has_end_come() ? "has ended" : "is not open"));
@@ -186,7 +196,8 @@ Result<void> DialledLink::on_frame(DataConnection&, const FrameHeader& header, s
       input.take_watermark(ms);
       return {};
     }
-    case FrameKind::end_of_input: input.take_end(); return {};
+    case FrameKind::end_of_data: return input.take_end_of_data();
+    case FrameKind::end_of_partition: input.take_end_of_partition(); return {};
     case FrameKind::close_channel: {
       TRY(const CloseChannel close, decode_close_channel(payload));
       inputs_.erase(found);

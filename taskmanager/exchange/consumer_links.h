@@ -60,13 +60,16 @@ class RemoteInput final : public InputChannel {
   /// Rows have come. Takes the block, also with an error. Errors: corrupt (external), beyond the credit.
   Result<void> take(Block* block);
   void take_watermark(std::int64_t ms);
-  void take_end();
+  /// No rows and no watermarks follow. Errors: corrupt (external), when that is known already.
+  Result<void> take_end_of_data();
+  void take_end_of_partition();
   /// The producer's task has ended before its data. This task then waits until it is cancelled; who failed first is for
   /// the JobManager to say.
   void close(const std::string& text);
   /// The channel cannot go on.
   void fail(const Error& reason);
   bool is_open() const { return is_open_; }
+  bool has_data_ended() const { return has_data_ended_; }
   bool has_end_come() const { return has_end_come_; }
   const Facts& facts() const { return facts_; }
   void put_off(std::int64_t by_us) { facts_.deadline_us += by_us; }
@@ -81,6 +84,7 @@ class RemoteInput final : public InputChannel {
   std::uint32_t credit_waiting_ = 0;     // of the blocks in queue_
   std::uint32_t credit_unreturned_ = 0;  // of blocks that have been read
   bool is_open_ = false;
+  bool has_data_ended_ = false;
   bool has_end_come_ = false;
 };
 

@@ -68,7 +68,7 @@ Result<FrameHeader> decode_header(const std::uint8_t* bytes, std::uint32_t block
     return corrupt(fmt::format("version {} is not known", version));
   const auto kind = load_number<std::uint8_t>(bytes, kAtKind);
   if (kind < static_cast<std::uint8_t>(FrameKind::auth_start) ||
-      kind > static_cast<std::uint8_t>(FrameKind::packed_block))
+      kind > static_cast<std::uint8_t>(FrameKind::end_of_data))
     return corrupt(fmt::format("kind {} is not known", kind));
   if (load_number<std::uint16_t>(bytes, kAtReserved) != 0) return corrupt("a reserved byte is not zero");
   FrameHeader header;

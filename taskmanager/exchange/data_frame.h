@@ -21,9 +21,10 @@ enum class FrameKind : std::uint8_t {
   block = 5,
   credit = 6,
   watermark = 7,
-  end_of_input = 8,
+  end_of_partition = 8,
   close_channel = 9,
   packed_block = 10,  ///< a block whose rows and text are packed
+  end_of_data = 11,
 };
 
 constexpr bool is_block(FrameKind kind) { return kind == FrameKind::block || kind == FrameKind::packed_block; }

@@ -8,9 +8,10 @@
 namespace weir::taskmanager {
 
 enum class ElementKind : std::uint8_t {
-  block,         ///< rows
-  watermark,     ///< `value`: event time in milliseconds
-  end_of_input,  ///< nothing comes after it
+  block,             ///< rows
+  watermark,         ///< `value`: event time in milliseconds
+  end_of_data,       ///< no rows and no watermarks come any more
+  end_of_partition,  ///< nothing comes after it: the producer's task ends
 };
 
 /// One entry of a channel. A value; the block in it belongs to whoever holds the element.
@@ -21,7 +22,8 @@ struct Element {
 
   static Element rows(Block* block) { return {block, 0, ElementKind::block}; }
   static Element watermark(std::int64_t ms) { return {nullptr, ms, ElementKind::watermark}; }
-  static Element end() { return {nullptr, 0, ElementKind::end_of_input}; }
+  static Element end_of_data() { return {nullptr, 0, ElementKind::end_of_data}; }
+  static Element end_of_partition() { return {nullptr, 0, ElementKind::end_of_partition}; }
 };
 
 /// Gives the element's block, if it has one, back to where it was taken from.

@@ -55,7 +55,7 @@ bool LocalChannel::push(const Element& element) noexcept {
 bool LocalChannel::pop(Element& element) noexcept {
   if (!ring_.pop(element)) return false;
   taken_.store(taken_.load(std::memory_order_relaxed) + cost_of(element), std::memory_order_release);
-  if (element.kind == ElementKind::end_of_input) {
+  if (element.kind == ElementKind::end_of_partition) {
     end_taken_.store(true, std::memory_order_release);
     producer_.wake_if_parked();
     return true;

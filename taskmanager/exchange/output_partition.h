@@ -32,7 +32,7 @@ class OutputPartition {
   /// Tries what waits again. @return  whether anything was handed over
   bool retry();
   bool is_blocked() const { return waiting_ > 0; }
-  /// Every consumer has taken its end of input.
+  /// Every consumer has taken the end of the partition.
   bool is_done() const;
   ChannelFill fill() const {
     ChannelFill sum;

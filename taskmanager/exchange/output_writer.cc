@@ -118,9 +118,16 @@ void OutputWriter::emit_watermark(std::int64_t ms) {
     partition_->push(target, Element::watermark(ms));
 }
 
-void OutputWriter::end() {
+void OutputWriter::end_data() {
   flush();
-  for (std::uint32_t target = 0; target < partition_->size(); ++target) partition_->push(target, Element::end());
+  for (std::uint32_t target = 0; target < partition_->size(); ++target)
+    partition_->push(target, Element::end_of_data());
+}
+
+void OutputWriter::end_partition() {
+  flush();
+  for (std::uint32_t target = 0; target < partition_->size(); ++target)
+    partition_->push(target, Element::end_of_partition());
 }
 
 void OutputWriter::flush() {

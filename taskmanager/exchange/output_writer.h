@@ -35,8 +35,10 @@ class OutputWriter {
   /// @param now_us    the loop's clock, read once per step
   void emit(Batch& batch, bool may_take, std::int64_t now_us);
   void emit_watermark(std::int64_t ms);
-  /// No rows come any more: sends what is left and the end.
-  void end();
+  /// No rows and no watermarks come any more: sends what is left, and the end of data.
+  void end_data();
+  /// The task ends: nothing follows.
+  void end_partition();
 
   /// Sends every open block.
   void flush();

@@ -42,7 +42,8 @@ bool RemoteOutput::push(const Element& element) {
       return true;
     }
     case ElementKind::watermark: link_->send(FrameKind::watermark, channel_, payload_of(element.value)); return true;
-    case ElementKind::end_of_input: link_->send(FrameKind::end_of_input, channel_, {}); return true;
+    case ElementKind::end_of_data: link_->send(FrameKind::end_of_data, channel_, {}); return true;
+    case ElementKind::end_of_partition: link_->send(FrameKind::end_of_partition, channel_, {}); return true;
   }
   return false;
 }

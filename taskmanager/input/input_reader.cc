@@ -21,12 +21,12 @@ std::uint32_t channels_of(const std::vector<InputReader::Edge>& edges) {
 }  // namespace
 
 InputReader::InputReader(std::vector<Edge> edges, BlockPool& pool)
-    : pool_(pool), watermarks_(channels_of(edges)), open_channels_(channels_of(edges)) {
+    : pool_(pool), watermarks_(channels_of(edges)), data_channels_(channels_of(edges)), open_channels_(data_channels_) {
   std::uint32_t first_channel = 0;
   for (auto& edge : edges) {
     const std::uint32_t channels = edge.gate->size();
-    if (open_by_input_.size() <= edge.input) open_by_input_.resize(edge.input + 1);
-    open_by_input_[edge.input] += channels;
+    if (data_by_input_.size() <= edge.input) data_by_input_.resize(edge.input + 1);
+    data_by_input_[edge.input] += channels;
     gates_.push_back(Gate{edge.input, std::move(edge.gate), RowGather(edge.layout), first_channel});
     first_channel += channels;
   }
@@ -83,8 +83,9 @@ bool InputReader::react(std::uint32_t edge, std::uint32_t channel, const Element
       event = {.kind = InputEvent::Kind::watermark, .watermark_ms = *merged};
       return true;
     }
-    case ElementKind::end_of_input: {
-      close(edge, channel);
+    case ElementKind::end_of_partition: --open_channels_; return false;
+    case ElementKind::end_of_data: {
+      end_data(edge, channel);
       if (queued_.empty()) return false;
       event = queued_.front();
       queued_.pop_front();
@@ -125,13 +126,14 @@ Block* InputReader::merge(Gate& gate, Block* first) {
   return open.block != nullptr ? open.seal() : first;
 }
 
-void InputReader::close(std::uint32_t edge, std::uint32_t channel) {
+void InputReader::end_data(std::uint32_t edge, std::uint32_t channel) {
   Gate& gate = gates_[edge];
-  --open_channels_;
-  if (--open_by_input_[gate.input] == 0) queued_.push_back({.kind = InputEvent::Kind::end, .input = gate.input});
+  --data_channels_;
+  if (--data_by_input_[gate.input] == 0)
+    queued_.push_back({.kind = InputEvent::Kind::end_of_data, .input = gate.input});
   // The end of everything is told by the ends alone: the last watermark follows from it.
   const auto merged = watermarks_.end(gate.first_channel + channel);
-  if (merged && open_channels_ > 0) queued_.push_back({.kind = InputEvent::Kind::watermark, .watermark_ms = *merged});
+  if (merged && data_channels_ > 0) queued_.push_back({.kind = InputEvent::Kind::watermark, .watermark_ms = *merged});
 }
 
 bool InputReader::is_connected() {

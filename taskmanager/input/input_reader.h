@@ -1,4 +1,4 @@
-// What a task reads: batches, watermarks and ends from all its edges, one at a time.
+// What a task reads: batches, watermarks and ends of data from all its edges, one at a time.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@ namespace weir::taskmanager {
 /// One thing that a task has to react to.
 struct InputEvent {
   enum class Kind : std::uint8_t {
-    block,      ///< rows for `input`; the receiver gives the block back
-    watermark,  ///< `watermark_ms` over all inputs has been reached
-    end,        ///< `input` has no more rows
+    block,        ///< rows for `input`; the receiver gives the block back
+    watermark,    ///< `watermark_ms` over all inputs has been reached
+    end_of_data,  ///< `input` has no more rows and no more watermarks
   };
   Kind kind = Kind::block;
   std::uint32_t input = 0;
@@ -43,7 +43,9 @@ class InputReader {
   bool next(InputEvent& event);
 
   bool is_connected();
-  /// All inputs have ended, and all their events have been given out.
+  /// The data of all inputs has ended, and all events of it have been given out.
+  bool is_data_at_end() const { return data_channels_ == 0 && queued_.empty(); }
+  /// All producers' tasks have ended: nothing comes any more.
   bool is_at_end() const { return open_channels_ == 0 && !has_pending_ && queued_.empty(); }
   /// The reason of the first broken channel, or null.
   const Error* failure() const;
@@ -67,15 +69,16 @@ class InputReader {
   bool read(std::uint32_t edge, InputEvent& event);
   bool react(std::uint32_t edge, std::uint32_t channel, const Element& element, InputEvent& event);
   Block* merge(Gate& gate, Block* first);
-  void close(std::uint32_t edge, std::uint32_t channel);
+  void end_data(std::uint32_t edge, std::uint32_t channel);
 
   // Set once
   std::vector<Gate> gates_;
   BlockPool& pool_;
   // The slot's thread only
   WatermarkMerger watermarks_;
-  std::vector<std::uint32_t> open_by_input_;  // channels that have not ended
-  std::uint32_t open_channels_ = 0;
+  std::vector<std::uint32_t> data_by_input_;  // channels whose data has not ended
+  std::uint32_t data_channels_ = 0;           // the same over all inputs
+  std::uint32_t open_channels_ = 0;           // channels that have not ended
   std::uint32_t next_gate_ = 0;
   GrowingQueue<InputEvent> queued_;  // follow what was given out last
   bool has_pending_ = false;         // an element that merge() read and that is not rows of the same kind

@@ -152,8 +152,7 @@ std::optional<TaskFailure> OperatorChain::close(ThrowPlace throw_place) noexcept
       if (node->op != nullptr) node->op->close();
     } catch (...) {
       TaskFailure thrown = failure_of_exception(place(), throw_place);
-      LOG_WARN("{} - {}: close() threw {}: {}", facts_.display_name(), node->plan->name, thrown.exception,
-               thrown.message);
+      node->context->log(LogLevel::warn, fmt::format("close() of {} threw: {}", node->plan->name, thrown.message));
       if (!failure) failure = std::move(thrown);
     }
   }
@@ -398,13 +397,12 @@ Result<bool> OperatorChain::step_prepare_snapshot(std::uint64_t checkpoint_id) {
     }
     if (auto advanced = advance(); !advanced.ok()) return advanced;
   }
-  if (!is_settled()) return false;
-  preparing_checkpoint_ = 0;
-  return true;
+  return is_settled();
 }
 
 Result<std::vector<OperatorSnapshot>> OperatorChain::snapshot(std::uint64_t checkpoint_id) {
   ENSURE(is_settled(), "a snapshot of a chain that has something to emit");
+  preparing_checkpoint_ = 0;
   std::vector<OperatorSnapshot> snapshots;
   for (auto& node : nodes_) {
     current_ = node.get();
@@ -427,6 +425,7 @@ Result<void> OperatorChain::checkpoint_completed(std::uint64_t checkpoint_id) {
 }
 
 void OperatorChain::checkpoint_aborted(std::uint64_t checkpoint_id) {
+  if (preparing_checkpoint_ == checkpoint_id) preparing_checkpoint_ = 0;
   for (auto& node : nodes_) {
     current_ = node.get();
     if (node->op != nullptr) {

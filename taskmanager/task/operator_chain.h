@@ -84,6 +84,8 @@ class OperatorChain {
   /// Lets operator after operator emit what belongs before the checkpoint's barrier. Call again until it returns true,
   /// and `advance` in between.
   Result<bool> step_prepare_snapshot(std::uint64_t checkpoint_id);
+  /// Between the first such call and the snapshot: what comes now belongs behind the barrier.
+  bool is_preparing_snapshot() const { return preparing_checkpoint_ != 0; }
   /// Notes the state of all operators, after step_prepare_snapshot has returned true for the same checkpoint.
   /// @return  one for each node of the plan, in its order
   Result<std::vector<OperatorSnapshot>> snapshot(std::uint64_t checkpoint_id);

@@ -25,12 +25,17 @@ Gauge* TaskOperatorContext::gauge(std::string_view name) {
 }
 
 void TaskOperatorContext::log(LogLevel level, std::string_view text) {
+  if (facts_.log) return facts_.log(level, place_.name, text);
   const auto threshold = level == LogLevel::debug  ? log::Level::debug
                          : level == LogLevel::info ? log::Level::info
                          : level == LogLevel::warn ? log::Level::warn
                                                    : log::Level::error;
   if (!log::enabled(threshold)) return;
   log::write(threshold, fmt::format("{} - {}: {}", facts_.display_name(), place_.name, text));
+}
+
+std::unique_ptr<KeyedBackend> TaskOperatorContext::make_keyed_backend() {
+  return facts_.make_keyed_backend ? facts_.make_keyed_backend() : nullptr;
 }
 
 std::string_view TaskOperatorContext::setting(std::string_view key) const {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "taskmanager/task/step_clock.h"
 #include "taskmanager/task/task_counters.h"
 #include "taskmanager/task/timers.h"
+#include "weir/keyed_backend.h"
 #include "weir/operator.h"
 
 namespace weir::taskmanager {
@@ -24,6 +27,9 @@ struct TaskFacts {
   std::uint32_t attempt = 0;
   std::uint32_t record_bytes_max = 16u << 20;
   const std::map<std::string, std::string, std::less<>>* settings = nullptr;  ///< outlives the task
+  std::function<std::unique_ptr<KeyedBackend>()> make_keyed_backend;          ///< empty: state lives in tables
+  /// Where operators' lines go; empty: into the log of the process.
+  std::function<void(LogLevel level, std::string_view operator_name, std::string_view text)> log;
 
   /// "name (2/4)#0", as people see the task.
   std::string display_name() const;
@@ -58,6 +64,7 @@ class TaskOperatorContext final : public OperatorContext {
   std::string_view setting(std::string_view key) const override;
   std::uint32_t record_bytes_max() const override { return facts_.record_bytes_max; }
   RestoredState* restored() override { return place_.restored; }
+  std::unique_ptr<KeyedBackend> make_keyed_backend() override;
 
  private:
   const TaskFacts& facts_;

@@ -45,7 +45,8 @@ Task::Task(Parts parts, OperatorChain::Surroundings surroundings, TaskEvents& ev
       events_(events),
       input_(std::move(parts.input)),
       writers_(std::move(parts.writers)),
-      chain_(std::make_unique<OperatorChain>(std::move(parts.plan), writers_, facts_, surroundings, *metrics_)) {}
+      chain_(std::make_unique<OperatorChain>(std::move(parts.plan), writers_, facts_, surroundings, *metrics_)),
+      waits_for_last_checkpoint_(parts.waits_for_last_checkpoint) {}
 
 Task::~Task() { release(); }
 
@@ -86,14 +87,7 @@ StepOutcome Task::step_checked() {
   bool has_worked = false;
   for (auto& writer : writers_)
     if (writer->partition().is_blocked()) has_worked |= writer->partition().retry();
-  if (has_ended_) {
-    if (is_output_blocked()) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
-    const bool is_done =
-        std::all_of(writers_.begin(), writers_.end(), [](const auto& writer) { return writer->partition().is_done(); });
-    if (!is_done) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
-    finish();
-    return StepOutcome::over;
-  }
+  if (has_ended_) return step_closing(has_worked);
   has_worked |= chain_->run_timers();
   const auto advanced = chain_->advance();
   if (!advanced.ok()) {
@@ -103,6 +97,7 @@ StepOutcome Task::step_checked() {
   has_worked |= *advanced;
   if (is_output_blocked()) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
   if (!chain_->is_settled()) return has_worked ? StepOutcome::worked : StepOutcome::waiting;
+  if (chain_->is_preparing_snapshot()) return has_worked ? StepOutcome::worked : StepOutcome::waiting;
   const StepOutcome outcome = is_ending_ ? step_ending() : input_ == nullptr ? step_source() : step_input();
   return outcome == StepOutcome::idle && has_worked ? StepOutcome::worked : outcome;
 }
@@ -130,6 +125,11 @@ StepOutcome Task::step_input() {
     if (is_over()) return StepOutcome::over;
     if (is_output_blocked() || !chain_->is_settled()) break;
   }
+  // All producers have ended, and not all of their data: the job is stopped without draining.
+  if (!is_ending_ && input_->is_at_end() && chain_->is_settled() && !is_output_blocked()) {
+    has_ended_ = true;
+    return StepOutcome::worked;
+  }
   return has_worked ? StepOutcome::worked : StepOutcome::idle;
 }
 
@@ -141,8 +141,8 @@ void Task::handle(const InputEvent& event) {
       break;
     }
     case InputEvent::Kind::watermark: chain_->on_watermark(event.watermark_ms); break;
-    case InputEvent::Kind::end:
-      if (input_->is_at_end()) return begin_ending(event.input);
+    case InputEvent::Kind::end_of_data:
+      if (input_->is_data_at_end()) return begin_ending(event.input);
       chain_->end_of_input(event.input);
       break;
   }
@@ -161,9 +161,62 @@ StepOutcome Task::step_ending() {
     return StepOutcome::over;
   }
   if (!*ended) return StepOutcome::worked;
-  for (auto& writer : writers_) writer->end();
+  for (auto& writer : writers_) writer->end_data();
   has_ended_ = true;
   return StepOutcome::worked;
+}
+
+StepOutcome Task::step_closing(bool has_worked) {
+  // Behind the end of their data producers only end.
+  for (InputEvent event; input_ != nullptr && input_->next(event);) has_worked = true;
+  if (is_output_blocked()) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
+  if (waits_for_last_checkpoint_) return has_worked ? StepOutcome::worked : StepOutcome::idle;
+  if (!std::exchange(has_ended_partition_, true)) {
+    for (auto& writer : writers_) writer->end_partition();
+    return StepOutcome::worked;
+  }
+  const bool is_done =
+      std::all_of(writers_.begin(), writers_.end(), [](const auto& writer) { return writer->partition().is_done(); });
+  if (!is_done) return has_worked ? StepOutcome::worked : StepOutcome::backpressured;
+  if (input_ != nullptr && !input_->is_at_end()) return has_worked ? StepOutcome::worked : StepOutcome::idle;
+  finish();
+  return StepOutcome::over;
+}
+
+std::optional<std::vector<OperatorSnapshot>> Task::snapshot(std::uint64_t checkpoint_id) {
+  if (is_over() || !is_open_) return std::nullopt;
+  try {
+    const auto prepared = chain_->step_prepare_snapshot(checkpoint_id);
+    if (!prepared.ok()) {
+      fail(prepared.error());
+      return std::nullopt;
+    }
+    if (!*prepared) return std::nullopt;
+    auto taken = chain_->snapshot(checkpoint_id);
+    if (taken.ok()) return std::move(taken).value();
+    fail(taken.error());
+  } catch (...) {
+    fail(failure_of_exception(chain_->place(), throw_place_));
+  }
+  return std::nullopt;
+}
+
+void Task::checkpoint_completed(std::uint64_t checkpoint_id) {
+  if (is_over() || !is_open_) return;
+  try {
+    if (auto taken = chain_->checkpoint_completed(checkpoint_id); !taken.ok()) fail(taken.error());
+  } catch (...) {
+    fail(failure_of_exception(chain_->place(), throw_place_));
+  }
+}
+
+void Task::checkpoint_aborted(std::uint64_t checkpoint_id) {
+  if (is_over() || !is_open_) return;
+  try {
+    chain_->checkpoint_aborted(checkpoint_id);
+  } catch (...) {
+    fail(failure_of_exception(chain_->place(), throw_place_));
+  }
 }
 
 bool Task::is_output_blocked() const {
@@ -201,7 +254,7 @@ void Task::fail(TaskFailure failure) {
   if (is_over()) return;
   publish(StepOutcome::over, clock_.now_us());
   release();
-  LOG_WARN("{} failed: {}: {}", facts_.display_name(), failure.exception, failure.message);
+  if (!facts_.log) LOG_WARN("{} failed: {}: {}", facts_.display_name(), failure.exception, failure.message);
   change(TaskStatus::failed, &failure);
 }
 

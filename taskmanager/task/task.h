@@ -40,8 +40,9 @@ enum class StepOutcome : std::uint8_t {
 /// One chain with its inputs and outputs.
 /// Lives on: the slot's thread, after construction. Owned by the loop. Life cycle: start, step until over; cancel at
 /// any time between. Promises: a step handles a few batches at most; nothing is read while an output is blocked; an
-/// exception of user code ends in `failed` and goes no further; FINISHED is told after all consumers have taken the end
-/// of input.
+/// exception of user code ends in `failed` and goes no further. The end of data comes when all operators have emitted
+/// what they had; the end of the partition behind it, when no checkpoint is waited for; FINISHED is reported when all
+/// consumers have taken that.
 class Task {
  public:
   /// What a task is made of. `plan`'s link indices count `writers`.
@@ -52,6 +53,9 @@ class Task {
     std::vector<std::unique_ptr<OutputWriter>> writers;
     std::shared_ptr<TaskMetrics> metrics;
     ThrowPlace throw_place = nullptr;  ///< none: places are not known
+    /// Behind the end of its data it stays open until last_checkpoint_completed(): for the checkpoint with what its
+    /// operators have at the end.
+    bool waits_for_last_checkpoint = false;
   };
   Task(Parts parts, OperatorChain::Surroundings surroundings, TaskEvents& events);
   ~Task();
@@ -61,6 +65,13 @@ class Task {
   /// Makes and opens the operators.
   void start();
   StepOutcome step();
+  /// Takes the task's part of a checkpoint, between two steps. Call again, and step in between, until there is one.
+  /// @return  one for each node of the plan; none: not yet, or the task has failed
+  std::optional<std::vector<OperatorSnapshot>> snapshot(std::uint64_t checkpoint_id);
+  void checkpoint_completed(std::uint64_t checkpoint_id);
+  void checkpoint_aborted(std::uint64_t checkpoint_id);
+  /// No checkpoint is waited for any more.
+  void last_checkpoint_completed() { waits_for_last_checkpoint_ = false; }
   /// Stops between two batches. Nothing when it is over already.
   void cancel();
 
@@ -82,6 +93,7 @@ class Task {
   StepOutcome step_source();
   StepOutcome step_input();
   StepOutcome step_ending();
+  StepOutcome step_closing(bool has_worked);
   void handle(const InputEvent& event);
   bool is_output_blocked() const;
   bool fail_if_broken();
@@ -106,7 +118,9 @@ class Task {
   TaskStatus status_ = TaskStatus::initializing;
   bool is_open_ = false;
   bool is_ending_ = false;
-  bool has_ended_ = false;  // the chain has; outputs may still be on their way
+  bool has_ended_ = false;  // the chain has: no data follows; outputs may still be on their way
+  bool waits_for_last_checkpoint_ = false;
+  bool has_ended_partition_ = false;
   std::uint32_t last_input_ = 0;
   Activity activity_ = Activity::idle;
   std::int64_t looked_us_ = 0;  // when the channels were looked at last

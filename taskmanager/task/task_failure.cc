@@ -74,6 +74,7 @@ TaskFailure failure_of_exception(std::string place, ThrowPlace throw_place) {
   TaskFailure failure;
   failure.user_code = true;
   failure.stack_trace = std::move(place);
+  failure.thrown = std::current_exception();
   if (throw_place != nullptr) {
     if (const auto frames = throw_place(); !frames.empty()) failure.stack_trace += "\n" + frames;
   }

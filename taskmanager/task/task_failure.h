@@ -1,6 +1,7 @@
 // Why a task failed, in words.
 #pragma once
 
+#include <exception>
 #include <string>
 
 #include "weir/result.h"
@@ -13,6 +14,9 @@ struct TaskFailure {
   std::string message;
   std::string stack_trace;  ///< operator, and source places as far as they are known
   bool user_code = false;
+  /// What was thrown, for those who can throw it on; null for an error that was returned. Its type may belong to the
+  /// job's library: let it go before that is closed.
+  std::exception_ptr thrown = nullptr;
 };
 
 /// Where the last exception of this thread was thrown, one frame a line; empty when that is not known.

@@ -37,11 +37,6 @@ proto::TaskStatus to_proto(TaskStatus status) {
   return proto::TASK_STATUS_UNSPECIFIED;
 }
 
-std::int64_t wall_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 /// What the job's configuration says, under the option's key or an older one. Errors: of parse_as.
 template <class T>
 Result<T> setting(const proto::StartWorkerRequest& request, const config::Option<T>& option) {
@@ -52,9 +47,8 @@ Result<T> setting(const proto::StartWorkerRequest& request, const config::Option
   return config::parse_as(option, found == settings.end() ? *option.fallback : std::string_view(found->second));
 }
 
-void write_counters(const TaskRecord& record, proto::TaskCounters& counters) {
+void write_counters(const TaskRecord& record, std::int64_t now_us, proto::TaskCounters& counters) {
   const TaskMetrics& metrics = *record.metrics;
-  const std::int64_t now_us = monotonic_us();
   counters.set_execution(record.execution.to_bytes());
   counters.set_records_in(metrics.records_in.value());
   counters.set_records_out(metrics.records_out.value());
@@ -75,8 +69,8 @@ void write_counters(const TaskRecord& record, proto::TaskCounters& counters) {
 
 }  // namespace
 
-JobRuntime::JobRuntime(JobRuntimeSettings settings, TaskRuntimeEvents& events)
-    : settings_(std::move(settings)), events_(events) {}
+JobRuntime::JobRuntime(JobRuntimeSettings settings, const TimeSource& time, TaskRuntimeEvents& events)
+    : settings_(std::move(settings)), time_(time), events_(events) {}
 
 JobRuntime::~JobRuntime() { stop(); }
 
@@ -155,8 +149,8 @@ SlotLoop& JobRuntime::loop(std::uint32_t slot) {
     SlotLoop::Settings settings = loop_settings_;
     settings.slot = slot;
     settings.connections.connection.slot = slot;
-    loop = std::make_unique<SlotLoop>(std::move(settings), resolver_, static_cast<SlotEvents&>(*this));
-    loop->start();
+    loop = std::make_unique<SlotLoop>(std::move(settings), time_, resolver_, static_cast<SlotEvents&>(*this));
+    if (settings_.starts_slots) loop->start();
   }
   return *loop;
 }
@@ -201,7 +195,8 @@ void JobRuntime::accept_connection(UniqueFd socket, std::uint32_t slot) {
 
 void JobRuntime::collect_counters(proto::CollectCountersReply& reply) {
   for (const auto& [execution, record] : tasks_)
-    if (!record->is_over.load(std::memory_order_acquire)) write_counters(*record, *reply.add_counters());
+    if (!record->is_over.load(std::memory_order_acquire))
+      write_counters(*record, monotonic_us(time_), *reply.add_counters());
 }
 
 void JobRuntime::stop() {
@@ -220,14 +215,14 @@ void JobRuntime::on_task_status(const TaskRecord& record, TaskStatus status, con
   proto::TaskReport message;
   message.mutable_address()->ParseFromString(record.address);
   message.set_status(to_proto(status));
-  write_counters(record, *message.mutable_counters());
+  write_counters(record, monotonic_us(time_), *message.mutable_counters());
   if (failure != nullptr) {
     auto& reason = *message.mutable_failure();
     reason.set_exception(failure->exception);
     reason.set_message(failure->message);
     reason.set_stack_trace(failure->stack_trace);
     reason.set_user_code(failure->user_code);
-    reason.set_timestamp_ms(wall_ms());
+    reason.set_timestamp_ms(time_.wall_now().time_since_epoch().count());
   }
   events_.on_task_status(std::move(message));
 }

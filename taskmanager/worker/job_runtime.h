@@ -28,12 +28,14 @@ struct JobRuntimeSettings {
   OpenGraph open_graph;
   ThrowPlace throw_place = nullptr;  ///< none: places are not known
   std::int64_t connect_timeout_us = 30'000'000;
+  bool starts_slots = true;  ///< each slot has a thread; otherwise somebody drives them (drive_slot)
 };
 
 /// Lives on: the worker's control thread, as TaskRuntime says; slots tell it of tasks on theirs.
 class JobRuntime final : public TaskRuntime, private SlotEvents {
  public:
-  JobRuntime(JobRuntimeSettings settings, TaskRuntimeEvents& events);
+  /// @param time  outlives the runtime
+  JobRuntime(JobRuntimeSettings settings, const TimeSource& time, TaskRuntimeEvents& events);
   ~JobRuntime() override;
 
   Result<void> start(const proto::StartWorkerRequest& request) override;
@@ -43,6 +45,8 @@ class JobRuntime final : public TaskRuntime, private SlotEvents {
   void collect_counters(proto::CollectCountersReply& reply) override;
   void stop() override;
 
+  /// One turn of a slot that has no thread, see SlotLoop::drive. @return  whether anything was done
+  bool drive_slot(std::uint32_t slot, const SlotLoop::ChooseTask& choose) { return loop(slot).drive(choose); }
   /// Exchange buffers of a slot; all zeros when it has never been used.
   PoolUsage pool_usage(std::uint32_t slot) const;
 
@@ -54,6 +58,7 @@ class JobRuntime final : public TaskRuntime, private SlotEvents {
 
   // Set once
   const JobRuntimeSettings settings_;
+  const TimeSource& time_;
   TaskRuntimeEvents& events_;
   // Set by start
   StreamGraph graph_;

@@ -49,8 +49,8 @@ class SlotLoop::Bell final : public PollWatcher {
   Waker& waker_;
 };
 
-SlotLoop::SlotLoop(Settings settings, HostResolver& resolver, SlotEvents& events)
-    : settings_(std::move(settings)), resolver_(resolver), events_(events), pool_(settings_.pool_bytes) {
+SlotLoop::SlotLoop(Settings settings, const TimeSource& time, HostResolver& resolver, SlotEvents& events)
+    : settings_(std::move(settings)), resolver_(resolver), events_(events), pool_(settings_.pool_bytes), clock_(time) {
   bell_ = std::make_unique<Bell>(waker_);
   ENSURE(poller_.watch(waker_.fd(), EPOLLIN, bell_.get()), "slot {}: its eventfd can't be watched", settings_.slot);
   connections_ = std::make_unique<SlotConnections>(settings_.connections, poller_, pool_, waker_, resolver_);
@@ -62,6 +62,7 @@ SlotLoop::~SlotLoop() {
 }
 
 void SlotLoop::start() {
+  was_started_ = true;
   thread_ = std::thread([this] {
     const CrashStack crash_stack;
     ::pthread_setname_np(::pthread_self(), fmt::format("slot-{}", settings_.slot).c_str());
@@ -79,6 +80,8 @@ void SlotLoop::join() {
   if (thread_.joinable()) {
     thread_.join();
     pool_.adopt();
+  } else if (!was_started_) {
+    end();
   }
   const std::lock_guard lock(mutex_);
   mail_.clear();  // its channels hold blocks of other slots, whose pools are still there
@@ -203,10 +206,28 @@ void SlotLoop::run() {
       rest();
     }
   }
+  end();
+}
+
+void SlotLoop::end() {
   tasks_.clear();
   connections_.reset();  // sockets close; blocks in their queues go home
   const std::lock_guard lock(mutex_);
   mail_.clear();
+}
+
+bool SlotLoop::drive(const ChooseTask& choose) {
+  clock_.read();
+  bool has_worked = take_mail();
+  has_worked |= poll_sockets();
+  if (!tasks_.empty()) {
+    Running& running = *tasks_[choose(tasks_.size()) % tasks_.size()];
+    has_worked |= step(running);
+    has_worked |= has_worked ? running.task->flush_due() : running.task->flush_idle();
+  }
+  has_worked |= connections_->flush();
+  if (has_over_) remove_over();
+  return has_worked;
 }
 
 bool SlotLoop::round() {

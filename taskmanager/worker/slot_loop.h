@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -41,12 +42,18 @@ class SlotLoop {
     ThrowPlace throw_place = nullptr;
     SlotConnections::Settings connections;
   };
-  SlotLoop(Settings settings, HostResolver& resolver, SlotEvents& events);
+  /// @param time  outlives the loop
+  SlotLoop(Settings settings, const TimeSource& time, HostResolver& resolver, SlotEvents& events);
   ~SlotLoop();
   SlotLoop(const SlotLoop&) = delete;
   SlotLoop& operator=(const SlotLoop&) = delete;
 
   void start();
+  /// Which of the slot's tasks is stepped next; they stand downstream first.
+  using ChooseTask = std::function<std::size_t(std::size_t tasks)>;
+  /// One turn of a slot that is not started, on the caller's thread, always the same one: takes the mail, looks at the
+  /// sockets, and steps the task that `choose` names. @return  whether anything was done
+  bool drive(const ChooseTask& choose);
   /// Builds and runs the task; what becomes of it is told to the events.
   void deploy(std::unique_ptr<TaskSpec> spec);
   void cancel(const ExecutionId& execution);
@@ -78,6 +85,7 @@ class SlotLoop {
   std::unique_ptr<OutputWriter> writer_of(const OutputSpec& spec, const TaskSpec& task);
   InputReader::Edge edge_of(const InputSpec& spec, const TaskSpec& task);
   void run();
+  void end();
   /// Steps everything once. @return  whether anything was done
   bool round();
   bool step(Running& running);
@@ -109,6 +117,7 @@ class SlotLoop {
   std::uint32_t rounds_since_poll_ = 0;
   std::int64_t idle_since_us_ = 0;  // 0: not idle
   // Owner's thread
+  bool was_started_ = false;
   std::thread thread_;
 };
 

@@ -52,6 +52,7 @@ class BenchContext final : public OperatorContext {
   std::string_view setting(std::string_view) const override { return {}; }
   std::uint32_t record_bytes_max() const override { return 16u << 20; }
   RestoredState* restored() override { return nullptr; }
+  std::unique_ptr<KeyedBackend> make_keyed_backend() override { return nullptr; }
 
  private:
   test::HeapPool pool_;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "common/async/clock.h"
 #include "taskmanager/exchange/local_channel.h"
 #include "taskmanager/exchange/slot_block_pool.h"
 #include "taskmanager/task/task.h"
@@ -52,7 +53,8 @@ struct SteppedSource final : TaskEvents {
   std::atomic<std::uint64_t> rows{0};
   SlotBlockPool pool;
   Waker waker;
-  StepClock clock;
+  SystemClock system_clock;
+  StepClock clock{system_clock};
   Poller poller;
   const StreamGraph graph;
   std::shared_ptr<LocalChannel> channel;

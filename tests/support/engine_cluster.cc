@@ -73,7 +73,9 @@ EngineCluster::EngineCluster(ClusterSettings settings, MakeGraph make_graph)
     taskmanager::JobRuntimeSettings runtime;
     runtime.open_graph = [this](const proto::StartWorkerRequest&) -> Result<StreamGraph> { return make_graph_(); };
     runtime.connect_timeout_us = settings_.connect_timeout_us;
-    member->runtime = std::make_unique<taskmanager::JobRuntime>(std::move(runtime), *member);
+    runtime.starts_slots = !settings_.is_driven;
+    member->runtime = std::make_unique<taskmanager::JobRuntime>(
+        std::move(runtime), settings_.time != nullptr ? *settings_.time : clock_, *member);
     members_.push_back(std::move(member));
   }
 }
@@ -104,7 +106,7 @@ Result<void> EngineCluster::start() {
     request.set_record_bytes_max(settings_.record_bytes_max);
     request.set_spin_us(settings_.spin_us);
     TRY_VOID(member.runtime->start(request));
-    member.accepting = std::thread([&member] { member.accept(); });
+    if (!settings_.is_driven) member.accepting = std::thread([&member] { member.accept(); });
   }
   return {};
 }

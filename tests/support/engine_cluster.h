@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/async/clock.h"
 #include "common/base/ids.h"
 #include "common/base/unique_fd.h"
 #include "common/plan/job_graph.h"
@@ -40,6 +41,9 @@ struct ClusterSettings {
   /// In which order, and in how many calls, tasks are deployed: 0 all at once per TaskManager; else one call per task,
   /// shuffled.
   unsigned shuffle_seed = 0;
+  /// Slots have no threads: the test drives them. One TaskManager only.
+  bool is_driven = false;
+  const TimeSource* time = nullptr;  ///< null: the machine's
 };
 
 /// Lives on: the test's thread. The destructor stops everything.
@@ -54,6 +58,10 @@ class EngineCluster {
   /// Subtask i of every vertex goes to slot i, TaskManager by TaskManager. Errors: the first runtime's.
   Result<void> deploy();
   void cancel();
+  /// A slot's turn, see JobRuntime::drive_slot. @return  whether anything was done
+  bool drive(std::uint32_t slot, const taskmanager::SlotLoop::ChooseTask& choose) {
+    return members_[0]->runtime->drive_slot(slot, choose);
+  }
   /// Waits until all tasks are in `state`, or one is FAILED. @return  whether all are
   bool wait_for(proto::TaskStatus status, std::chrono::milliseconds deadline = std::chrono::seconds(20));
   /// Waits until `count` tasks are in `state`. @return  whether they are
@@ -95,6 +103,7 @@ class EngineCluster {
 
   const ClusterSettings settings_;
   const MakeGraph make_graph_;
+  const SystemClock clock_;
   plan::JobGraph job_graph_;
   JobId job_ = JobId::random();
   std::map<std::pair<std::size_t, int>, ExecutionId> executions_;

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "tests/support/heap_pool.h"
+#include "weir/keyed_backend.h"
 #include "weir/operator.h"
 #include "weir/row_codec.h"
 #include "weir/source.h"
@@ -49,6 +51,7 @@ class FakeOperatorContext final : public OperatorContext {
   std::string_view setting(std::string_view) const override { return {}; }
   std::uint32_t record_bytes_max() const override { return bytes_max; }
   RestoredState* restored() override { return restored_state; }
+  std::unique_ptr<KeyedBackend> make_keyed_backend() override { return nullptr; }
 
   HeapPool heap;
   std::int64_t clock_ms = 0;

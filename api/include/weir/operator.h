@@ -12,6 +12,7 @@
 
 namespace weir {
 
+class KeyedBackend;
 class RestoredState;
 class SnapshotContext;
 
@@ -121,6 +122,8 @@ class OperatorContext {
   virtual std::uint32_t record_bytes_max() const = 0;
   /// What a snapshot holds for this operator, to be read during open(); null when the job starts without state.
   virtual RestoredState* restored() = 0;
+  /// Where the operator's keyed state lives, each call another one; null: in the operator's own table.
+  virtual std::unique_ptr<KeyedBackend> make_keyed_backend() = 0;
 };
 
 /// One operator of a chain. Lives on: the slot's thread; made there, opened once, closed once.

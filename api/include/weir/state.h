@@ -19,7 +19,8 @@ class ValueState {
   ValueState() = default;  ///< usable once it was assigned from value_state()
   ValueState(detail::KeyedStates& states, std::uint32_t index) : states_(&states), index_(index) {}
 
-  /// The value; null when the key has none. Valid until the state of any key is created or cleared.
+  /// The value; null when the key has none. Valid during this call of the function, until a state is created or cleared
+  /// in it.
   const V* get() const {
     std::uint8_t* entry = used().entry();
     if (entry == nullptr || !states_->layout().has(entry, index_)) return nullptr;
@@ -31,7 +32,8 @@ class ValueState {
     const V* value = get();
     return value == nullptr ? std::move(other) : *value;
   }
-  /// The value to change in place; V{} when the key had none. Valid until the state of any key is created or cleared.
+  /// The value to change in place; V{} when the key had none. Valid as get() says: call edit() again in the next call
+  /// of the function, also for the same key, since snapshots and caches see changes through edit() only.
   V& edit() { return *static_cast<V*>(used().make(index_)); }
   void update(V value) { edit() = std::move(value); }
   /// The key has no value any more.

@@ -19,7 +19,16 @@
 #include "weir/datastream.h"
 #include "weir/detail/owned.h"
 #include "weir/environment.h"
+#include "weir/keyed_backend.h"
 #include "weir/side_output.h"
+
+namespace weir::detail {
+
+inline std::vector<std::string> as_list(std::optional<std::string> text) {
+  return text ? std::vector<std::string>{std::move(*text)} : std::vector<std::string>();
+}
+
+}  // namespace weir::detail
 
 namespace weir::testing {
 
@@ -33,6 +42,8 @@ struct HarnessOptions {
   EventTime now = from_ms(0);
   std::map<std::string, std::string> settings;
   std::uint32_t record_bytes_max = 16u << 20;
+  /// Where keyed state lives; empty: in the operators' tables.
+  std::function<std::unique_ptr<KeyedBackend>()> make_keyed_backend;
 };
 
 /// A record with its event time; kBeginningOfTime when it has none.
@@ -43,8 +54,8 @@ struct Timed {
   friend bool operator==(const Timed&, const Timed&) = default;
 };
 
-/// The part that knows no types: runs the operators of a graph, one subtask each, on the calling thread. Errors of
-/// operators and of user functions come as exceptions.
+/// The part that knows no types: runs the operators of a graph as the engine's tasks, one subtask each, on the calling
+/// thread. Errors of operators come as exceptions; what a user function throws comes as it was thrown.
 class Harness {
  public:
   using Receive = std::function<void(const Batch&)>;
@@ -59,8 +70,8 @@ class Harness {
   std::uint32_t add_input(OutputNode output);
   /// Calls `receive` with every batch of an operator's output. Before open.
   void on_output(std::uint32_t operator_id, std::uint32_t output, Receive receive);
-  /// Makes and opens all operators, with a snapshot's state when one is given.
-  void open(const std::string* snapshot);
+  /// Makes and opens all operators, with the state of these snapshots: of all subtasks that there were.
+  void open(const std::vector<std::string>& snapshots);
   void close() noexcept;
 
   BlockPool& pool();
@@ -70,7 +81,10 @@ class Harness {
   void watermark(std::uint32_t input, EventTime watermark);
   void advance_to(EventTime now);
   void end_of_input(std::uint32_t input);
+  void block_output(bool is_blocked);
   std::string snapshot();
+  void checkpoint_completed();
+  void checkpoint_aborted();
   std::uint64_t counter(std::string_view name) const;
   double gauge(std::string_view name) const;
   const std::vector<std::string>& log() const;
@@ -111,14 +125,25 @@ class HarnessOutputs {
     return std::static_pointer_cast<Rows<T>>(sides_.at(tag.name()))->take();
   }
 
-  /// State and timers of all operators.
+  /// Nobody takes what comes out: after some blocks operators may emit no more, and inputs wait.
+  void block_output() {
+    ready();
+    harness_.block_output(true);
+  }
+  void unblock_output() { harness_.block_output(false); }
+
+  /// State and timers of all operators, as a checkpoint takes them: between two batches, upstream first.
+  /// Errors: std::runtime_error when an operator waits or an output is blocked, so that none can be taken.
   std::string snapshot() {
     ready();
     return harness_.snapshot();
   }
+  /// The last snapshot is safe; or it never will be. Operators are told.
+  void checkpoint_completed() { harness_.checkpoint_completed(); }
+  void checkpoint_aborted() { harness_.checkpoint_aborted(); }
   /// A failure and a restart: new operators from the same functions, with the state of now.
   void restart() {
-    snapshot_ = snapshot();
+    snapshots_ = {snapshot()};
     harness_.close();
     is_open_ = false;
     ready();
@@ -132,8 +157,8 @@ class HarnessOutputs {
   int blocks_out() const { return harness_.blocks_out(); }
 
  protected:
-  HarnessOutputs(const HarnessOptions& options, std::optional<std::string> snapshot)
-      : harness_(options), snapshot_(std::move(snapshot)) {}
+  HarnessOutputs(const HarnessOptions& options, std::vector<std::string> snapshots)
+      : harness_(options), snapshots_(std::move(snapshots)) {}
 
   template <class In>
   DataStream<In> make_input(std::uint32_t& id) {
@@ -152,7 +177,7 @@ class HarnessOutputs {
   void ready() {
     if (is_open_) return;
     is_open_ = true;
-    harness_.open(snapshot_ ? &*snapshot_ : nullptr);
+    harness_.open(snapshots_);
   }
   template <class In>
   void push_one(std::uint32_t input, const In& record, std::optional<EventTime> time) {
@@ -213,7 +238,7 @@ class HarnessOutputs {
   std::optional<SingleOutput<Out>> last_;
   Rows<Out> rows_;
   std::map<std::string, std::shared_ptr<void>> sides_;
-  std::optional<std::string> snapshot_;
+  std::vector<std::string> snapshots_;
   bool is_open_ = false;
 };
 
@@ -222,8 +247,9 @@ class HarnessOutputs {
 ///     OperatorHarness<Bid, Count> harness([](auto bids) { return bids.key_by(&Bid::auction).process(CountBids{}); });
 ///     harness.push({.auction = 7});
 ///     CHECK(harness.take() == std::vector<Count>{{7, 1}});
-/// Everything runs on the calling thread; the clock stands still unless the test moves it. What a user function throws
-/// comes out of push, watermark, advance_to or end.
+/// Everything runs on the calling thread, as tasks of the engine do; the clock stands still unless the test moves it,
+/// so an operator that waits for a time waits for advance_to. What a user function throws comes out of push, watermark,
+/// advance_to or end.
 template <class In, class Out>
 class OperatorHarness : public HarnessOutputs<Out> {
  public:
@@ -231,7 +257,11 @@ class OperatorHarness : public HarnessOutputs<Out> {
   /// @param snapshot  bytes of an earlier harness's snapshot(): state and timers begin there
   template <class Build>
   explicit OperatorHarness(Build build, HarnessOptions options = {}, std::optional<std::string> snapshot = std::nullopt)
-      : HarnessOutputs<Out>(options, std::move(snapshot)) {
+      : OperatorHarness(std::move(build), std::move(options), weir::detail::as_list(std::move(snapshot))) {}
+  /// @param snapshots  of all subtasks of a run with another parallelism: each subtask takes up its own part of them
+  template <class Build>
+  OperatorHarness(Build build, HarnessOptions options, std::vector<std::string> snapshots)
+      : HarnessOutputs<Out>(options, std::move(snapshots)) {
     this->watch(build(this->template make_input<In>(input_)));
   }
 
@@ -257,7 +287,11 @@ class TwoInputHarness : public HarnessOutputs<Out> {
   /// @param build  DataStream<Out> or SingleOutput<Out> (DataStream<First>, DataStream<Second>)
   template <class Build>
   explicit TwoInputHarness(Build build, HarnessOptions options = {}, std::optional<std::string> snapshot = std::nullopt)
-      : HarnessOutputs<Out>(options, std::move(snapshot)) {
+      : TwoInputHarness(std::move(build), std::move(options), weir::detail::as_list(std::move(snapshot))) {}
+  /// @param snapshots  of all subtasks of a run with another parallelism: each subtask takes up its own part of them
+  template <class Build>
+  TwoInputHarness(Build build, HarnessOptions options, std::vector<std::string> snapshots)
+      : HarnessOutputs<Out>(options, std::move(snapshots)) {
     auto first = this->template make_input<First>(first_);
     auto second = this->template make_input<Second>(second_);
     this->watch(build(first, second));

@@ -62,12 +62,15 @@ class ReduceOperator final : public Operator {
     StateTable<K>& table = states_.table();
     const Block& block = batch.block();
     const RowArea rows(block);
+    if (!states_.prepare(batch, selector_)) return;
     if (!only_last_) collector.begin(batch, output);
     for_each_key<K>(batch, selector_, table, hashes_,
                     [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
       if (collector.inherits()) collector.inherit(block, row);
       bool inserted = false;
-      auto& kept = *static_cast<Owned<T>*>(table.layout().value(table.find_or_insert(hash, key, inserted), 0));
+      std::uint8_t* const entry = table.find_or_insert(hash, key, inserted);
+      table.note(inserted ? Mutation::make : Mutation::change, entry, 0);
+      auto& kept = *static_cast<Owned<T>*>(table.layout().value(entry, 0));
       const T& record = reader_.read(rows, row);
       if (inserted) {
         kept.assign(record);
@@ -77,31 +80,26 @@ class ReduceOperator final : public Operator {
       if (!only_last_) collector.collect(kept.get());
     });
     if (!only_last_) collector.flush();
+    states_.finish();
   }
-  void end_of_input(std::uint32_t) override {
-    next_group_ = states_.table().groups().first;
-    is_emitting_ = only_last_;
-  }
-  /// Some key groups a time, so that a full output can hold the rest back.
+  void end_of_input(std::uint32_t) override { is_emitting_ = only_last_; }
+  /// A block at a time, so that a full output can hold the rest back.
   Result<Progress> ready(Output& output) override {
-    StateTable<K>& table = states_.table();
-    if (!is_emitting_ || next_group_ == table.groups().last) return Progress::more();
+    if (!states_.failure().ok()) return states_.failure().error();
+    if (!is_emitting_) return Progress::more();
     collector_->bind(output);
-    std::uint32_t emitted = 0;
-    while (emitted < kBlockRowsMax && next_group_ != table.groups().last) {
-      table.for_each_in_group(next_group_++, [&](std::uint8_t* entry) {
-        collector_->collect(static_cast<const Owned<T>*>(table.layout().value(entry, 0))->get());
-        ++emitted;
-      });
-    }
+    Result<bool> has_more = states_.template visit_some<Owned<T>>(
+        walk_, 0, kBlockRowsMax, [&](const Owned<T>& kept) { collector_->collect(kept.get()); });
+    if (!has_more.ok()) return std::move(has_more).error();
     collector_->flush();
-    return next_group_ == table.groups().last ? Progress::more() : Progress::again();
+    is_emitting_ = *has_more;
+    return is_emitting_ ? Progress::again() : Progress::more();
   }
   Result<void> snapshot(SnapshotContext& context) override {
     auto work = std::make_unique<KeyedStateWork>();
-    states_.snapshot(*work);
+    Result<void> noted = states_.snapshot(context, *work);
     context.write_later(std::move(work));
-    return {};
+    return noted;
   }
   void close() override {
     if (std::exchange(is_open_, false)) close_function(function_);
@@ -116,9 +114,9 @@ class ReduceOperator final : public Operator {
   std::unique_ptr<Collector<T>> collector_;
   std::uint64_t hashes_[kBlockRowsMax];
   bool is_open_ = false;
-  bool only_last_ = false;        // a BATCH job
-  bool is_emitting_ = false;      // the input has ended
-  std::uint32_t next_group_ = 0;  // of those to emit
+  bool only_last_ = false;    // a BATCH job
+  bool is_emitting_ = false;  // the input has ended
+  typename TypedKeyedStates<K>::Walk walk_;
 };
 
 /// What operators with a user's function on keyed streams share: the states and timers of the keys, and the function's
@@ -151,7 +149,7 @@ class KeyedFunctionOperator : public Operator {
 
   void on_watermark(EventTime watermark, WatermarkOutput& output) override {
     context_.set_watermark(watermark);
-    watermark_ = watermark;
+    event_due_ms_ = to_ms(watermark);
     if (!has_due_timers()) output.emit_watermark(watermark);
   }
   void on_timer(std::int64_t) override {
@@ -159,31 +157,35 @@ class KeyedFunctionOperator : public Operator {
     if (!context_.processing_timers().is_due(processing_due_ms_)) wake_for_processing_timers();
   }
 
-  /// Fires timers that are due, earliest first, until about a block of rows has come of them.
+  /// Fires timers that are due, earliest first, until about a block of rows has come of them. A timer that is
+  /// registered for a time that has passed waits for the next watermark, or the next look at the clock.
   Result<Progress> ready(Output& output) override {
-    if (!has_due_timers()) return Progress::more();
-    const Chunk chunk{.fired_max = kBlockRowsMax, .blocks_max = collector_->blocks() + 1};
-    states_.begin_keys();
-    const std::uint32_t fired = fire(context_.event_timers(), to_ms(watermark_), chunk, 0, output);
-    fire(context_.processing_timers(), processing_due_ms_, chunk, fired, output);
-    collector_->flush();
-    leave();
-    if (has_due_timers()) return Progress::again();
-    wake_for_processing_timers();
-    output.emit_watermark(watermark_);
+    if (!states_.failure().ok()) return states_.failure().error();
+    if (has_due_timers()) {
+      const Chunk chunk{.fired_max = kBlockRowsMax, .blocks_max = collector_->blocks() + 1};
+      states_.begin_keys();
+      const std::uint32_t fired = fire(context_.event_timers(), event_due_ms_, chunk, 0, output);
+      fire(context_.processing_timers(), processing_due_ms_, chunk, fired, output);
+      collector_->flush();
+      leave();
+      if (has_due_timers()) return Progress::again();
+      wake_for_processing_timers();
+      output.emit_watermark(context_.watermark());
+    }
+    event_due_ms_ = processing_due_ms_ = kNothingDue;
     return Progress::more();
   }
 
   Result<void> snapshot(SnapshotContext& context) override {
     auto work = std::make_unique<KeyedStateWork>();
-    states_.snapshot(*work);
+    Result<void> noted = states_.snapshot(context, *work);
     for (const TimerQueue<K>* timers : {&context_.event_timers(), &context_.processing_timers()}) {
       work->begin_state(timer_schema(*timers));
       write_timers(*timers, *work);
       work->end_state();
     }
     context.write_later(std::move(work));
-    return {};
+    return noted;
   }
   void close() override {
     if (std::exchange(is_open_, false)) close_function(function_);
@@ -194,6 +196,7 @@ class KeyedFunctionOperator : public Operator {
   /// that collects.
   template <class T, class Selector, class Body>
   void run(RowReader<T>& reader, Selector& selector, Batch& batch, Output& output, Body&& body) {
+    if (!states_.prepare(batch, selector)) return;
     Collector<R>& collector = *collector_;
     const Block& block = batch.block();
     const RowArea rows(block);
@@ -217,7 +220,7 @@ class KeyedFunctionOperator : public Operator {
   }
   void leave() {
     context_.clear_key();
-    states_.clear_key();
+    states_.finish();
     context_.end();
   }
 
@@ -244,6 +247,7 @@ class KeyedFunctionOperator : public Operator {
     while (fired < chunk.fired_max && collector_->blocks() < chunk.blocks_max &&
            timers.pop(until_ms, due_ms, hash, key)) {
       ++fired;
+      if (!states_.prepare_key(hash, key.get())) break;
       enter(hash, key.get());
       if constexpr (requires { function_.on_timer(EventTime{}, context_, *collector_); }) {
         collector_->bind(output);
@@ -255,7 +259,7 @@ class KeyedFunctionOperator : public Operator {
     return fired;
   }
   bool has_due_timers() {
-    return context_.event_timers().is_due(to_ms(watermark_)) || context_.processing_timers().is_due(processing_due_ms_);
+    return context_.event_timers().is_due(event_due_ms_) || context_.processing_timers().is_due(processing_due_ms_);
   }
   void wake_for_processing_timers() {
     if (!context_.processing_timers().empty()) context_.wake_for(context_.processing_timers().earliest());
@@ -294,8 +298,9 @@ class KeyedFunctionOperator : public Operator {
     return true;
   }
 
-  EventTime watermark_ = kBeginningOfTime;      // the last one that came
-  std::int64_t processing_due_ms_ = INT64_MIN;  // processing timers up to here are to be fired
+  static constexpr std::int64_t kNothingDue = INT64_MIN;
+  std::int64_t event_due_ms_ = kNothingDue;       // event timers up to here are to be fired
+  std::int64_t processing_due_ms_ = kNothingDue;  // the same of processing timers
   bool is_open_ = false;
 };
 
@@ -351,6 +356,7 @@ class KeyedFilterOperator final : public KeyedFunctionOperator<K, T, F> {
       : KeyedFunctionOperator<K, T, F>(std::move(function), std::move(tags)), selector_(std::move(selector)) {}
 
   void process(std::uint32_t, Batch& batch, Output& output) override {
+    if (!this->states_.prepare(batch, selector_)) return;
     const RowArea rows(batch.block());
     this->context_.begin(batch, output);
     this->states_.begin_keys();

@@ -184,7 +184,7 @@ TEST_CASE("frame_reader: frames and blocks come whole and in order, in whatever 
     if (!packed.empty()) expected.push_back(packed);
   }
   Block* const empty = block_of(pool, {});
-  frames.add_block(1, *empty).add(FrameKind::end_of_input, 1, "");
+  frames.add_block(1, *empty).add(FrameKind::end_of_partition, 1, "");
   pool.give(empty);
   expected.push_back("rows:1");
   expected.push_back("8:1:0");

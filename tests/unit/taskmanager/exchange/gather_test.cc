@@ -286,7 +286,7 @@ TEST_CASE("output_writer: large blocks of a rebalance are sent as they are, smal
     CHECK(!emit(1024, false, false));
     CHECK(!emit(1024, true, true));
     CHECK(emit(1024, true, false));
-    writer.end();
+    writer.end_partition();
     std::vector<std::uint64_t> seen;
     for (const Element& element : elements) {
       if (element.kind == ElementKind::block)
@@ -348,7 +348,7 @@ TEST_CASE(
     CHECK(writer.flush_idle(1150));
     emit(kBlockTimestamps, 1, 5, 1200);
     writer.emit_watermark(77);
-    writer.end();
+    writer.end_partition();
     CHECK(writer.rows_out() == 9);
   }
   std::vector<std::int64_t> seen;

@@ -106,7 +106,7 @@ TEST_CASE("partitioner: which rows go where, partitioner by partitioner") {
     for (std::uint64_t number = 0; number < 6; ++number) rows.push_back({number, number, 0});
     written.emit(rows);
     written.emit({{6, 6, 0}});
-    written.writer->end();
+    written.writer->end_partition();
     CHECK(written.channels == expected);
   }
 }
@@ -135,7 +135,7 @@ TEST_CASE(
         for (const std::uint16_t row : selection) sent.push_back(rows[row].value);
         written.emit(rows, is_selection ? &selection : nullptr);
       }
-      written.writer->end();
+      written.writer->end_partition();
       std::map<std::uint64_t, std::uint32_t> times;
       for (const auto& channel : written.channels) {
         CHECK(std::is_sorted(channel.begin(), channel.end()));
@@ -159,7 +159,7 @@ TEST_CASE("partitioner: shuffle is about even, the same for a producer every tim
         rows[number] = {1, static_cast<std::uint64_t>(round) * 1000 + number, 0};
       written.emit(rows);
     }
-    written.writer->end();
+    written.writer->end_partition();
     return written.channels;
   };
   const auto first = shuffled(0);

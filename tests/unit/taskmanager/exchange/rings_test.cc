@@ -86,7 +86,7 @@ TEST_CASE("local_channel: what came before the gate was there is found by its fi
   CHECK(element.value == 7);
   CHECK(index == 0);
   CHECK(!gate.next(element, index));
-  CHECK(channel->push(Element::end()));
+  CHECK(channel->push(Element::end_of_partition()));
   CHECK(!channel->is_end_taken());
   REQUIRE(gate.next(element, index));
   CHECK(channel->is_end_taken());
@@ -143,7 +143,7 @@ TEST_CASE("output_partition: what a full channel does not take waits in order; w
   CHECK(partition.is_blocked());
   partition.push(0, Element::watermark(5));
   partition.push(0, Element::watermark(6));
-  partition.push(0, Element::end());
+  partition.push(0, Element::end_of_partition());
   CHECK(!partition.retry());
   std::vector<std::int64_t> seen;
   for (Element element; channel->pop(element) || partition.retry();) {
@@ -151,7 +151,7 @@ TEST_CASE("output_partition: what a full channel does not take waits in order; w
     if (element.kind == ElementKind::watermark) seen.push_back(element.value * 100);
     drop(std::exchange(element, Element::watermark(-1)));
     element = Element{};
-    element.kind = ElementKind::end_of_input;
+    element.kind = ElementKind::end_of_partition;
   }
   CHECK(seen == std::vector<std::int64_t>{1, 2, 3, 600});
   CHECK(partition.is_done());

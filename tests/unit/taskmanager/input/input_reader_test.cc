@@ -49,7 +49,7 @@ std::vector<std::string> read_all(InputReader& reader) {
         event.block->home->give(event.block);
         break;
       case InputEvent::Kind::watermark: lines.push_back("watermark " + std::to_string(event.watermark_ms)); break;
-      case InputEvent::Kind::end: lines.push_back("end " + std::to_string(event.input)); break;
+      case InputEvent::Kind::end_of_data: lines.push_back("end " + std::to_string(event.input)); break;
     }
   }
   return lines;
@@ -83,10 +83,10 @@ TEST_CASE("input_reader: small blocks that wait are put together, and a watermar
     REQUIRE(rings.rings[0]->push(Element::watermark(7)));
     for (std::uint64_t block = 0; block < 3; ++block) rings.rows(0, pool, 20, block * 20);
     rings.rows(0, pool, 1000, 0);
-    REQUIRE(rings.rings[0]->push(Element::end()));
+    REQUIRE(rings.rings[0]->push(Element::end_of_data()));
     CHECK(read_all(reader) ==
           std::vector<std::string>{"rows 0 50", "watermark 7", "rows 0 60", "rows 0 1000", "end 0"});
-    CHECK(reader.is_at_end());
+    CHECK(reader.is_data_at_end());
     CHECK(reader.rows_in() == 1110);
   }
   CHECK(pool.out() == 0);
@@ -115,14 +115,14 @@ TEST_CASE("input_reader: an input ends with its last channel, and the last water
   InputReader reader(std::move(edges), pool);
   REQUIRE(left.rings[0]->push(Element::watermark(10)));
   REQUIRE(right.rings[0]->push(Element::watermark(20)));
-  REQUIRE(left.rings[1]->push(Element::end()));
+  REQUIRE(left.rings[1]->push(Element::end_of_data()));
   CHECK(read_all(reader) == std::vector<std::string>{"watermark 10"});
-  CHECK(!reader.is_at_end());
-  REQUIRE(left.rings[0]->push(Element::end()));
+  CHECK(!reader.is_data_at_end());
+  REQUIRE(left.rings[0]->push(Element::end_of_data()));
   CHECK(read_all(reader) == std::vector<std::string>{"end 0", "watermark 20"});
-  REQUIRE(right.rings[0]->push(Element::end()));
+  REQUIRE(right.rings[0]->push(Element::end_of_data()));
   CHECK(read_all(reader) == std::vector<std::string>{"end 1"});
-  CHECK(reader.is_at_end());
+  CHECK(reader.is_data_at_end());
 }
 
 TEST_CASE("input_reader: blocks that were read ahead and never handled go home") {

@@ -1,11 +1,17 @@
 #include "taskmanager/task/task.h"
 
 #include <doctest/doctest.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
+#include "common/async/clock.h"
 #include "taskmanager/exchange/local_channel.h"
 #include "taskmanager/exchange/slot_block_pool.h"
 #include "tests/support/engine_operators.h"
@@ -18,10 +24,11 @@ namespace {
 
 /// A task with one output to a ring that the test reads, stepped by hand.
 struct SteppedTask final : TaskEvents {
-  explicit SteppedTask(RowGraph& rows, std::uint32_t window = 4)
+  explicit SteppedTask(RowGraph& rows, std::uint32_t window = 4, bool waits_for_last_checkpoint = false)
       : pool(64u << 20), graph(rows.graph()), channel(std::make_shared<LocalChannel>(window, waker, waker)) {
     Task::Parts parts;
     parts.facts.task_name = "stepped";
+    parts.waits_for_last_checkpoint = waits_for_last_checkpoint;
     parts.metrics = std::make_shared<TaskMetrics>();
     metrics = parts.metrics;
     for (std::uint32_t index = 0; index < graph.operators.size(); ++index) {
@@ -46,20 +53,23 @@ struct SteppedTask final : TaskEvents {
     std::uint64_t rows_seen = 0;
     for (Element element; channel->pop(element); drop(element)) {
       if (element.kind == ElementKind::block) rows_seen += element.block->rows;
-      has_end |= element.kind == ElementKind::end_of_input;
+      has_data_end |= element.kind == ElementKind::end_of_data;
+      has_end |= element.kind == ElementKind::end_of_partition;
     }
     return rows_seen;
   }
 
   SlotBlockPool pool;
   Waker waker;
-  StepClock clock;
+  SystemClock system_clock;
+  StepClock clock{system_clock};
   Poller poller;
   const StreamGraph graph;
   std::shared_ptr<LocalChannel> channel;
   std::shared_ptr<TaskMetrics> metrics;
   std::vector<TaskStatus> statuses;
   TaskFailure failure;
+  bool has_data_end = false;
   bool has_end = false;
   std::unique_ptr<Task> task;
 };
@@ -184,7 +194,8 @@ TEST_CASE("task: while one output is full, a block of another one is sent when i
   rows.transform(1, source, PartitionerKind::forward, [] { return std::make_unique<Sides>(); });
   const StreamGraph graph = rows.graph();
   SlotBlockPool pool(64u << 20);
-  StepClock clock;
+  const SystemClock system_clock;
+  StepClock clock(system_clock);
   Poller poller;
   NoEvents events;
   Task::Parts parts;
@@ -284,6 +295,185 @@ TEST_CASE("task: an operator that is blocked is given nothing more until what it
   stepped.task->step();
   CHECK(batches == 5);
   CHECK(stepped.statuses.back() == TaskStatus::finished);
+}
+
+TEST_CASE("task: an operator that accepts input is asked when its descriptor is readable") {
+  /// Passes rows on when the descriptor says so, in another order than they came, as asynchronous calls end.
+  struct Asynchronous final : Operator {
+    Asynchronous(int fd, int& asked) : fd_(fd), asked_(asked) {}
+    Result<void> open(OperatorContext& context) override {
+      writer_ = std::make_unique<RowWriter>(context.pool());
+      return {};
+    }
+    void process(std::uint32_t, Batch& batch, Output&) override {
+      batch.for_each_row([&](std::uint32_t row) { waiting_.push_back(rows_of(batch.block())[row]); });
+    }
+    Result<Progress> ready(Output& output) override {
+      ++asked_;
+      std::uint64_t count = 0;
+      if (::read(fd_, &count, sizeof count) == sizeof count) {
+        for (; !waiting_.empty(); waiting_.pop_back()) writer_->add(waiting_.back(), output);
+        writer_->flush(output);
+      }
+      if (has_ended_ && !waiting_.empty()) return Progress::blocked_on(fd_);
+      return Progress::more_and_wake(fd_);
+    }
+    void end_of_input(std::uint32_t) override { has_ended_ = true; }
+    const int fd_;
+    int& asked_;
+    bool has_ended_ = false;
+    std::vector<Row> waiting_;
+    std::unique_ptr<RowWriter> writer_;
+  };
+  const UniqueFd done(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  const auto complete = [&] {
+    const std::uint64_t one = 1;
+    REQUIRE(::write(done.get(), &one, sizeof one) == sizeof one);
+  };
+  int asked = 0;
+  RowGraph rows;
+  const auto source = rows.source(1, [] { return std::make_unique<RowSource>(3000, 1000, plain); });
+  rows.transform(1, source, PartitionerKind::forward,
+                 [&] { return std::make_unique<Asynchronous>(done.get(), asked); });
+  SteppedTask stepped(rows, 16);
+  stepped.task->step();
+  stepped.task->step();
+  stepped.task->step();
+  CHECK(stepped.drain() == 0);
+  const int asked_before = asked;
+  complete();
+  stepped.poller.wait(0);
+  stepped.task->step();
+  stepped.task->flush_idle();
+  CHECK(asked > asked_before);
+  CHECK(stepped.drain() >= 1000);
+  for (int step = 0; step < 20; ++step) stepped.task->step();
+  CHECK(stepped.statuses.back() == TaskStatus::running);  // it waits at its end
+  complete();
+  stepped.poller.wait(0);
+  for (int step = 0; step < 20; ++step) {
+    stepped.task->step();
+    stepped.task->flush_idle();
+    stepped.drain();
+  }
+  CHECK(stepped.statuses.back() == TaskStatus::finished);
+  CHECK(stepped.pool.usage().used == 0);
+}
+
+namespace {
+
+/// Adds up what it gets, emits the sum before a checkpoint, and notes it.
+struct Summing final : Operator {
+  Summing(std::vector<std::string>& lines, int chunks) : lines_(lines), chunks_(chunks) {}
+  Result<void> open(OperatorContext& context) override {
+    writer_ = std::make_unique<RowWriter>(context.pool());
+    return {};
+  }
+  void process(std::uint32_t, Batch& batch, Output&) override {
+    batch.for_each_row([&](std::uint32_t row) { sum_ += rows_of(batch.block())[row].value; });
+  }
+  Result<Progress> prepare_snapshot(std::uint64_t id, Output& output) override {
+    if (prepared_ == chunks_) return Progress::more();
+    ++prepared_;
+    lines_.push_back("prepare " + std::to_string(id));
+    writer_->add({0, sum_, 0}, output);
+    writer_->flush(output);
+    return Progress::again();
+  }
+  Result<void> snapshot(SnapshotContext& context) override {
+    prepared_ = 0;
+    lines_.push_back("snapshot " + std::to_string(context.checkpoint_id()));
+    context.add_item("sum", Redistribution::list, std::to_string(sum_));
+    return {};
+  }
+  Result<void> checkpoint_completed(std::uint64_t id) override {
+    lines_.push_back("completed " + std::to_string(id));
+    return {};
+  }
+  void checkpoint_aborted(std::uint64_t id) override { lines_.push_back("aborted " + std::to_string(id)); }
+  std::vector<std::string>& lines_;
+  const int chunks_;
+  int prepared_ = 0;
+  std::uint64_t sum_ = 0;
+  std::unique_ptr<RowWriter> writer_;
+};
+
+}  // namespace
+
+TEST_CASE("task: before a snapshot operators emit what belongs before the barrier, part by part, upstream first") {
+  std::vector<std::string> first;
+  std::vector<std::string> second;
+  RowGraph rows;
+  const auto source = rows.source(1, [] { return std::make_unique<RowSource>(0, 10, plain); });
+  const auto sums =
+      rows.transform(1, source, PartitionerKind::forward, [&] { return std::make_unique<Summing>(first, 3); });
+  rows.transform(1, sums, PartitionerKind::forward, [&] { return std::make_unique<Summing>(second, 1); });
+  SteppedTask stepped(rows, 16);
+  stepped.task->step();
+  stepped.task->step();
+  std::optional<std::vector<OperatorSnapshot>> taken;
+  for (int tries = 0; tries < 20 && !taken; ++tries) {
+    taken = stepped.task->snapshot(7);
+    // Between two tries nothing is read: only what was marked goes on.
+  }
+  CHECK_FALSE(taken);  // what is to be emitted again needs steps in between
+  for (int tries = 0; tries < 20 && !taken; ++tries) {
+    stepped.task->step();
+    taken = stepped.task->snapshot(7);
+  }
+  REQUIRE(taken);
+  REQUIRE(taken->size() == 3);
+  CHECK(first == std::vector<std::string>{"prepare 7", "prepare 7", "prepare 7", "snapshot 7"});
+  CHECK(second == std::vector<std::string>{"prepare 7", "snapshot 7"});
+  REQUIRE((*taken)[2].state.items.size() == 1);
+  stepped.task->checkpoint_completed(7);
+  stepped.task->checkpoint_aborted(8);
+  CHECK(first.back() == "aborted 8");
+  CHECK(second[second.size() - 2] == "completed 7");
+}
+
+TEST_CASE("task: a task that waits for its last checkpoint has ended its data, takes a snapshot, and then ends") {
+  std::vector<std::string> lines;
+  RowGraph rows;
+  const auto source = rows.source(1, [] { return std::make_unique<RowSource>(10, 10, plain); });
+  rows.transform(1, source, PartitionerKind::forward, [&] { return std::make_unique<Summing>(lines, 0); });
+  SteppedTask stepped(rows, 16, true);
+  for (int step = 0; step < 20; ++step) {
+    stepped.task->step();
+    stepped.drain();
+  }
+  CHECK(stepped.has_data_end);
+  CHECK_FALSE(stepped.has_end);
+  CHECK(stepped.statuses.back() == TaskStatus::running);
+  const auto taken = stepped.task->snapshot(3);
+  REQUIRE(taken);
+  CHECK((*taken)[1].state.items[0].items == std::vector<std::string>{"45"});
+  stepped.task->checkpoint_completed(3);
+  stepped.task->last_checkpoint_completed();
+  for (int step = 0; step < 5; ++step) {
+    stepped.task->step();
+    stepped.drain();
+  }
+  CHECK(stepped.has_end);
+  CHECK(stepped.statuses.back() == TaskStatus::finished);
+  CHECK(lines == std::vector<std::string>{"snapshot 3", "completed 3"});
+}
+
+TEST_CASE("task: what checkpoint_completed returns as an error fails the task") {
+  struct Refusing final : Operator {
+    void process(std::uint32_t, Batch&, Output&) override {}
+    Result<void> checkpoint_completed(std::uint64_t) override {
+      return Error::external(ErrorCode::unavailable, "the transaction is lost");
+    }
+  };
+  RowGraph rows;
+  const auto source = rows.source(1, [] { return std::make_unique<RowSource>(0, 10, plain); });
+  rows.transform(1, source, PartitionerKind::forward, [] { return std::make_unique<Refusing>(); });
+  SteppedTask stepped(rows, 16);
+  stepped.task->step();
+  stepped.task->checkpoint_completed(1);
+  CHECK(stepped.statuses.back() == TaskStatus::failed);
+  CHECK(stepped.failure.message == "the transaction is lost");
 }
 
 TEST_CASE("task_counters: time belongs to what was done in it") {

@@ -2,12 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "weir/batch.h"
 #include "weir/bytes.h"
+#include "weir/detail/row_reader.h"
+#include "weir/detail/state/backend_cache.h"
 #include "weir/detail/state/keyed_snapshot.h"
+#include "weir/detail/state/state_declaration.h"
 #include "weir/detail/state/state_table.h"
 #include "weir/operator.h"
 #include "weir/result.h"
@@ -19,46 +25,6 @@ namespace weir::detail {
 [[noreturn]] void throw_unopened_state();
 [[noreturn]] void throw_not_keyed(std::string_view state);
 [[noreturn]] void throw_no_current_key(std::string_view what);
-
-/// One state as the operator declared it.
-struct StateDeclaration {
-  std::string name;
-  std::string schema;
-  const ValueKind* kind = nullptr;
-  void (*encode)(ByteWriter& out, const void* value) = nullptr;
-  bool (*decode)(ByteReader& in, void* value) = nullptr;
-};
-
-template <class V>
-StateDeclaration declare_state(std::string_view name) {
-  static_assert(CheckType<V>::kFits && !kHoldsText<V>,
-                "weir: a state cannot hold weir::Text, whose bytes lie in a batch; use std::string");
-  StateDeclaration made;
-  made.name = name;
-  made.schema = schema_text(type_of<V>());
-  made.kind = &value_kind<V>();
-  made.encode = [](ByteWriter& out, const void* value) { encode_value(out, *static_cast<const V*>(value)); };
-  made.decode = [](ByteReader& in, void* value) { return decode_value(in, *static_cast<V*>(value)); };
-  return made;
-}
-/// For values that hold Text and own its bytes.
-template <class T>
-StateDeclaration declare_owned_state(std::string_view name) {
-  StateDeclaration made;
-  made.name = name;
-  made.schema = schema_text(type_of<T>());
-  made.kind = &value_kind<Owned<T>>();
-  made.encode = [](ByteWriter& out, const void* value) {
-    encode_value(out, static_cast<const Owned<T>*>(value)->get());
-  };
-  made.decode = [](ByteReader& in, void* value) {
-    T read{};
-    if (!decode_value(in, read)) return false;
-    static_cast<Owned<T>*>(value)->assign(read);
-    return true;
-  };
-  return made;
-}
 
 /// What a ValueState works on, whatever the key's type. Lives on: the slot's thread. States are declared until seal()
 /// and used after it.
@@ -77,27 +43,37 @@ class KeyedStates {
     if (!looked_up_) look_up();
     return entry_;
   }
-  /// The current key's value, made when it was not there.
+  /// The current key's value, made when it was not there; it is going to be changed.
   void* make(std::uint32_t index) {
     if (!looked_up_ || entry_ == nullptr) insert();
+    if (watcher_ != nullptr) [[unlikely]]
+      return make_watched(index);
     return layout_->make(entry_, index);
   }
   void drop(std::uint32_t index) {
     std::uint8_t* found = entry();
-    if (found != nullptr && layout_->drop(found, index)) erase();
+    if (found == nullptr || !layout_->has(found, index)) return;
+    if (layout_->is_last(found, index)) return erase();
+    if (watcher_ != nullptr) [[unlikely]]
+      watcher_->on_mutation(Mutation::drop, found, index);
+    layout_->drop(found, index);
   }
   const EntryLayout& layout() const { return *layout_; }
 
  protected:
   virtual void look_up() = 0;
+  /// Also notes whether there was no entry.
   virtual void insert() = 0;
   virtual void erase() = 0;
+  void* make_watched(std::uint32_t index);
 
   std::vector<StateDeclaration> states_;
   EntryLayout declared_;                 // until seal
   const EntryLayout* layout_ = nullptr;  // after it
   std::uint8_t* entry_ = nullptr;
   bool looked_up_ = false;
+  bool inserted_ = false;            // the entry was just made for the current key
+  EntryWatcher* watcher_ = nullptr;  // sees all mutations
 };
 
 template <class K>
@@ -105,13 +81,21 @@ class TypedKeyedStates final : public KeyedStates {
  public:
   using View = KeyView<K>;
 
-  /// Fixes the states and reads what was saved of them.
+  /// Fixes the states and reads what was saved of them. Where the context has a backend they live there, and the table
+  /// is its cache.
   Result<void> seal(OperatorContext& context) {
     table_.seal(declared_,
                 key_groups_of_subtask(context.subtask_index(), context.parallelism(), context.max_parallelism()),
                 context.max_parallelism());
     layout_ = &table_.layout();
     max_parallelism_ = context.max_parallelism();
+    if (std::unique_ptr<KeyedBackend> backend = context.make_keyed_backend()) {
+      cache_ = std::make_unique<BackendCache<K>>(std::move(backend), table_, states_, max_parallelism_);
+      watcher_ = cache_.get();
+      std::vector<KeyedStateSchema> schemas;
+      for (std::uint32_t state = 0; state < states_.size(); ++state) schemas.push_back(schema(state));
+      return cache_->backend().open(schemas, table_.groups(), context.restored());
+    }
     begin_keys();
     for (std::uint32_t state = 0; state < states_.size() && context.restored() != nullptr; ++state) {
       Result<void> read =
@@ -121,6 +105,41 @@ class TypedKeyedStates final : public KeyedStates {
     }
     clear_key();
     return {};
+  }
+
+  /// Brings the state of all keys of a batch near, before the batch is processed.
+  /// @return  false when that failed: the batch can't be processed, and `failure` says why
+  template <class Selector>
+  bool prepare(const Batch& batch, Selector& selector) {
+    if (cache_ == nullptr) [[likely]]
+      return true;
+    const RowArea rows(batch.block());
+    batch.for_each_row([&](std::uint32_t row) {
+      const View key = selector.of_row(rows, row);
+      cache_->want(key_hash(key), key);
+    });
+    return keep(cache_->load());
+  }
+  /// The same for one key: a timer's.
+  bool prepare_key(std::uint64_t hash, const View& key) {
+    if (cache_ == nullptr) [[likely]]
+      return true;
+    cache_->want(hash, key);
+    return keep(cache_->load());
+  }
+  /// The batch, or what came of some timers, has been processed: no key is current any more.
+  void finish() {
+    clear_key();
+    if (cache_ != nullptr) [[unlikely]]
+      keep(cache_->store());
+  }
+  /// What went wrong with the backend.
+  const Result<void>& failure() const { return failure_; }
+
+  /// Who sees all mutations; null: nobody. Only where there is no backend, which watches itself.
+  void watch(EntryWatcher* watcher) {
+    watcher_ = watcher;
+    table_.watch(watcher);
   }
 
   /// The key that the next calls mean. The view must live as long.
@@ -137,8 +156,38 @@ class TypedKeyedStates final : public KeyedStates {
   }
   StateTable<K>& table() { return table_; }
 
-  /// Encodes all states of now.
-  void snapshot(KeyedStateWork& work) const {
+  /// How far a walk over all keys has come. Nothing may be changed meanwhile.
+  struct Walk {
+    typename StateTable<K>::Cursor cursor;  // in the table
+    std::uint32_t groups = 0;               // of a backend, visited
+  };
+  /// Calls visit(value) for the next values of one state: about `count_max` of them, or a key group of a backend.
+  /// @return  whether there are more
+  template <class V, class Visit>
+  Result<bool> visit_some(Walk& walk, std::uint32_t state, std::uint32_t count_max, Visit&& visit) {
+    if (cache_ == nullptr) {
+      return table_.visit_some(walk.cursor, count_max, [&](std::uint8_t* entry) {
+        if (layout_->has(entry, state)) visit(*static_cast<const V*>(layout_->value(entry, state)));
+      });
+    }
+    const KeyGroupRange groups = table_.groups();
+    if (walk.groups == groups.last - groups.first) return false;
+    Result<void> read =
+        cache_->backend().for_each(state, groups.first + walk.groups++, [&](std::string_view, std::string_view bytes) {
+          V value{};
+          ByteReader in(bytes);
+          if (!states_[state].decode(in, &value)) return Result<void>(state_corrupt(states_[state].name));
+          visit(std::as_const(value));
+          return Result<void>();
+        });
+    if (!read.ok()) return std::move(read).error();
+    return walk.groups < groups.last - groups.first;
+  }
+
+  /// Notes all states of now: those in the table are encoded into `work`.
+  Result<void> snapshot(SnapshotContext& context, KeyedStateWork& work) {
+    if (!failure_.ok()) return failure_;
+    if (cache_ != nullptr) return cache_->backend().snapshot(context);
     for (std::uint32_t state = 0; state < states_.size(); ++state) {
       work.begin_state(schema(state));
       for (std::uint32_t group = table_.groups().first; group < table_.groups().last; ++group) {
@@ -151,6 +200,7 @@ class TypedKeyedStates final : public KeyedStates {
       }
       work.end_state();
     }
+    return {};
   }
 
   static std::string key_schema() {
@@ -163,11 +213,11 @@ class TypedKeyedStates final : public KeyedStates {
     check_key();
     entry_ = table_.find(hash_, key_);
     looked_up_ = true;
+    inserted_ = false;
   }
   void insert() override {
     check_key();
-    bool inserted = false;
-    entry_ = table_.find_or_insert(hash_, key_, inserted);
+    entry_ = table_.find_or_insert(hash_, key_, inserted_);
     looked_up_ = true;
   }
   void erase() override {
@@ -196,7 +246,14 @@ class TypedKeyedStates final : public KeyedStates {
     return states_[state].decode(in, make(state));
   }
 
+  bool keep(Result<void> done) {
+    if (!done.ok() && failure_.ok()) failure_ = std::move(done);
+    return failure_.ok();
+  }
+
   StateTable<K> table_;
+  std::unique_ptr<BackendCache<K>> cache_;  // behind the table, which it watches; null: the table is all there is
+  Result<void> failure_;
   std::uint32_t max_parallelism_ = 0;
   std::uint64_t hash_ = 0;
   View key_{};

@@ -100,15 +100,14 @@ class EntryLayout {
     }
     return entry + values_[index].offset;
   }
-  /// Drops one state of an entry.
-  /// @return  true when the entry has no state left: erase it
-  bool drop(std::uint8_t* entry, std::uint32_t index) const {
-    if (is_single_) return true;
-    if (has(entry, index)) {
-      values_[index].kind->destroy(entry + values_[index].offset);
-      set_present(entry, present(entry) & ~(1u << index));
-    }
-    return present(entry) == 0;
+  /// The entry has no state but this one, which it has.
+  bool is_last(const std::uint8_t* entry, std::uint32_t index) const {
+    return is_single_ || present(entry) == 1u << index;
+  }
+  /// Drops one state of an entry that has it, and others.
+  void drop(std::uint8_t* entry, std::uint32_t index) const {
+    values_[index].kind->destroy(entry + values_[index].offset);
+    set_present(entry, present(entry) & ~(1u << index));
   }
 
   /// A fresh entry: no state present; a single one default constructed.
@@ -158,11 +157,30 @@ class EntryLayout {
   bool is_single_ = false;  ///< a single state: an entry exists if and only if the state does
 };
 
+/// What happens to an entry.
+enum class Mutation : std::uint8_t {
+  make,    ///< a state gets a value that the key did not have: behind it
+  change,  ///< a state's value is going to change: before it
+  drop,    ///< one state goes, others of the key stay: before it
+  erase,   ///< the entry goes with all its states: before it
+};
+
+/// Sees every mutation of a table: what a snapshot that is written while records go on, and a cache in front of another
+/// backend, need to know. Lives on: the slot's thread.
+class EntryWatcher {
+ public:
+  virtual ~EntryWatcher() = default;
+  /// @param entry  holds the key, and the values as they are before a change, drop or erase
+  /// @param state  index of the state; of an erase it means nothing
+  virtual void on_mutation(Mutation mutation, std::uint8_t* entry, std::uint32_t state) = 0;
+};
+
 /// Linear probing in many small shards. A shard is chosen by the hash's high bits, and each shard lies within one key
 /// group, so a snapshot by key group is a walk over shards, and growing moves one shard's entries only. All states of
 /// an operator lie in one entry beside the key: one look-up serves them all, and usually touches one cache line: an
-/// empty place is told by what stands there in place of a key, a mark that belongs to another shard. Lives on: the
-/// slot's thread. The layout is fixed at `seal`; pointers to values hold until the next insert or erase.
+/// empty place is told by what stands there in place of a key, a mark that belongs to another shard. A shard that has
+/// become nearly empty shrinks. Lives on: the slot's thread. The layout is fixed at `seal`; pointers to values hold
+/// until the next insert or erase.
 template <class K>
 class StateTable {
  public:
@@ -198,6 +216,20 @@ class StateTable {
   const EntryLayout& layout() const { return layout_; }
 
   std::size_t size() const { return size_; }
+  /// Bytes of all places, full or empty.
+  std::size_t place_bytes() const {
+    std::size_t bytes = 0;
+    for (const Shard& shard : shards_) bytes += shard.entries == nullptr ? 0 : std::size_t{shard.mask + 1} * stride_;
+    return bytes;
+  }
+
+  /// Who sees mutations from here on; null: nobody. Outlives the table, or is taken away before.
+  void watch(EntryWatcher* watcher) { watcher_ = watcher; }
+  /// Tells of a mutation: whoever makes, changes or drops a value calls it. The table itself tells of what it erases.
+  void note(Mutation mutation, std::uint8_t* entry, std::uint32_t state) const {
+    if (watcher_ != nullptr) [[unlikely]]
+      watcher_->on_mutation(mutation, entry, state);
+  }
 
   /// The entry of a key; null when there is none.
   std::uint8_t* find(std::uint64_t hash, const View& key) const {
@@ -221,11 +253,24 @@ class StateTable {
   void erase(std::uint64_t hash, const View& key) {
     std::uint8_t* entry = find(hash, key);
     if (entry == nullptr) return;
+    note(Mutation::erase, entry, 0);
     Shard& shard = shard_of(hash);
     destroy_entry(entry);
     close_gap(shard, static_cast<std::uint32_t>(static_cast<std::size_t>(entry - shard.entries) / stride_));
     ++shard.room;
     --size_;
+    if (is_sparse(shard)) [[unlikely]]
+      shrink(shard);
+  }
+
+  /// Forgets all entries; nobody is told.
+  void clear() {
+    for (Shard& shard : shards_) {
+      clear_shard(shard);
+      shard.entries = nullptr;
+      shard.mask = shard.room = 0;
+    }
+    size_ = 0;
   }
 
   /// Asks for the entry of a hash that will be looked up a while later.
@@ -245,10 +290,33 @@ class StateTable {
   }
   KeyGroupRange groups() const { return groups_; }
 
+  /// A place in the table, for walks in steps. Holds while nothing is inserted or erased.
+  struct Cursor {
+    std::size_t shard = 0;
+    std::uint32_t place = 0;
+  };
+  /// Calls visit(entry) for the next entries from the cursor on, so many at most.
+  /// @return  false when there are no more
+  template <class Visit>
+  bool visit_some(Cursor& cursor, std::uint32_t count_max, Visit&& visit) const {
+    for (; cursor.shard < shards_.size(); ++cursor.shard, cursor.place = 0) {
+      const Shard& shard = shards_[cursor.shard];
+      if (shard.entries == nullptr) continue;
+      for (; cursor.place <= shard.mask; ++cursor.place) {
+        std::uint8_t* const entry = entry_at(shard, cursor.place);
+        if (is_empty(shard, entry)) continue;
+        if (count_max-- == 0) return true;
+        visit(entry);
+      }
+    }
+    return false;
+  }
+
  private:
   static constexpr std::uint32_t kShardsMin = 128;
   static constexpr std::uint32_t kCapacityMin = 8;
-  static constexpr std::uint32_t kSparseMax = 2048;  ///< places of a shard that is at most half full
+  static constexpr std::uint32_t kCapacityKept = 32;  ///< a shard does not shrink below that
+  static constexpr std::uint32_t kSparseMax = 2048;   ///< places of a shard that is at most half full
   /// Numbers of more than a byte are compared themselves, and enough of them are another shard's; else the hash stands
   /// before the key.
   static constexpr bool kKeepsHash = !kIsScalar<View> || sizeof(View) == 1;
@@ -394,20 +462,36 @@ class StateTable {
   }
 
   /// Twice the places.
-  void grow(Shard& shard) {
-    const std::uint32_t capacity = shard.entries == nullptr ? kCapacityMin : 2 * (shard.mask + 1);
-    Shard grown = shard;
-    grown.mask = capacity - 1;
-    grown.entries = allocate_entries(std::size_t{capacity} * stride_);
-    if (grown.entries == nullptr) throw std::bad_alloc();
-    for (std::uint32_t at = 0; at < capacity; ++at) std::memcpy(entry_at(grown, at), &grown.empty, sizeof grown.empty);
-    grown.room = room_of(capacity);
+  void grow(Shard& shard) { resize(shard, shard.entries == nullptr ? kCapacityMin : 2 * (shard.mask + 1)); }
+
+  /// An eighth of what may be filled, or less, is filled. Small shards stay as they are: keys that come and go must not
+  /// cost an allocation each.
+  static bool is_sparse(const Shard& shard) {
+    return shard.mask + 1 > kCapacityKept && shard.room > room_of(shard.mask + 1) / 8 * 7;
+  }
+
+  /// Half of the places. Without memory for them the shard stays as it is.
+  [[gnu::noinline]] void shrink(Shard& shard) {
+    try {
+      resize(shard, (shard.mask + 1) / 2);
+    } catch (const std::bad_alloc&) {
+    }
+  }
+
+  void resize(Shard& shard, std::uint32_t capacity) {
+    Shard resized = shard;
+    resized.mask = capacity - 1;
+    resized.entries = allocate_entries(std::size_t{capacity} * stride_);
+    if (resized.entries == nullptr) throw std::bad_alloc();
+    for (std::uint32_t at = 0; at < capacity; ++at)
+      std::memcpy(entry_at(resized, at), &resized.empty, sizeof resized.empty);
+    resized.room = room_of(capacity);
     for_each_in(shard, [&](std::uint8_t* from) {
-      relocate_entry(empty_place(grown, reinterpret_cast<const Head*>(from)->hash()), from);
-      --grown.room;
+      relocate_entry(empty_place(resized, reinterpret_cast<const Head*>(from)->hash()), from);
+      --resized.room;
     });
     std::free(shard.entries);
-    shard = grown;
+    shard = resized;
   }
 
   template <class Visit>
@@ -433,6 +517,7 @@ class StateTable {
   std::uint32_t stride_ = 0;      ///< bytes of an entry
   bool plain_ = true;
   std::size_t size_ = 0;
+  EntryWatcher* watcher_ = nullptr;
 };
 
 }  // namespace weir::detail
