@@ -18,14 +18,6 @@ using namespace asio::experimental::awaitable_operators;
 constexpr std::chrono::milliseconds kRetryPauseMin{20};
 constexpr std::chrono::milliseconds kRetryPauseMax{2000};
 constexpr std::chrono::seconds kComplaintInterval{30};
-constexpr std::size_t kStatusesPerCall = 500;
-constexpr std::size_t kStatusBytesPerCall =
-    4 << 20;  // well below a frame: one that is too long would be refused and lost
-
-bool is_answer(ErrorCode code) {
-  return code != ErrorCode::unavailable && code != ErrorCode::deadline_exceeded &&
-         code != ErrorCode::resource_exhausted && code != ErrorCode::fenced;
-}
 
 std::chrono::milliseconds bounded(std::uint32_t ms, std::chrono::milliseconds otherwise) {
   if (ms == 0) return otherwise;
@@ -33,11 +25,6 @@ std::chrono::milliseconds bounded(std::uint32_t ms, std::chrono::milliseconds ot
 }
 
 }  // namespace
-
-struct JobManagerSession::Queued {
-  JobId job;
-  proto::TaskReport report;
-};
 
 JobManagerSession::JobManagerSession(const rpc::Node& node, SessionSettings settings, const rpc::MethodTable& methods,
                                      rpc::LeaderFence& fence, SessionEvents events)
@@ -54,9 +41,10 @@ JobManagerSession::JobManagerSession(const rpc::Node& node, SessionSettings sett
                                                       std::uint64_t failures) { on_dial_failed(reason, failures); },
                                 .later_epoch = {}}),
       gateway_(make_rpc_job_manager_gateway(client_, epoch_)),
+      outbox_(node.executor, node.clock, *this, "the JobManager",
+              ReportLimits::for_frames_of(node.limits.payload_bytes_max)),
       registered_(node.executor),
       lost_(node.executor),
-      has_statuses_(node.executor),
       scope_(node.executor, "JobManager session") {}
 
 JobManagerSession::~JobManagerSession() = default;
@@ -70,7 +58,7 @@ SteadyTime JobManagerSession::in(std::chrono::nanoseconds duration) const {
 void JobManagerSession::start() {
   client_.start();
   scope_.start("session", run());
-  scope_.start("statuses", send_statuses());
+  scope_.start("task reports", outbox_.run());
 }
 
 Async<void> JobManagerSession::close() {
@@ -119,7 +107,7 @@ Async<Result<void>> JobManagerSession::register_once() {
   }
   LOG_INFO("registered at the JobManager {}{}", settings_.job_manager.to_string(),
            unknown.empty() ? "" : ", which does not know all of our jobs: those are ended");
-  forget_statuses(unknown);
+  outbox_.forget(unknown);
   if (!unknown.empty()) events_.end_jobs(unknown);
   has_complained_ = false;
   registered_.set();
@@ -177,63 +165,23 @@ void JobManagerSession::complain(const Error& reason) {
   LOG_WARN("no JobManager at {} yet, still trying: {}", settings_.job_manager.to_string(), reason.message);
 }
 
-// ---- statuses
+// ---- task reports
 
 void JobManagerSession::on_task_status(const JobId& job, proto::TaskReport report) {
-  if (statuses_.size() >= kStatusesQueuedMax) {
-    LOG_ERROR("{} task statuses wait for a JobManager: the oldest is dropped", statuses_.size());
-    statuses_.pop_front();
-  }
-  statuses_.push_back({.job = job, .report = std::move(report)});
-  has_statuses_.set();
+  outbox_.push(job, std::move(report));
 }
 
-void JobManagerSession::forget_statuses(const std::vector<JobId>& jobs) {
-  const auto is_forgotten = [&](const JobId& job) { return std::ranges::find(jobs, job) != jobs.end(); };
-  std::erase_if(statuses_, [&](const Queued& queued) { return is_forgotten(queued.job); });
-  if (sending_ && is_forgotten(*sending_)) sending_.reset();
-}
+Async<void> JobManagerSession::wait_until_reachable() { return registered_.wait(); }
 
-std::size_t JobManagerSession::queued_statuses() const noexcept { return statuses_.size(); }
-
-Async<void> JobManagerSession::send_statuses() {
-  auto pause = kRetryPauseMin;
-  for (;;) {
-    co_await has_statuses_.wait();
-    co_await registered_.wait();
-    if (statuses_.empty()) {  // forgotten in the meantime
-      has_statuses_.reset();
-      continue;
-    }
-    std::vector<Queued> batch;
-    const JobId job = statuses_.front().job;
-    sending_ = job;
-    proto::TaskStatusRequest request;
-    request.set_task_manager_id(self_.name);
-    request.set_incarnation(self_.incarnation.to_bytes());
-    request.set_job(job.to_bytes());
-    std::size_t bytes = 0;
-    while (!statuses_.empty() && statuses_.front().job == job && batch.size() < kStatusesPerCall &&
-           bytes < kStatusBytesPerCall) {
-      bytes += statuses_.front().report.ByteSizeLong();
-      *request.add_reports() = statuses_.front().report;
-      batch.push_back(std::move(statuses_.front()));
-      statuses_.pop_front();
-    }
-    auto call = gateway_->task_status(std::move(request), in(settings_.call_timeout));
-    const auto reply = co_await std::move(call);
-    const bool is_wanted = std::exchange(sending_, std::nullopt).has_value();
-    if (is_wanted && !reply.ok() && !is_answer(reply.error().code)) {
-      statuses_.insert(statuses_.begin(), std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
-      co_await clock_.sleep_for(pause);
-      pause = std::min(pause * 2, kRetryPauseMax);
-      continue;
-    }
-    if (!reply.ok())
-      LOG_WARN("job {}: the JobManager refused {} task statuses: {}", job, batch.size(), reply.error().message);
-    pause = kRetryPauseMin;
-    if (statuses_.empty()) has_statuses_.reset();
-  }
+Async<Result<void>> JobManagerSession::send(const ReportBatch& batch) {
+  proto::TaskStatusRequest request;
+  request.set_task_manager_id(self_.name);
+  request.set_incarnation(self_.incarnation.to_bytes());
+  request.set_job(batch.job.to_bytes());
+  request.mutable_reports()->Assign(batch.reports.begin(), batch.reports.end());
+  auto call = gateway_->task_status(std::move(request), in(settings_.call_timeout));
+  const auto reply = co_await std::move(call);
+  co_return reply.ok() ? Result<void>() : Result<void>(reply.error());
 }
 
 }  // namespace weir::taskmanager

@@ -2,10 +2,8 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +16,7 @@
 #include "common/rpc/leader_fence.h"
 #include "common/rpc/node.h"
 #include "taskmanager/jobs/worker_handle.h"
+#include "taskmanager/reports/report_outbox.h"
 
 namespace weir {
 class JobManagerGateway;
@@ -29,9 +28,6 @@ class RegisterRequest;
 }  // namespace weir::proto
 
 namespace weir::taskmanager {
-
-/// Statuses that wait for a JobManager; beyond it the oldest are dropped, with a line in the log.
-inline constexpr std::size_t kStatusesQueuedMax = 200'000;
 
 struct SessionSettings {
   rpc::Address job_manager;
@@ -55,9 +51,8 @@ struct SessionEvents {
 
 /// Dials the JobManager, registers, sends heartbeats, registers again when it was lost or restarted, for ever.
 /// Lives on: the control thread. Owned by the daemon; `co_await close()` before destruction.
-/// Promise: a status is sent until a JobManager has answered it, in order, unless a JobManager says that it does not
-/// know the job.
-class JobManagerSession final : public TaskStatusListener {
+/// Promise: reports are sent as ReportOutbox promises, unless a JobManager says that it does not know the job.
+class JobManagerSession final : public TaskStatusListener, private ReportReceiver {
  public:
   /// @param methods  what the JobManager may call over this connection
   /// @param fence    learns here whom this TaskManager follows, and in which epoch
@@ -72,18 +67,16 @@ class JobManagerSession final : public TaskStatusListener {
 
   const LeaderEpoch& epoch() const noexcept { return epoch_; }
   bool is_registered() const noexcept { return registered_.is_set(); }
-  std::size_t queued_statuses() const noexcept;
+  std::size_t waiting_reports() const { return outbox_.waiting(); }
 
  private:
-  struct Queued;
-
   Async<void> run();
   Async<Result<void>> register_once();
   Async<void> heartbeat_until_lost();
   Async<bool> heartbeat_once();
-  Async<void> send_statuses();
-  /// What waits to be said about these jobs is not said: the JobManager does not know them.
-  void forget_statuses(const std::vector<JobId>& jobs);
+  // ReportReceiver: the JobManager
+  Async<void> wait_until_reachable() override;
+  Async<Result<void>> send(const ReportBatch& batch) override;
   void on_lost(const Error& reason);
   void on_dial_failed(const Error& reason, std::uint64_t failures);
   void complain(const Error& reason);
@@ -109,15 +102,13 @@ class JobManagerSession final : public TaskStatusListener {
   rpc::Client client_;
   std::unique_ptr<JobManagerGateway> gateway_;
   // Control thread only
-  std::deque<Queued> statuses_;
-  std::optional<JobId> sending_;  ///< whose statuses are on their way; none when they were forgotten there
+  ReportOutbox outbox_;
   std::chrono::milliseconds heartbeat_interval_{1000};
   std::chrono::milliseconds heartbeat_timeout_{5000};
   SteadyTime last_complaint_{};
   bool has_complained_ = false;
   Event registered_;
   Event lost_;
-  Event has_statuses_;
   TaskScope scope_;
 };
 

@@ -26,15 +26,7 @@ constexpr std::chrono::seconds kCallTime{60};  // the peer is on this machine: i
 constexpr std::chrono::milliseconds kFlushTime{500};
 constexpr std::chrono::milliseconds kFlushPoll{1};
 constexpr std::size_t kLinesMax = 10'000;
-constexpr int kStatusesPerCall = 500;
-constexpr std::size_t kStatusBytesPerCall = 4 << 20;  // well below a frame
-constexpr std::chrono::milliseconds kRetryPause{100};
 constexpr std::uint64_t kNoEpoch = 0;
-
-/// The TaskManager lives and has not taken the call, or has not said so in time.
-bool is_held_up(ErrorCode code) {
-  return code == ErrorCode::deadline_exceeded || code == ErrorCode::resource_exhausted;
-}
 
 rpc::Identity task_manager() {
   return {.role = rpc::Role::task_manager, .cluster = {}, .incarnation = {}, .name = "taskmanager"};
@@ -47,7 +39,7 @@ WorkerSession::WorkerSession(asio::any_io_executor executor, Clock& clock, Uniqu
     : executor_(executor),
       clock_(clock),
       runtime_(make_runtime(*this)),
-      has_statuses_(executor),
+      outbox_(executor, clock, *this, "the TaskManager", ReportLimits::for_frames_of(rpc::Limits().payload_bytes_max)),
       has_lines_(executor),
       end_(executor),
       scope_(executor, "worker") {
@@ -62,7 +54,7 @@ WorkerSession::~WorkerSession() = default;
 asio::awaitable<int> WorkerSession::run() {
   scope_.start("connection", run_connection());
   scope_.start("connections", receive_connections());
-  scope_.start("statuses", send_statuses());
+  scope_.start("task reports", outbox_.run());
   scope_.start("lines", send_lines());
   co_await end_.wait();
   if (!is_lost_) {
@@ -159,10 +151,8 @@ Async<void> WorkerSession::receive_connections() {
 // ---- what goes back
 
 void WorkerSession::on_task_status(proto::TaskReport report) {
-  asio::post(executor_, [this, report = std::move(report)]() mutable {
-    statuses_.push_back(std::move(report));
-    has_statuses_.set();
-  });
+  // All reports are of the one job that this worker has.
+  asio::post(executor_, [this, report = std::move(report)]() mutable { outbox_.push(JobId(), std::move(report)); });
 }
 
 void WorkerSession::log(log::Level level, std::string_view text) {
@@ -177,35 +167,14 @@ void WorkerSession::log(log::Level level, std::string_view text) {
   });
 }
 
-Async<void> WorkerSession::send_statuses() {
-  for (;;) {
-    while (statuses_.empty()) {
-      has_statuses_.reset();
-      co_await has_statuses_.wait();
-    }
-    proto::WorkerStatusRequest request;
-    for (std::size_t bytes = 0;
-         !statuses_.empty() && request.reports_size() < kStatusesPerCall && bytes < kStatusBytesPerCall;) {
-      bytes += statuses_.front().ByteSizeLong();
-      *request.add_reports() = std::move(statuses_.front());
-      statuses_.pop_front();
-    }
-    sending_statuses_ = true;
-    const auto reply = co_await rpc::call_message<proto::WorkerStatusReply>(
-        *connection_, Method::worker_status, request, clock_.now() + kCallTime, kNoEpoch);
-    sending_statuses_ = false;
-    if (reply.ok()) continue;
-    if (!connection_->is_open()) co_return;  // the TaskManager is gone, and so are we
-    if (!is_held_up(reply.error().code)) {
-      LOG_ERROR("the TaskManager refused {} task statuses: {}", request.reports_size(), reply.error().message);
-      continue;
-    }
-    // Twice is no harm, and lost is a job that never ends.
-    auto& unanswered = *request.mutable_reports();
-    statuses_.insert(statuses_.begin(), std::make_move_iterator(unanswered.begin()),
-                     std::make_move_iterator(unanswered.end()));
-    co_await clock_.sleep_for(kRetryPause);
-  }
+Async<void> WorkerSession::wait_until_reachable() { co_return; }
+
+Async<Result<void>> WorkerSession::send(const ReportBatch& batch) {
+  proto::WorkerStatusRequest request;
+  request.mutable_reports()->Assign(batch.reports.begin(), batch.reports.end());
+  const auto reply = co_await rpc::call_message<proto::WorkerStatusReply>(*connection_, Method::worker_status, request,
+                                                                          clock_.now() + kCallTime, kNoEpoch);
+  co_return reply.ok() ? Result<void>() : Result<void>(reply.error());
 }
 
 Async<void> WorkerSession::send_lines() {
@@ -238,7 +207,7 @@ Async<void> WorkerSession::flush() {
   const SteadyTime deadline = clock_.now() + kFlushTime;
   do {
     co_await clock_.sleep_for(kFlushPoll);
-  } while ((!statuses_.empty() || !lines_.empty() || sending_statuses_ || sending_line_) && clock_.now() < deadline);
+  } while ((!outbox_.is_empty() || !lines_.empty() || sending_line_) && clock_.now() < deadline);
 }
 
 }  // namespace weir::taskmanager

@@ -16,6 +16,7 @@
 #include "common/observe/log.h"
 #include "common/rpc/leader_fence.h"
 #include "common/rpc/method_table.h"
+#include "taskmanager/reports/report_outbox.h"
 #include "taskmanager/worker/task_runtime.h"
 
 namespace weir::proto {
@@ -45,7 +46,7 @@ inline constexpr int kWorkerLostTaskManager = 3;  ///< the socket pair ended: it
 /// Serves the TaskManager's calls with a TaskRuntime, sends statuses and log lines back.
 /// Lives on: the worker's control thread; status() and log() on any thread. Owned by the worker's main function.
 /// Life cycle: made -> run() -> the process ends.
-class WorkerSession final : public TaskRuntimeEvents {
+class WorkerSession final : public TaskRuntimeEvents, private ReportReceiver {
  public:
   /// @param calls        our end of the socket pair for calls
   /// @param descriptors  our end of the socket pair for connections
@@ -77,7 +78,9 @@ class WorkerSession final : public TaskRuntimeEvents {
 
   Async<void> run_connection();
   Async<void> receive_connections();
-  Async<void> send_statuses();
+  // ReportReceiver: the TaskManager
+  Async<void> wait_until_reachable() override;
+  Async<Result<void>> send(const ReportBatch& batch) override;
   Async<void> send_lines();
   Async<void> flush();
 
@@ -93,14 +96,12 @@ class WorkerSession final : public TaskRuntimeEvents {
   std::atomic<std::size_t> lines_dropped_{0};
   // Control thread only
   std::unique_ptr<TaskRuntime> runtime_;
-  std::deque<proto::TaskReport> statuses_;
+  ReportOutbox outbox_;
   std::deque<Line> lines_;
   bool start_begun_ = false;
   bool started_ = false;
   bool is_lost_ = false;
-  bool sending_statuses_ = false;
   bool sending_line_ = false;
-  Event has_statuses_;
   Event has_lines_;
   Event end_;  // stop was asked, or the TaskManager is gone
   TaskScope scope_;
