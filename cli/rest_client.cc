@@ -123,9 +123,15 @@ Result<void> RestClient::delete_jar(const std::string& jar_id) {
   return {};
 }
 
-Result<std::string> RestClient::run(const std::string& jar_id, const RunRequest& request) {
+Result<StartedJob> RestClient::run(const std::string& jar_id, const RunRequest& request) {
   TRY(std::string body, ask("POST", fmt::format("/v1/jars/{}/run", http::percent_encode(jar_id)), body_for(request)));
-  return read_json(body, [](const json::object& answer) { return text_at(answer, "jobid"); });
+  return read_json(body, [](const json::object& answer) {
+    StartedJob job{text_at(answer, "jobid"), {}};
+    if (const json::value* warnings = answer.if_contains("warnings")) {
+      for (const json::value& warning : warnings->as_array()) job.warnings.emplace_back(warning.as_string());
+    }
+    return job;
+  });
 }
 
 Result<std::vector<JobLine>> RestClient::jobs() {

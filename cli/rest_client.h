@@ -38,6 +38,12 @@ struct RunRequest {
   std::map<std::string, std::string> configuration;
 };
 
+/// A job that was accepted.
+struct StartedJob {
+  std::string id;
+  std::vector<std::string> warnings;  ///< what was accepted and has no effect; a sentence each
+};
+
 /// The JobManager's REST API, as far as the command line needs it. Each call blocks until the answer or an Error.
 /// Lives on: the main thread. Owned by the verb.
 /// Errors of every call: unavailable and deadline_exceeded when the JobManager does not answer, with what to do;
@@ -50,8 +56,7 @@ class RestClient {
   /// @return the jar id
   Result<std::string> upload(const std::string& path, std::function<void(std::uint64_t, std::uint64_t)> progress);
   Result<void> delete_jar(const std::string& jar_id);
-  /// @return the job id
-  Result<std::string> run(const std::string& jar_id, const RunRequest& request);
+  Result<StartedJob> run(const std::string& jar_id, const RunRequest& request);
   Result<std::vector<JobLine>> jobs();
   Result<void> cancel(const std::string& job_id);
   /// Nothing while the job has not ended.

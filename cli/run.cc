@@ -75,10 +75,10 @@ http::ClientOptions patient(http::ClientOptions options) {
   return options;
 }
 
-/// Uploads and starts. @return the job id
+/// Uploads and starts.
 /// Errors: cancelled when the person interrupted, with what has become of the job; what the JobManager says.
-Result<std::string> submit(const RunVerb& verb, const std::map<std::string, std::string>& configuration,
-                           const ClientSettings& settings, Interrupt& interrupt, Console& console) {
+Result<StartedJob> submit(const RunVerb& verb, const std::map<std::string, std::string>& configuration,
+                          const ClientSettings& settings, Interrupt& interrupt, Console& console) {
   http::ClientOptions options = settings.http;
   options.read_timeout = settings.submit_timeout;
   options.interrupted = [&interrupt] { return interrupt.wait_for(std::chrono::milliseconds(0)); };
@@ -89,14 +89,14 @@ Result<std::string> submit(const RunVerb& verb, const std::map<std::string, std:
     return Error::user(ErrorCode::cancelled, "interrupted during the upload: no job was started");
   }
   if (!upload.ok()) return upload.error();
-  auto job_id = client.run(upload->id(), request_of(verb.program, configuration));
-  if (!job_id.ok() && job_id.error().code == ErrorCode::cancelled) {
+  auto started = client.run(upload->id(), request_of(verb.program, configuration));
+  if (!started.ok() && started.error().code == ErrorCode::cancelled) {
     return Error::user(
         ErrorCode::cancelled,
         fmt::format("interrupted while the job was planned; it may start all the same: weir list -m {} shows it",
                     settings.address.to_string()));
   }
-  return job_id;
+  return started;
 }
 
 /// Asks until the job has ended; nothing when the person interrupted. A JobManager that is away for a while is waited
@@ -155,7 +155,11 @@ Result<int> run(const RunVerb& verb, const std::map<std::string, std::string>& c
     return kInterruptedExitCode;
   }
   if (!submitted.ok()) return submitted.error();
-  const std::string job_id = *submitted;
+  const std::string job_id = submitted->id;
+  for (const std::string& warning : submitted->warnings) {
+    const bool is_new = std::find(job.warnings.begin(), job.warnings.end(), warning) == job.warnings.end();
+    if (is_new) console.note("warning: " + warning);
+  }
   console.print(fmt::format("Job has been submitted with JobID {}", job_id));
   if (verb.detached) return 0;
 

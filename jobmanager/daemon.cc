@@ -78,6 +78,7 @@ Result<void> Daemon::start() {
   TRY_VOID(listen());
   TRY_VOID(start_rest());
   dispatcher_->start();
+  sweeper_->start();
   task_managers_.start(*dispatcher_);
   scope_.start("wait for signals", wait_for_signals());
   TRY_VOID(write_ports());
@@ -114,6 +115,8 @@ Result<void> Daemon::listen() {
   dispatcher_ =
       std::make_unique<Dispatcher>(control_.executor(), clock_, task_managers_, slots_, std::move(dispatcher));
   submission_ = std::make_unique<Submission>(*blobs_, *dispatcher_, planner_pool_, options_.submission);
+  sweeper_ = std::make_unique<ArtefactSweeper>(control_.executor(), clock_, *blobs_,
+                                               [this] { return dispatcher_->blobs_in_use(); });
 
   service_ = std::make_unique<JobManagerService>(task_managers_, *dispatcher_, std::move(terms));
   serve_job_manager(methods_, *service_);
@@ -127,16 +130,16 @@ Result<void> Daemon::listen() {
 }
 
 Result<void> Daemon::start_rest() {
-  rest_backend_ = std::make_unique<RestBackend>(control_.executor(), clock_, *dispatcher_, task_managers_, slots_,
-                                                *blobs_, *submission_, [this] { stop(); });
+  cluster_backend_ = std::make_unique<ControlClusterBackend>(control_.executor(), clock_, *dispatcher_, task_managers_,
+                                                             slots_, [this] { stop(); });
+  job_backend_ = std::make_unique<ControlJobBackend>(control_.executor(), *dispatcher_);
+  jar_backend_ = std::make_unique<ControlJarBackend>(control_.executor(), *blobs_, *sweeper_, *submission_);
   rest::RestSettings settings = options_.rest_settings;
   // Port 0 is known only after listening, so that the address shown is the one asked for unless it is 0.
   settings.address = "http://" + advertised(options_.rest, 0);
-  rest::RestServices services{*rest_backend_, *rest_backend_, *rest_backend_, std::move(settings),
-                              [] {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-                              }};
+  rest::RestServices services{
+      *cluster_backend_, *job_backend_, *jar_backend_, std::move(settings),
+      [] { return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now()); }};
   rest_api_ = std::make_unique<rest::RestApi>(std::move(services));
   TRY(http_, http::HttpServer::start(options_.http, *rest_api_));
   return {};
@@ -180,7 +183,9 @@ Async<void> Daemon::drain() {
   }
   if (submission_ != nullptr)
     submission_->stop();  // a build function may take its time, and nobody waits for it any more
-  if (rest_backend_ != nullptr) co_await rest_backend_->close();
+  if (cluster_backend_ != nullptr) co_await cluster_backend_->close();
+  if (jar_backend_ != nullptr) co_await jar_backend_->close();
+  if (sweeper_ != nullptr) co_await sweeper_->close();
   if (dispatcher_ != nullptr) co_await dispatcher_->close();
   const SteadyTime deadline = clock_.now() + options_.shutdown_timeout;
   co_await task_managers_.close(deadline);

@@ -22,6 +22,10 @@
 #include "common/rpc/node.h"
 #include "common/rpc/server.h"
 #include "common/storage/local_file_system.h"
+#include "jobmanager/backend/control_cluster_backend.h"
+#include "jobmanager/backend/control_jar_backend.h"
+#include "jobmanager/backend/control_job_backend.h"
+#include "jobmanager/blob/artefact_sweeper.h"
 #include "jobmanager/blob/blob_service.h"
 #include "jobmanager/blob/blob_store.h"
 #include "jobmanager/cluster/rpc_dialler.h"
@@ -30,7 +34,6 @@
 #include "jobmanager/daemon_options.h"
 #include "jobmanager/dispatcher/dispatcher.h"
 #include "jobmanager/dispatcher/job_manager_service.h"
-#include "jobmanager/dispatcher/rest_backend.h"
 #include "jobmanager/dispatcher/submission.h"
 #include "jobmanager/rest/rest_api.h"
 #include "weir/result.h"
@@ -89,6 +92,7 @@ class Daemon {
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Submission> submission_;
+  std::unique_ptr<ArtefactSweeper> sweeper_;
   // Doors: RPC, blobs, REST
   std::unique_ptr<JobManagerService> service_;
   std::unique_ptr<BlobService> blob_service_;
@@ -96,7 +100,9 @@ class Daemon {
   rpc::MethodTable blob_methods_{{rpc::Role::task_manager}};
   std::unique_ptr<rpc::Server> rpc_server_;
   std::unique_ptr<rpc::Server> blob_server_;
-  std::unique_ptr<RestBackend> rest_backend_;
+  std::unique_ptr<ControlClusterBackend> cluster_backend_;
+  std::unique_ptr<ControlJobBackend> job_backend_;
+  std::unique_ptr<ControlJarBackend> jar_backend_;
   std::unique_ptr<rest::RestApi> rest_api_;
   std::unique_ptr<http::HttpServer> http_;
   TaskScope scope_;

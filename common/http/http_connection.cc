@@ -74,6 +74,17 @@ Response options_response() {
   return response;
 }
 
+/// What a body that is made late comes to, however that fails.
+Response made_by(const std::function<Response()>& make) {
+  try {
+    return make();
+  } catch (const std::exception& failure) {
+    return error_response(500, {"Internal server error.", failure.what()});
+  } catch (...) {
+    return error_response(500, {"Internal server error.", "an exception of an unknown type"});
+  }
+}
+
 }  // namespace
 
 struct HttpConnection::State {
@@ -397,8 +408,10 @@ asio::awaitable<bool> HttpConnection::State::refuse(Refusal refusal) {
 }
 
 asio::awaitable<bool> HttpConnection::State::send(Response response, bool head_only) {
+  if (RenderedBody* work = std::get_if<RenderedBody>(&response.body))
+    response = made_by(std::exchange(work->make, nullptr));
   if (BlockingBody* work = std::get_if<BlockingBody>(&response.body)) {
-    std::function<Response()> make = std::move(work->make);
+    auto make = [function = std::move(work->make)] { return made_by(function); };
     response = co_await run_blocking(files, std::move(make));
   }
   answer_begun = true;

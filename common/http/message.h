@@ -78,8 +78,14 @@ struct StreamBody {
 
 struct Response;
 
+/// A reply that is made on the connection's own thread: what takes processor time and never blocks. An exception of
+/// `make` is status 500 for this request.
+struct RenderedBody {
+  std::function<Response()> make;
+};
+
 /// An answer that takes a look at files first: `make` is called where blocking holds up nobody, and its Response is
-/// what is sent.
+/// what is sent. An exception of `make` is status 500 for this request.
 struct BlockingBody {
   std::function<Response()> make;
 };
@@ -88,7 +94,7 @@ struct Response {
   unsigned status = 200;
   std::string content_type;  ///< no header when empty
   std::vector<Header> headers;
-  std::variant<std::string, FileBody, StreamBody, BlockingBody> body;
+  std::variant<std::string, FileBody, StreamBody, RenderedBody, BlockingBody> body;
   bool page = false;  ///< part of the dashboard: sent with the headers that keep foreign scripts and frames out
 };
 

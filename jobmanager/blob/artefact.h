@@ -7,15 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "jobmanager/model/jar_details.h"
 #include "weir/result.h"
 
 namespace weir::jobmanager {
-
-/// A job that a library holds.
-struct JobEntry {
-  std::string name;
-  std::string description;  ///< empty when there is none
-};
 
 /// Lists the jobs of a library by parsing its ELF note; in production `read_library_notes`. Blocks.
 /// Errors: invalid_argument (user), a sentence that begins with `shown_name`: no ELF file, other machine, other ABI, no

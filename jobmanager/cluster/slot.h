@@ -3,10 +3,10 @@
 
 #include <compare>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "common/base/ids.h"
+#include "jobmanager/model/task_manager.h"
 
 namespace weir::jobmanager {
 
@@ -22,13 +22,6 @@ struct FreeSlots {
   TaskManagerId task_manager;
   std::uint32_t total = 0;
   std::vector<std::uint32_t> free;  ///< ascending
-};
-
-/// Where a TaskManager is reached by the peers of its tasks.
-struct TaskManagerPlace {
-  TaskManagerId id;
-  std::string host;
-  std::uint16_t data_port = 0;
 };
 
 }  // namespace weir::jobmanager

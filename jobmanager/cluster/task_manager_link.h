@@ -9,25 +9,10 @@
 #include "common/async/task.h"
 #include "common/base/ids.h"
 #include "common/gateway/task_manager_gateway.h"
+#include "jobmanager/model/task_manager.h"
 #include "weir/result.h"
 
 namespace weir::jobmanager {
-
-/// What a TaskManager said of itself when it registered.
-struct TaskManagerDescription {
-  TaskManagerId id;
-  Incarnation incarnation;
-  std::string host;  ///< advertised
-  std::uint16_t rpc_port = 0;
-  std::uint16_t data_port = 0;
-  std::uint32_t slots = 0;
-  std::uint32_t cpu_cores = 0;
-  std::uint64_t physical_memory_bytes = 0;
-  std::uint64_t process_bytes = 0;
-  std::uint64_t network_bytes = 0;
-  std::uint64_t managed_bytes = 0;
-  std::uint64_t user_bytes = 0;
-};
 
 /// What a link tells its owner, on the control thread, never from within dial(). It must not be closed from inside.
 struct LinkEvents {

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "common/observe/log.h"
-#include "jobmanager/dispatcher/job_view.h"
 
 namespace weir::jobmanager {
 
@@ -65,6 +64,7 @@ Result<void> Dispatcher::submit(JobSubmission submission) {
   auto job =
       std::make_unique<Job>(std::move(submission), options_.job, task_managers_, slots_, clock_, executor_, *this);
   Job& started = *jobs_.emplace_back(std::move(job));
+  ++table_changes_;
   started.start();
   return {};
 }
@@ -74,8 +74,8 @@ Result<void> Dispatcher::cancel(const JobId& id) {
   if (Job* job = find_job(id)) {
     job->cancel();
     status = job->status();
-  } else if (const rest::JobDetails* ended = finished_.find(id)) {
-    status = static_cast<JobStatus>(ended->status);
+  } else if (const auto ended = finished_.find(id)) {
+    status = ended->status;
   } else {
     return unknown_job(id);
   }
@@ -124,10 +124,16 @@ const Job* Dispatcher::find(const JobId& id) const {
 
 Job* Dispatcher::find_job(const JobId& id) { return const_cast<Job*>(find(id)); }
 
-Result<rest::JobDetails> Dispatcher::details(const JobId& id) const {
-  if (const Job* job = find(id)) return details_of(*job);
-  if (const rest::JobDetails* ended = finished_.find(id)) return *ended;
+Result<std::shared_ptr<const JobDetails>> Dispatcher::details(const JobId& id) const {
+  if (const Job* job = find(id)) return job->details();
+  if (auto ended = finished_.find(id)) return ended;
   return unknown_job(id);
+}
+
+std::vector<std::shared_ptr<const JobDetails>> Dispatcher::all_details() const {
+  auto all = finished_.all();
+  for (const auto& job : jobs_) all.push_back(job->details());
+  return all;
 }
 
 std::set<std::string> Dispatcher::blobs_in_use() const {
@@ -136,13 +142,17 @@ std::set<std::string> Dispatcher::blobs_in_use() const {
   return keys;
 }
 
-std::vector<rest::JobSummary> Dispatcher::summaries() const {
-  std::vector<rest::JobSummary> summaries;
-  for (const rest::JobDetails* ended : finished_.all()) summaries.push_back(summary_of(*ended));
-  for (const auto& job : jobs_) summaries.push_back(summary_of(*job));
-  std::stable_sort(summaries.begin(), summaries.end(),
-                   [](const rest::JobSummary& a, const rest::JobSummary& b) { return a.start < b.start; });
-  return summaries;
+std::shared_ptr<const JobList> Dispatcher::list() const {
+  std::uint64_t changes = table_changes_;
+  for (const auto& job : jobs_) changes += job->changes();
+  if (list_ != nullptr && list_changes_ == changes) return list_;
+  auto list = std::make_shared<JobList>(finished_.summaries());
+  for (const auto& job : jobs_) list->push_back(job->summary());
+  std::stable_sort(list->begin(), list->end(),
+                   [](const JobSummary& a, const JobSummary& b) { return a.start < b.start; });
+  list_ = std::move(list);
+  list_changes_ = changes;
+  return list_;
 }
 
 void Dispatcher::on_job_over(const JobId& id) {
@@ -153,7 +163,8 @@ Async<void> Dispatcher::retire(JobId id) {
   Job* job = find_job(id);
   if (job == nullptr) co_return;
   co_await job->close();
-  finished_.add(details_of(*job), clock_.now());
+  finished_.add(job->details(), clock_.now());
+  table_changes_ += job->changes() + 1;
   std::erase_if(jobs_, [&](const auto& candidate) { return candidate.get() == job; });
 }
 
@@ -171,7 +182,7 @@ Async<void> Dispatcher::wake_waiting_jobs() {
 Async<void> Dispatcher::forget_old_jobs() {
   for (;;) {
     co_await clock_.sleep_for(kExpiryPause);
-    finished_.expire(clock_.now());
+    if (finished_.expire(clock_.now())) ++table_changes_;
   }
 }
 

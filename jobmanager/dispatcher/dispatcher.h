@@ -15,7 +15,7 @@
 #include "jobmanager/cluster/task_manager_registry.h"
 #include "jobmanager/history/finished_jobs.h"
 #include "jobmanager/job/job.h"
-#include "jobmanager/rest/snapshot.h"
+#include "jobmanager/model/job_details.h"
 #include "weir/result.h"
 
 namespace weir::jobmanager {
@@ -57,12 +57,14 @@ class Dispatcher final : public TaskManagerListener, public JobOwner {
   bool knows(const JobId& id) const;
   /// Null for a job that is over and remembered, or unknown.
   const Job* find(const JobId& id) const;
-  /// Errors: not_found.
-  Result<rest::JobDetails> details(const JobId& id) const;
+  /// The same value until the job changes. Errors: not_found.
+  Result<std::shared_ptr<const JobDetails>> details(const JobId& id) const;
+  /// Of every job, running and remembered.
+  std::vector<std::shared_ptr<const JobDetails>> all_details() const;
   /// Keys of the artefacts that running jobs were started from.
   std::set<std::string> blobs_in_use() const;
-  /// Running and remembered ones, in order of submission.
-  std::vector<rest::JobSummary> summaries() const;
+  /// Running and remembered ones, in order of submission. The same value until one of them changes.
+  std::shared_ptr<const JobList> list() const;
 
  private:
   Job* find_job(const JobId& id);
@@ -79,6 +81,9 @@ class Dispatcher final : public TaskManagerListener, public JobOwner {
   // Control thread only
   std::vector<std::unique_ptr<Job>> jobs_;  ///< in order of submission
   FinishedJobs finished_;
+  std::uint64_t table_changes_ = 0;  ///< grows when a job leaves a table, by at least what it had changed
+  mutable std::shared_ptr<const JobList> list_;
+  mutable std::uint64_t list_changes_ = 0;  ///< of all jobs when list_ was made
   Event slots_changed_;
   bool closing_ = false;
   TaskScope scope_;

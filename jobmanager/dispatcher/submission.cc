@@ -68,14 +68,14 @@ Result<config::Configuration> with_plan_settings(config::Configuration configura
 Submission::Submission(BlobStore& blobs, Dispatcher& dispatcher, BlockingPool& planners, SubmissionOptions options)
     : blobs_(blobs), dispatcher_(dispatcher), planners_(planners), options_(std::move(options)) {}
 
-Result<config::Loaded> Submission::layered(const rest::RunRequest& request) const {
+Result<config::Loaded> Submission::layered(const RunRequest& request) const {
   std::map<std::string, std::string> submitted = request.configuration;
   if (request.parallelism > 0)
     submitted[std::string(config::kParallelismDefault.key)] = std::to_string(request.parallelism);
   return config::job_configuration(options_.job_defaults, submitted);
 }
 
-Async<JobSubmission> Submission::plan(rest::RunRequest request) {
+Async<JobSubmission> Submission::plan(RunRequest request) {
   CO_TRY(auto jar, blobs_.find(request.jar_id));
   CO_TRY(auto entry, choose_entry(jar.artefact, request.entry));
   CO_TRY(auto layers, layered(request));
@@ -118,22 +118,22 @@ Async<JobSubmission> Submission::plan(rest::RunRequest request) {
   }
   if (!request.configuration.empty())
     LOG_INFO("job {} is submitted with {}", submission.id, shown(request.configuration));
-  for (const auto& warning : layers.warnings)
-    LOG_WARN("job {} ('{}'): {}", submission.id, submission.graph.job_name, warning);
-  for (const auto& warning : submission.plan.warnings)
+  for (const auto* warnings : {&request.warnings, &layers.warnings, &submission.plan.warnings})
+    submission.warnings.insert(submission.warnings.end(), warnings->begin(), warnings->end());
+  for (const auto& warning : submission.warnings)
     LOG_WARN("job {} ('{}'): {}", submission.id, submission.graph.job_name, warning);
   co_return submission;
 }
 
-Async<JobId> Submission::run(rest::RunRequest request) {
+Async<StartedJob> Submission::run(RunRequest request) {
   // Before the planner has worked for nothing.
   if (!request.job_id.is_none() && dispatcher_.knows(request.job_id)) {
     co_return Error::user(ErrorCode::already_exists, fmt::format("Job {} has already been submitted", request.job_id));
   }
   CO_TRY(auto submission, co_await plan(std::move(request)));
-  const JobId id = submission.id;
+  StartedJob started{submission.id, submission.warnings};
   CO_TRY_VOID(dispatcher_.submit(std::move(submission)));
-  co_return id;
+  co_return started;
 }
 
 }  // namespace weir::jobmanager

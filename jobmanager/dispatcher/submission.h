@@ -12,9 +12,9 @@
 #include "jobmanager/blob/blob_store.h"
 #include "jobmanager/dispatcher/dispatcher.h"
 #include "jobmanager/job/job.h"
+#include "jobmanager/model/jar_details.h"
 #include "jobmanager/planner/plan_process.h"
 #include "jobmanager/planner/planner_stop.h"
-#include "jobmanager/rest/snapshot.h"
 #include "weir/result.h"
 
 namespace weir::jobmanager {
@@ -36,14 +36,14 @@ class Submission {
 
   /// What `run` would start, without starting it.
   /// Errors: not_found (jar, entry); invalid_argument (option, what the planner or the graph says).
-  Async<JobSubmission> plan(rest::RunRequest request);
+  Async<JobSubmission> plan(RunRequest request);
   /// Errors: as plan; already_exists.
-  Async<JobId> run(rest::RunRequest request);
+  Async<StartedJob> run(RunRequest request);
   /// Ends the planners at work; plan and run answer unavailable from here on.
   void stop() { stop_.stop(); }
 
  private:
-  Result<config::Loaded> layered(const rest::RunRequest& request) const;
+  Result<config::Loaded> layered(const RunRequest& request) const;
 
   BlobStore& blobs_;
   Dispatcher& dispatcher_;

@@ -1,4 +1,4 @@
-// Jobs that have ended, as REST shows them.
+// Jobs that have ended.
 #pragma once
 
 #include <chrono>
@@ -6,11 +6,12 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "common/async/clock.h"
 #include "common/base/ids.h"
-#include "jobmanager/rest/snapshot.h"
+#include "jobmanager/model/job_details.h"
 
 namespace weir::jobmanager {
 
@@ -27,18 +28,21 @@ class FinishedJobs {
   explicit FinishedJobs(FinishedJobLimits limits) : limits_(limits) {}
 
   /// Forgets the oldest as far as limits ask for it.
-  void add(rest::JobDetails details, SteadyTime now);
-  void expire(SteadyTime now);
+  void add(std::shared_ptr<const JobDetails> details, SteadyTime now);
+  /// @return  whether a job was forgotten
+  bool expire(SteadyTime now);
 
   /// Null when it is not remembered.
-  const rest::JobDetails* find(const JobId& id) const;
+  std::shared_ptr<const JobDetails> find(const JobId& id) const;
   /// In order of their end.
-  std::vector<const rest::JobDetails*> all() const;
+  std::vector<std::shared_ptr<const JobDetails>> all() const;
+  JobList summaries() const;
   std::uint64_t bytes() const { return bytes_; }
 
  private:
   struct Entry {
-    rest::JobDetails details;
+    std::shared_ptr<const JobDetails> details;
+    JobSummary summary;
     SteadyTime ended{};
     std::uint64_t bytes = 0;
   };

@@ -7,6 +7,7 @@
 namespace weir::jobmanager {
 
 ExecutionGraph::ExecutionGraph(const plan::JobGraph& graph, WallTime now) : graph_(graph) {
+  versions_.assign(graph.vertices.size(), 0);
   for (std::uint32_t v = 0; v < graph.vertices.size(); ++v) {
     const auto parallelism = static_cast<std::uint32_t>(graph.vertices[v].parallelism);
     auto& tasks = tasks_.emplace_back(parallelism);
@@ -58,10 +59,16 @@ LocatedFailure ExecutionGraph::locate(TaskIndex task, Failure failure) const {
   return located;
 }
 
+Attempt& ExecutionGraph::change(TaskIndex task) {
+  ++versions_[task.vertex];
+  return tasks_[task.vertex][task.subtask];
+}
+
 bool ExecutionGraph::enter(TaskIndex task, TaskStatus status, WallTime now) {
-  Attempt& attempt = tasks_[task.vertex][task.subtask];
-  if (!may_follow(attempt.status, status)) return false;
-  for (TaskCounts* counts : {&counts_[task.vertex], &totals_}) {
+  if (!may_follow(this->attempt(task).status, status)) return false;
+  Attempt& attempt = change(task);
+  ++status_changes_;
+  for (StatusCounts* counts : {&counts_[task.vertex], &totals_}) {
     --(*counts)[static_cast<std::size_t>(attempt.status)];
     ++(*counts)[static_cast<std::size_t>(status)];
   }
@@ -78,20 +85,18 @@ std::vector<TaskIndex> ExecutionGraph::enter_all(TaskStatus status, WallTime now
   return entered;
 }
 
-void ExecutionGraph::set_failure(TaskIndex task, Failure failure) {
-  tasks_[task.vertex][task.subtask].failure = std::move(failure);
-}
+void ExecutionGraph::set_failure(TaskIndex task, Failure failure) { change(task).failure = std::move(failure); }
 
 void ExecutionGraph::set_counters(TaskIndex task, TaskCounters counters, WallTime now) {
-  Attempt& attempt = tasks_[task.vertex][task.subtask];
-  const TaskCounters& current = attempt.counters;
+  const TaskCounters& current = this->attempt(task).counters;
   if (counters.records_in < current.records_in || counters.records_out < current.records_out) return;
+  Attempt& attempt = change(task);
   attempt.earlier_counters = std::exchange(attempt.counters, std::move(counters));
   attempt.earlier_counted_at = std::exchange(attempt.counted_at, now);
 }
 
 void ExecutionGraph::set_place(TaskIndex task, TaskManagerPlace place, std::uint32_t slot) {
-  Attempt& attempt = tasks_[task.vertex][task.subtask];
+  Attempt& attempt = change(task);
   attempt.place = std::move(place);
   attempt.slot = slot;
 }

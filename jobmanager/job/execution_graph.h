@@ -1,9 +1,7 @@
 // The tasks of one job: where each runs and how it fares.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -13,8 +11,9 @@
 #include "common/base/ids.h"
 #include "common/plan/job_graph.h"
 #include "jobmanager/cluster/slot.h"
-#include "jobmanager/job/failure.h"
-#include "jobmanager/job/status.h"
+#include "jobmanager/model/failure.h"
+#include "jobmanager/model/status.h"
+#include "jobmanager/model/task_counters.h"
 
 namespace weir::jobmanager {
 
@@ -25,31 +24,12 @@ struct TaskIndex {
   friend auto operator<=>(const TaskIndex&, const TaskIndex&) = default;
 };
 
-/// What a task has counted since it was started.
-struct TaskCounters {
-  std::uint64_t records_in = 0;
-  std::uint64_t records_out = 0;
-  std::uint64_t bytes_in = 0;
-  std::uint64_t bytes_out = 0;
-  std::uint64_t blocks_in = 0;
-  std::uint64_t blocks_out = 0;
-  std::uint64_t input_queued = 0;  ///< blocks that wait in the incoming channels, of input_window at most
-  std::uint64_t input_window = 0;
-  std::uint64_t output_queued = 0;  ///< blocks in the outgoing channels, of output_window at most
-  std::uint64_t output_window = 0;
-  std::uint64_t busy_ms = 0;
-  std::uint64_t idle_ms = 0;
-  std::uint64_t backpressured_ms = 0;
-  std::map<std::string, std::uint64_t> user;  ///< "<operator>.<name>"
-  std::map<std::string, double> gauges;       ///< "<operator>.<name>"
-};
-
 /// One try at a task.
 struct Attempt {
   ExecutionId execution;
   std::uint32_t number = 0;
   TaskStatus status = TaskStatus::created;
-  std::array<std::optional<WallTime>, kTaskStatuses> entered;  ///< when it came to each status
+  TaskTimes entered{};
   std::uint32_t slot = 0;
   std::optional<TaskManagerPlace> place;  ///< from its placement on
   TaskCounters counters;
@@ -86,19 +66,27 @@ class ExecutionGraph {
   void set_counters(TaskIndex task, TaskCounters counters, WallTime now);
   void set_place(TaskIndex task, TaskManagerPlace place, std::uint32_t slot);
 
-  TaskCounts counts() const { return totals_; }
-  TaskCounts counts(std::uint32_t vertex) const { return counts_[vertex]; }
+  StatusCounts counts() const { return totals_; }
+  StatusCounts counts(std::uint32_t vertex) const { return counts_[vertex]; }
   std::size_t count(TaskStatus status) const { return totals_[static_cast<std::size_t>(status)]; }
   bool all_finished() const { return count(TaskStatus::finished) == size(); }
   bool all_over() const;
-  bool all_running_or_finished() const { return count(TaskStatus::running) + count(TaskStatus::finished) == size(); }
+  /// Grows with every change of a task's status.
+  std::uint64_t status_changes() const { return status_changes_; }
+  /// Grows with every change of a task of the vertex.
+  std::uint64_t version(std::uint32_t vertex) const { return versions_[vertex]; }
 
  private:
+  /// The attempt, to change it.
+  Attempt& change(TaskIndex task);
+
   const plan::JobGraph& graph_;
   std::vector<std::vector<Attempt>> tasks_;  ///< by vertex and subtask
   std::unordered_map<ExecutionId, TaskIndex> by_execution_;
-  std::vector<TaskCounts> counts_;  ///< by vertex
-  TaskCounts totals_{};
+  std::vector<StatusCounts> counts_;  ///< by vertex
+  StatusCounts totals_{};
+  std::vector<std::uint64_t> versions_;  ///< by vertex
+  std::uint64_t status_changes_ = 0;
 };
 
 }  // namespace weir::jobmanager

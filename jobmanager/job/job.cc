@@ -49,10 +49,11 @@ Async<void> Job::close() { co_await scope_.close(); }
 void Job::on_task_status(const std::vector<TaskReport>& reports) {
   for (const auto& report : reports) {
     auto task = book_.tasks.find(report.execution);
-    if (!task || jobmanager::is_over(book_.tasks.attempt(*task).status)) continue;
+    if (!task || weir::is_over(book_.tasks.attempt(*task).status)) continue;
     if (report.counters) book_.tasks.set_counters(*task, *report.counters, now());
     phase_->on_task_status(*task, report);
     last_change_ = now();
+    ++changes_;
     follow_phases();
   }
   watch_for_idle_slots(reports);
@@ -108,6 +109,18 @@ void Job::on_slots_available() {
   follow_phases();
 }
 
+JobSummary Job::summary() const {
+  JobSummary summary;
+  summary.id = submission_.id;
+  summary.name = submission_.graph.job_name;
+  summary.status = status_;
+  summary.start = time_of(entered_, JobStatus::initializing).value_or(WallTime());
+  if (is_over()) summary.end = time_of(entered_, status_);
+  summary.last_change = last_change_;
+  summary.tasks = book_.tasks.counts();
+  return summary;
+}
+
 void Job::cancel() {
   phase_->cancel();
   follow_phases();
@@ -142,6 +155,7 @@ void Job::enter_status(JobStatus status) {
   }
   status_ = status;
   last_change_ = now();
+  ++changes_;
   entered_[static_cast<std::size_t>(status)] = last_change_;
   if (!is_over()) return;
   task_managers_.end_job(submission_.id);

@@ -1,7 +1,6 @@
 // One job from its submission to its end.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "common/plan/job_graph.h"
 #include "jobmanager/cluster/slot_pool.h"
 #include "jobmanager/cluster/task_manager_registry.h"
+#include "jobmanager/job/details_cache.h"
 #include "jobmanager/job/phase.h"
 #include "jobmanager/scheduling/deployer.h"
 #include "jobmanager/scheduling/placement.h"
@@ -30,6 +30,7 @@ struct JobSubmission {
   std::map<std::string, std::string> configuration;      ///< job keys, after layering
   std::map<std::string, std::string> global_parameters;  ///< pipeline.global-job-parameters, secrets redacted
   int parallelism = 1;                                   ///< default of its operators
+  std::vector<std::string> warnings;                     ///< what was accepted and has no effect; a sentence each
 };
 
 struct JobOptions {
@@ -72,10 +73,14 @@ class Job final : private PhaseContext {
   JobStatus status() const { return status_; }
   bool is_waiting() const { return status_ == JobStatus::created; }
   bool is_over() const { return jobmanager::is_over(status_); }
-  const std::array<std::optional<WallTime>, kJobStatuses>& entered() const { return entered_; }
+  const JobTimes& entered() const { return entered_; }
   const ExecutionGraph& tasks() const { return book_.tasks; }
   const FailureHistory& failures() const { return book_.failures; }
-  WallTime last_change() const { return last_change_; }
+  /// The same value until something changes.
+  std::shared_ptr<const JobDetails> details() const { return details_.details(*this); }
+  JobSummary summary() const;
+  /// Grows with every change of the job's status or a task's.
+  std::uint64_t changes() const { return changes_ + book_.tasks.status_changes(); }
 
  private:
   // PhaseContext
@@ -108,8 +113,10 @@ class Job final : private PhaseContext {
   // Control thread only
   JobBook book_;
   JobStatus status_ = JobStatus::initializing;
-  std::array<std::optional<WallTime>, kJobStatuses> entered_;
+  JobTimes entered_{};
   WallTime last_change_;
+  std::uint64_t changes_ = 0;  ///< of status_ and last_change_
+  mutable DetailsCache details_;
   std::unique_ptr<Phase> phase_;
   std::unique_ptr<Phase> next_;
   std::uint64_t phase_number_ = 0;

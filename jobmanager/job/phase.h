@@ -8,8 +8,8 @@
 
 #include "common/async/clock.h"
 #include "jobmanager/job/execution_graph.h"
-#include "jobmanager/job/failure.h"
-#include "jobmanager/job/status.h"
+#include "jobmanager/model/failure.h"
+#include "jobmanager/model/status.h"
 #include "weir/result.h"
 
 namespace weir::jobmanager {

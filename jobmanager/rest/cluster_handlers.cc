@@ -13,8 +13,8 @@ namespace weir::jobmanager::rest {
 namespace {
 
 /// The zone as it is at a moment: summer time comes and goes while the daemon runs.
-TimeZone zone_at(Timestamp now) {
-  const std::time_t seconds = now / 1000;
+TimeZone zone_at(WallTime now) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
   std::tm parts{};
   TimeZone zone;
   if (::localtime_r(&seconds, &parts) == nullptr || parts.tm_gmtoff == 0) return zone;
@@ -31,7 +31,7 @@ void get_config(Call call, http::Responder responder) {
 
 void get_overview(Call call, http::Responder responder) {
   const RestSettings& settings = call.services.settings;
-  call.services.cluster.overview(reply_json<ClusterOverview>(
+  call.services.cluster.overview(render_json<ClusterOverview>(
       std::move(responder),
       [&settings](const ClusterOverview& overview) { return overview_view(overview, settings); }));
 }
@@ -44,18 +44,19 @@ void get_datasets(Call, http::Responder responder) { responder.answer(json_respo
 
 void get_task_managers(Call call, http::Responder responder) {
   call.services.cluster.task_managers(
-      reply_json<std::vector<TaskManagerDetails>>(std::move(responder), task_managers_view));
+      render_json<std::vector<TaskManagerDetails>>(std::move(responder), task_managers_view));
 }
 
 void get_task_manager(Call call, http::Responder responder) {
   using TaskManagers = std::vector<TaskManagerDetails>;
   auto view = [id = call.parameter("taskmanagerid")](const TaskManagers& all) {
-    auto found = std::find_if(all.begin(), all.end(), [&](const TaskManagerDetails& one) { return one.id == id; });
+    auto found = std::find_if(all.begin(), all.end(),
+                              [&](const TaskManagerDetails& one) { return one.description.id.to_string() == id; });
     if (found != all.end()) return json_response(200, task_manager_view(*found));
     // Flink 1.20 answers 500 here, as for everything that its resource manager throws; the fault is the client's.
     return http::error_response(404, {fmt::format("No TaskManager is registered under {}.", id)});
   };
-  call.services.cluster.task_managers(reply<TaskManagers>(std::move(responder), view));
+  call.services.cluster.task_managers(render_shared<TaskManagers>(std::move(responder), view));
 }
 
 void get_job_manager_config(Call call, http::Responder responder) {

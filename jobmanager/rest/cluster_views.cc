@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <optional>
 
 #include "jobmanager/rest/view_parts.h"
 #include "jobmanager/rest/views.h"
@@ -12,22 +14,22 @@ namespace {
 constexpr std::uint64_t kMebibyte = 1024 * 1024;
 
 /// A share of a TaskManager's resources, memory in MiB as Flink writes it.
-json::object resource(const TaskManagerDetails& task_manager, int slots) {
-  double share = task_manager.slots > 0 ? static_cast<double>(slots) / task_manager.slots : 0;
+json::object resource(const TaskManagerDescription& task_manager, std::size_t slots) {
+  const double share = task_manager.slots > 0 ? static_cast<double>(slots) / task_manager.slots : 0;
   auto mebibytes = [&](std::uint64_t bytes) {
     return static_cast<std::int64_t>(static_cast<double>(bytes / kMebibyte) * share);
   };
   json::object object;
   object["cpuCores"] = static_cast<double>(slots);
-  object["taskHeapMemory"] = mebibytes(task_manager.memory.user_bytes);
+  object["taskHeapMemory"] = mebibytes(task_manager.user_bytes);
   object["taskOffHeapMemory"] = 0;
-  object["managedMemory"] = mebibytes(task_manager.memory.managed_bytes);
-  object["networkMemory"] = mebibytes(task_manager.memory.network_bytes);
+  object["managedMemory"] = mebibytes(task_manager.managed_bytes);
+  object["networkMemory"] = mebibytes(task_manager.network_bytes);
   object["extendedResources"] = json::object();
   return object;
 }
 
-json::object memory_configuration(const MemoryAmounts& memory) {
+json::object memory_configuration(const TaskManagerDescription& memory) {
   std::uint64_t known = memory.user_bytes + memory.network_bytes + memory.managed_bytes;
   json::object object;
   object["frameworkHeap"] = 0;
@@ -43,24 +45,29 @@ json::object memory_configuration(const MemoryAmounts& memory) {
   return object;
 }
 
-json::object task_manager_object(const TaskManagerDetails& task_manager) {
+std::size_t free_slots(const TaskManagerDetails& task_manager) {
+  return static_cast<std::size_t>(std::count(task_manager.holders.begin(), task_manager.holders.end(), std::nullopt));
+}
+
+json::object task_manager_object(const TaskManagerDetails& details) {
+  const TaskManagerDescription& task_manager = details.description;
   json::object object;
-  object["id"] = text(task_manager.id);
+  object["id"] = text(task_manager.id.to_string());
   object["path"] = text(fmt::format("weir.tcp://{}:{}", task_manager.host, task_manager.rpc_port));
   object["dataPort"] = task_manager.data_port;
   object["jmxPort"] = -1;
-  object["timeSinceLastHeartbeat"] = task_manager.last_heartbeat;
+  object["timeSinceLastHeartbeat"] = millis(details.last_heartbeat);
   object["slotsNumber"] = task_manager.slots;
-  object["freeSlots"] = task_manager.free_slots;
+  object["freeSlots"] = free_slots(details);
   object["totalResource"] = resource(task_manager, task_manager.slots);
-  object["freeResource"] = resource(task_manager, task_manager.free_slots);
+  object["freeResource"] = resource(task_manager, free_slots(details));
   json::object hardware;
   hardware["cpuCores"] = task_manager.cpu_cores;
   hardware["physicalMemory"] = task_manager.physical_memory_bytes;
-  hardware["freeMemory"] = task_manager.memory.user_bytes;
-  hardware["managedMemory"] = task_manager.memory.managed_bytes;
+  hardware["freeMemory"] = task_manager.user_bytes;
+  hardware["managedMemory"] = task_manager.managed_bytes;
   object["hardware"] = std::move(hardware);
-  object["memoryConfiguration"] = memory_configuration(task_manager.memory);
+  object["memoryConfiguration"] = memory_configuration(task_manager);
   return object;
 }
 
@@ -69,16 +76,16 @@ json::object process_metrics(const TaskManagerDetails& task_manager) {
   json::object object;
   object["heapUsed"] = task_manager.resident_bytes;
   object["heapCommitted"] = task_manager.resident_bytes;
-  object["heapMax"] = task_manager.memory.process_bytes;
+  object["heapMax"] = task_manager.description.process_bytes;
   for (const char* name :
        {"nonHeapUsed", "nonHeapCommitted", "nonHeapMax", "directCount", "directUsed", "directMax", "mappedCount",
         "mappedUsed", "mappedMax", "memorySegmentsAvailable", "memorySegmentsTotal",
         "nettyShuffleMemorySegmentsAvailable", "nettyShuffleMemorySegmentsUsed", "nettyShuffleMemorySegmentsTotal"}) {
     object[name] = 0;
   }
-  object["nettyShuffleMemoryAvailable"] = task_manager.memory.network_bytes;
+  object["nettyShuffleMemoryAvailable"] = task_manager.description.network_bytes;
   object["nettyShuffleMemoryUsed"] = 0;
-  object["nettyShuffleMemoryTotal"] = task_manager.memory.network_bytes;
+  object["nettyShuffleMemoryTotal"] = task_manager.description.network_bytes;
   object["garbageCollectors"] = json::array();
   return object;
 }
@@ -107,10 +114,14 @@ std::string overview_view(const ClusterOverview& overview, const RestSettings& s
   answer["taskmanagers"] = overview.task_managers;
   answer["slots-total"] = overview.slots_total;
   answer["slots-available"] = overview.slots_available;
-  answer["jobs-running"] = overview.jobs_running;
-  answer["jobs-finished"] = overview.jobs_finished;
-  answer["jobs-cancelled"] = overview.jobs_cancelled;
-  answer["jobs-failed"] = overview.jobs_failed;
+  const auto jobs = [&](auto is_of_kind) {
+    return std::count_if(overview.jobs->begin(), overview.jobs->end(),
+                         [&](const JobSummary& job) { return is_of_kind(job.status); });
+  };
+  answer["jobs-running"] = jobs([](JobStatus status) { return !is_over(status); });
+  answer["jobs-finished"] = jobs([](JobStatus status) { return status == JobStatus::finished; });
+  answer["jobs-cancelled"] = jobs([](JobStatus status) { return status == JobStatus::canceled; });
+  answer["jobs-failed"] = jobs([](JobStatus status) { return status == JobStatus::failed; });
   answer["flink-version"] = kFlinkVersion;
   answer["flink-commit"] = text(settings.revision.substr(0, settings.revision.find(' ')));
   answer["weir-version"] = text(settings.weir_version);
@@ -128,10 +139,11 @@ std::string task_managers_view(const std::vector<TaskManagerDetails>& task_manag
 std::string task_manager_view(const TaskManagerDetails& task_manager) {
   json::object answer = task_manager_object(task_manager);
   json::array slots;
-  for (const JobId& job : task_manager.allocated) {
+  for (const std::optional<JobId>& job : task_manager.holders) {
+    if (!job) continue;
     json::object slot;
-    slot["jobId"] = job.to_hex();
-    slot["resource"] = resource(task_manager, 1);
+    slot["jobId"] = job->to_hex();
+    slot["resource"] = resource(task_manager.description, 1);
     slots.push_back(std::move(slot));
   }
   answer["allocatedSlots"] = std::move(slots);
@@ -169,7 +181,7 @@ std::string logs_view(const std::vector<LogFile>& files) {
     json::object entry;
     entry["name"] = text(file.name);
     entry["size"] = file.bytes;
-    entry["mtime"] = file.modified;
+    entry["mtime"] = millis(file.modified);
     list.push_back(std::move(entry));
   }
   json::object answer;
@@ -177,11 +189,11 @@ std::string logs_view(const std::vector<LogFile>& files) {
   return json::serialize(answer);
 }
 
-std::string jars_view(const std::vector<JarEntry>& jars, const std::string& address) {
+std::string jars_view(const std::vector<JarDetails>& jars, const std::string& address) {
   json::array files;
-  for (const JarEntry& jar : jars) {
+  for (const JarDetails& jar : jars) {
     json::array entries;
-    for (const JarEntry::Job& job : jar.jobs) {
+    for (const JobEntry& job : jar.jobs) {
       json::object entry;
       entry["name"] = text(job.name);
       entry["description"] = text_or_null(job.description);
@@ -190,7 +202,7 @@ std::string jars_view(const std::vector<JarEntry>& jars, const std::string& addr
     json::object file;
     file["id"] = text(jar.id);
     file["name"] = text(jar.name);
-    file["uploaded"] = jar.uploaded;
+    file["uploaded"] = millis(jar.uploaded);
     file["entry"] = std::move(entries);
     files.push_back(std::move(file));
   }

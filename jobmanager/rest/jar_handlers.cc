@@ -24,8 +24,8 @@ void get_jars(Call call, http::Responder responder) {
   // Clients put paths behind this address, so the one that they reached us by is the best.
   std::optional<std::string_view> host = call.request.header("Host");
   std::string address = host ? fmt::format("http://{}", *host) : call.services.settings.address;
-  call.services.jars.jars(reply_json<std::vector<JarEntry>>(
-      std::move(responder), [address](const std::vector<JarEntry>& jars) { return jars_view(jars, address); }));
+  call.services.jars.jars(render_json<std::vector<JarDetails>>(
+      std::move(responder), [address](const std::vector<JarDetails>& jars) { return jars_view(jars, address); }));
 }
 
 void upload_jar(Call call, http::Responder responder) {
@@ -42,9 +42,9 @@ void upload_jar(Call call, http::Responder responder) {
                           http::safe_file_name(part.file_name))}));
   }
   auto view = [directory = call.services.settings.upload_directory](const std::string& jar_id) {
-    return uploaded_view(fmt::format("{}/{}", directory, jar_id));
+    return json_response(200, uploaded_view(fmt::format("{}/{}", directory, jar_id)));
   };
-  call.services.jars.add(std::move(*part.file), part.file_name, reply_json<std::string>(std::move(responder), view));
+  call.services.jars.add(std::move(*part.file), part.file_name, render<std::string>(std::move(responder), view));
 }
 
 void delete_jar(Call call, http::Responder responder) {
@@ -60,19 +60,19 @@ void delete_jar(Call call, http::Responder responder) {
 void plan_jar(Call call, http::Responder responder) {
   Result<RunRequest> request = read_run_request(call.parameter("jarid"), call.request.body, call.target.query);
   if (!request.ok()) return responder.answer(error_response_of(request.error()));
-  auto shared = std::make_shared<http::Responder>(std::move(responder));
-  call.services.jars.plan(std::move(request).value(), [shared](Result<std::string> plan) {
-    shared->answer(plan.ok() ? json_response(200, job_plan_view(*plan)) : error_response_of(plan.error()));
-  });
+  call.services.jars.plan(std::move(request).value(),
+                          render<PlannedJob>(std::move(responder), [](const PlannedJob& job) {
+                            return json_response(200, job_plan_view(job.plan_json, job.warnings));
+                          }));
 }
 
 void run_jar(Call call, http::Responder responder) {
   Result<RunRequest> request = read_run_request(call.parameter("jarid"), call.request.body, call.target.query);
   if (!request.ok()) return responder.answer(error_response_of(request.error()));
-  auto shared = std::make_shared<http::Responder>(std::move(responder));
-  call.services.jars.run(std::move(request).value(), [shared](Result<JobId> job) {
-    shared->answer(job.ok() ? json_response(200, job_started_view(*job)) : error_response_of(job.error()));
-  });
+  call.services.jars.run(std::move(request).value(),
+                         render<StartedJob>(std::move(responder), [](const StartedJob& job) {
+                           return json_response(200, job_started_view(job));
+                         }));
 }
 
 }  // namespace weir::jobmanager::rest

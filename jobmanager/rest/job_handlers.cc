@@ -19,29 +19,29 @@ constexpr int kExceptionsShown = 20;
 /// A view of the job that needs no clock.
 void show_job(const Call& call, http::Responder responder, std::string (*view)(const JobDetails&)) {
   with_job(call, std::move(responder),
-           [view](const JobDetails& job, Timestamp) { return json_response(200, view(job)); });
+           [view](const JobDetails& job, WallTime) { return json_response(200, view(job)); });
 }
 
-void show_vertex(const Call& call, http::Responder responder, std::string (*view)(const VertexDetails&, Timestamp)) {
+void show_vertex(const Call& call, http::Responder responder, std::string (*view)(const VertexDetails&, WallTime)) {
   with_vertex(call, std::move(responder),
-              [view](const VertexDetails& vertex, Timestamp now) { return json_response(200, view(vertex, now)); });
+              [view](const VertexDetails& vertex, WallTime now) { return json_response(200, view(vertex, now)); });
 }
 
 }  // namespace
 
 void get_jobs(Call call, http::Responder responder) {
-  call.services.jobs.jobs(reply_json<std::vector<JobSummary>>(std::move(responder), jobs_view));
+  call.services.jobs.jobs(render_json<JobList>(std::move(responder), jobs_view));
 }
 
 void get_jobs_overview(Call call, http::Responder responder) {
-  call.services.jobs.jobs(reply_json<std::vector<JobSummary>>(
-      std::move(responder),
-      [now = call.services.now](const std::vector<JobSummary>& jobs) { return jobs_overview_view(jobs, now()); }));
+  call.services.jobs.jobs(render_json<JobList>(std::move(responder), [now = call.services.now](const JobList& jobs) {
+    return jobs_overview_view(jobs, now());
+  }));
 }
 
 void get_job(Call call, http::Responder responder) {
   with_job(call, std::move(responder),
-           [](const JobDetails& job, Timestamp now) { return json_response(200, job_view(job, now)); });
+           [](const JobDetails& job, WallTime now) { return json_response(200, job_view(job, now)); });
 }
 
 void patch_job(Call call, http::Responder responder) {
@@ -69,7 +69,7 @@ void cancel_job(Call call, http::Responder responder) {
 
 void get_job_plan(Call call, http::Responder responder) {
   with_job(call, std::move(responder),
-           [](const JobDetails& job, Timestamp) { return json_response(200, job_plan_view(job.plan_json)); });
+           [](const JobDetails& job, WallTime) { return json_response(200, job_plan_view(job.facts->plan_json, {})); });
 }
 
 void get_job_config(Call call, http::Responder responder) { show_job(call, std::move(responder), job_config_view); }
@@ -78,7 +78,7 @@ void get_job_exceptions(Call call, http::Responder responder) {
   Result<std::optional<int>> shown = count_of(call.target.query, "maxExceptions");
   if (!shown.ok()) return responder.answer(error_response_of(shown.error()));
   std::size_t entries_max = static_cast<std::size_t>(shown->value_or(kExceptionsShown));
-  with_job(call, std::move(responder), [entries_max](const JobDetails& job, Timestamp) {
+  with_job(call, std::move(responder), [entries_max](const JobDetails& job, WallTime) {
     return json_response(200, job_exceptions_view(job, entries_max));
   });
 }
@@ -92,7 +92,7 @@ void get_job_accumulators(Call call, http::Responder responder) {
 void get_vertex(Call call, http::Responder responder) { show_vertex(call, std::move(responder), vertex_view); }
 
 void get_vertex_accumulators(Call call, http::Responder responder) {
-  with_vertex(call, std::move(responder), [](const VertexDetails& vertex, Timestamp) {
+  with_vertex(call, std::move(responder), [](const VertexDetails& vertex, WallTime) {
     return json_response(200, vertex_accumulators_view(vertex));
   });
 }
@@ -106,7 +106,7 @@ void get_vertex_task_managers(Call call, http::Responder responder) {
 }
 
 void get_subtask(Call call, http::Responder responder) {
-  with_subtask(call, std::move(responder), [](const SubtaskDetails& subtask, Timestamp now) {
+  with_subtask(call, std::move(responder), [](const SubtaskDetails& subtask, WallTime now) {
     return json_response(200, subtask_view(subtask, now));
   });
 }
@@ -114,8 +114,8 @@ void get_subtask(Call call, http::Responder responder) {
 void get_attempt(Call call, http::Responder responder) {
   Result<int> attempt = index_of(call, "attempt");
   if (!attempt.ok()) return responder.answer(error_response_of(attempt.error()));
-  with_subtask(call, std::move(responder), [attempt = *attempt](const SubtaskDetails& subtask, Timestamp now) {
-    if (subtask.attempt == attempt) return json_response(200, subtask_view(subtask, now));
+  with_subtask(call, std::move(responder), [attempt = *attempt](const SubtaskDetails& subtask, WallTime now) {
+    if (subtask.attempt == static_cast<std::uint32_t>(attempt)) return json_response(200, subtask_view(subtask, now));
     return not_found(fmt::format("Could not find attempt {} of subtask {}", attempt, subtask.subtask));
   });
 }

@@ -99,7 +99,8 @@ std::vector<LogFile> list_files(const std::string& directory) {
     LogFile file;
     file.name = entries->path().filename().string();
     file.bytes = static_cast<std::uint64_t>(about.st_size);
-    file.modified = static_cast<Timestamp>(about.st_mtim.tv_sec) * 1000 + about.st_mtim.tv_nsec / 1'000'000;
+    file.modified = WallTime(std::chrono::seconds(about.st_mtim.tv_sec) +
+                             std::chrono::milliseconds(about.st_mtim.tv_nsec / 1'000'000));
     files.push_back(std::move(file));
   }
   std::sort(files.begin(), files.end(), [](const LogFile& a, const LogFile& b) { return a.name < b.name; });
@@ -117,8 +118,11 @@ void get_task_manager_stdout(Call call, http::Responder responder) {
 }
 
 void get_task_manager_logs(Call call, http::Responder responder) {
-  call.services.cluster.list_logs(call.parameter("taskmanagerid"),
-                                  reply_json<std::vector<LogFile>>(std::move(responder), logs_view));
+  call.services.cluster.list_logs(
+      call.parameter("taskmanagerid"),
+      render<std::vector<LogFile>>(std::move(responder), [](const std::vector<LogFile>& files) {
+        return json_response(200, logs_view(files));
+      }));
 }
 
 void get_task_manager_log_file(Call call, http::Responder responder) {

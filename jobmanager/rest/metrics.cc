@@ -8,16 +8,19 @@
 #include <charconv>
 #include <cmath>
 #include <numeric>
+#include <span>
+#include <unordered_map>
+#include <unordered_set>
 
+#include "common/base/try.h"
 #include "jobmanager/rest/parameters.h"
+#include "jobmanager/rest/query_lists.h"
 
 namespace weir::jobmanager::rest {
 
 namespace {
 
 constexpr std::string_view kAggregations[] = {"min", "max", "avg", "sum", "skew"};
-/// Numbers in one range at most: a parameter is no reason to take memory.
-constexpr int kRangeMax = 32'768;
 
 std::string text_of(std::uint64_t number) { return fmt::format("{}", number); }
 std::string text_of(std::int64_t number) { return fmt::format("{}", number); }
@@ -84,10 +87,13 @@ void add_task(Metrics& metrics, const SubtaskDetails& subtask, const std::string
   for (const auto& [name, value] : count.gauges) add(cleaned(name), text_of(value));
 }
 
-const Metric* find(const Metrics& metrics, std::string_view id) {
-  const auto found =
-      std::find_if(metrics.begin(), metrics.end(), [&](const Metric& metric) { return metric.id == id; });
-  return found == metrics.end() ? nullptr : &*found;
+/// Metrics by their ids; of two with one id, the first. Valid while the metrics live.
+using MetricIndex = std::unordered_map<std::string_view, const Metric*>;
+MetricIndex index_of(const Metrics& metrics) {
+  MetricIndex index;
+  index.reserve(metrics.size());
+  for (const Metric& metric : metrics) index.emplace(metric.id, &metric);
+  return index;
 }
 
 std::string quoted(std::string_view text) { return boost::json::serialize(boost::json::string(text)); }
@@ -122,38 +128,31 @@ double aggregate(std::string_view how, const std::vector<double>& values) {
   return how == "sum" ? sum : skew_of(values, average);
 }
 
-/// All ids of several owners, each once, in the order in which they come.
-std::vector<std::string> ids_of(const std::vector<Metrics>& owners) {
-  std::vector<std::string> ids;
+/// All ids of several owners, each once, in the order in which they come. Valid while the metrics live.
+std::vector<std::string_view> ids_of(std::span<const Metrics> owners) {
+  std::vector<std::string_view> ids;
+  std::unordered_set<std::string_view> seen;
   for (const Metrics& metrics : owners)
-    for (const Metric& metric : metrics) ids.push_back(metric.id);
-  std::vector<std::string> sorted = ids;
-  std::sort(sorted.begin(), sorted.end());
-  std::vector<std::string> once;
-  std::vector<bool> seen(sorted.size());
-  for (std::string& id : ids) {
-    const auto at = static_cast<std::size_t>(std::lower_bound(sorted.begin(), sorted.end(), id) - sorted.begin());
-    if (seen[at]) continue;
-    seen[at] = true;
-    once.push_back(std::move(id));
-  }
-  return once;
+    for (const Metric& metric : metrics)
+      if (seen.insert(metric.id).second) ids.push_back(metric.id);
+  return ids;
 }
 
-std::string names_view(const std::vector<std::string>& ids) {
+std::string names_view(const std::vector<std::string_view>& ids) {
   std::string answer = "[";
-  for (const std::string& id : ids) answer += fmt::format("{}{{\"id\":{}}}", answer.size() > 1 ? "," : "", quoted(id));
+  for (const std::string_view id : ids)
+    answer += fmt::format("{}{{\"id\":{}}}", answer.size() > 1 ? "," : "", quoted(id));
   return answer + "]";
 }
 
 /// How long the job has been in a status: up to the next one, or to now.
-std::int64_t time_in(const JobDetails& job, JobStatus status, Timestamp now) {
-  const Timestamp entered = job.entered[static_cast<std::size_t>(status)];
-  if (entered == 0) return 0;
-  Timestamp left = job.end != kNever ? job.end : now;
-  for (const Timestamp other : job.entered)
-    if (other > entered && other < left) left = other;
-  return std::max<std::int64_t>(left - entered, 0);
+std::int64_t time_in(const JobDetails& job, JobStatus status, WallTime now) {
+  const auto& entered = time_of(job.entered, status);
+  if (!entered) return 0;
+  WallTime left = job.end().value_or(now);
+  for (const auto& other : job.entered)
+    if (other && *other > *entered) left = std::min(left, *other);
+  return std::max<std::int64_t>((left - *entered).count(), 0);
 }
 
 }  // namespace
@@ -170,7 +169,7 @@ Metrics metrics_of(const VertexDetails& vertex) {
   return metrics;
 }
 
-Metrics metrics_of(const JobDetails& job, Timestamp now) {
+Metrics metrics_of(const JobDetails& job, WallTime now) {
   Metrics metrics;
   const bool is_running = job.status == JobStatus::running;
   const std::int64_t up = time_in(job, JobStatus::running, now);
@@ -194,14 +193,16 @@ Metrics metrics_of(const JobDetails& job, Timestamp now) {
 Metrics metrics_of(const TaskManagerDetails& task_manager) {
   return {{"Status.JVM.Memory.Heap.Used", text_of(task_manager.resident_bytes)},
           {"Status.JVM.Memory.Heap.Committed", text_of(task_manager.resident_bytes)},
-          {"Status.JVM.Memory.Heap.Max", text_of(task_manager.memory.process_bytes)},
-          {"Status.Flink.Memory.Managed.Total", text_of(task_manager.memory.managed_bytes)},
-          {"Status.Shuffle.Netty.TotalMemory", text_of(task_manager.memory.network_bytes)}};
+          {"Status.JVM.Memory.Heap.Max", text_of(task_manager.description.process_bytes)},
+          {"Status.Flink.Memory.Managed.Total", text_of(task_manager.description.managed_bytes)},
+          {"Status.Shuffle.Netty.TotalMemory", text_of(task_manager.description.network_bytes)}};
 }
 
 Metrics metrics_of(const ClusterOverview& overview, const ProcessUse& process) {
+  const auto running = std::count_if(overview.jobs->begin(), overview.jobs->end(),
+                                     [](const JobSummary& job) { return !is_over(job.status); });
   return {{"numRegisteredTaskManagers", text_of(overview.task_managers)},
-          {"numRunningJobs", text_of(overview.jobs_running)},
+          {"numRunningJobs", text_of(running)},
           {"taskSlotsAvailable", text_of(overview.slots_available)},
           {"taskSlotsTotal", text_of(overview.slots_total)},
           {"Status.JVM.Memory.Heap.Used", text_of(process.resident_bytes)},
@@ -211,41 +212,10 @@ Metrics metrics_of(const ClusterOverview& overview, const ProcessUse& process) {
           {"Status.FileDescriptor.Open.Count", text_of(process.open_files)}};
 }
 
-std::optional<std::vector<std::string>> list_of(const http::Query& query, std::string_view name) {
-  if (!query.find(name)) return std::nullopt;
-  std::vector<std::string> items;
-  for (const std::string_view value : query.all(name)) {
-    for (std::size_t at = 0; at <= value.size();) {
-      const std::size_t end = std::min(value.find(',', at), value.size());
-      if (end > at) items.emplace_back(value.substr(at, end - at));
-      at = end + 1;
-    }
-  }
-  return items;
-}
-
-Result<std::optional<std::vector<int>>> ranges_of(const http::Query& query, std::string_view name) {
-  const auto items = list_of(query, name);
-  if (!items) return std::optional<std::vector<int>>();
-  std::vector<int> numbers;
-  for (const std::string& item : *items) {
-    int first = 0;
-    int last = 0;
-    const char* const end = item.data() + item.size();
-    auto read = std::from_chars(item.data(), end, first);
-    last = first;
-    if (read.ec == std::errc() && read.ptr < end && *read.ptr == '-') read = std::from_chars(read.ptr + 1, end, last);
-    if (read.ec != std::errc() || read.ptr != end || first < 0 || last < first || last >= kRangeMax)
-      return bad_query_parameter(name, item);
-    for (int number = first; number <= last; ++number) numbers.push_back(number);
-  }
-  return std::optional<std::vector<int>>(std::move(numbers));
-}
-
 Result<MetricSelection> selection_of(const http::Query& query) {
   MetricSelection selection;
-  selection.names = list_of(query, "get");
-  const auto wanted = list_of(query, "agg");
+  TRY(selection.names, list_of(query, "get"));
+  TRY(const auto wanted, list_of(query, "agg"));
   if (!wanted) {
     selection.aggregations.assign(std::begin(kAggregations), std::end(kAggregations));
     return selection;
@@ -263,33 +233,37 @@ Result<MetricSelection> selection_of(const http::Query& query) {
 }
 
 std::string metrics_view(const Metrics& metrics, const MetricSelection& selection) {
-  if (!selection.names) return names_view(ids_of({metrics}));
-  std::string answer = "[";
+  if (!selection.names) return names_view(ids_of({&metrics, 1}));
+  const MetricIndex index = index_of(metrics);
+  std::string text = "[";
   for (const std::string& name : *selection.names) {
-    const Metric* const metric = find(metrics, name);
-    if (metric == nullptr) continue;
-    answer += fmt::format("{}{{\"id\":{},\"value\":{}}}", answer.size() > 1 ? "," : "", quoted(metric->id),
-                          quoted(metric->value));
+    const auto found = index.find(name);
+    if (found == index.end()) continue;
+    text += fmt::format("{}{{\"id\":{},\"value\":{}}}", text.size() > 1 ? "," : "", quoted(name),
+                        quoted(found->second->value));
   }
-  return answer + "]";
+  return text + "]";
 }
 
 std::string aggregated_view(const std::vector<Metrics>& owners, const MetricSelection& selection) {
   if (!selection.names) return names_view(ids_of(owners));
-  std::string answer = "[";
+  std::vector<MetricIndex> indices;
+  for (const Metrics& metrics : owners) indices.push_back(index_of(metrics));
+  std::string text = "[";
   for (const std::string& name : *selection.names) {
     std::vector<double> values;
-    for (const Metrics& metrics : owners) {
-      const Metric* const metric = find(metrics, name);
-      if (const auto number = metric != nullptr ? number_of(metric->value) : std::nullopt) values.push_back(*number);
+    for (const MetricIndex& index : indices) {
+      const auto found = index.find(name);
+      if (const auto number = found != index.end() ? number_of(found->second->value) : std::nullopt)
+        values.push_back(*number);
     }
     if (values.empty()) continue;
-    answer += fmt::format("{}{{\"id\":{}", answer.size() > 1 ? "," : "", quoted(name));
+    text += fmt::format("{}{{\"id\":{}", text.size() > 1 ? "," : "", quoted(name));
     for (const std::string& how : selection.aggregations)
-      answer += fmt::format(",\"{}\":{}", how, json_number(aggregate(how, values)));
-    answer += '}';
+      text += fmt::format(",\"{}\":{}", how, json_number(aggregate(how, values)));
+    text += '}';
   }
-  return answer + "]";
+  return text + "]";
 }
 
 }  // namespace weir::jobmanager::rest

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "common/http/target.h"
-#include "jobmanager/rest/snapshot.h"
+#include "jobmanager/model/cluster_overview.h"
+#include "jobmanager/model/job_details.h"
+#include "jobmanager/model/task_manager.h"
 #include "weir/result.h"
 
 namespace weir::jobmanager::rest {
@@ -26,7 +28,7 @@ Metrics metrics_of(const SubtaskDetails& subtask);
 /// Of all tasks of a vertex: the same with "<subtask>." in front.
 Metrics metrics_of(const VertexDetails& vertex);
 /// Of a job: how long it has been in which state, how often it was started again.
-Metrics metrics_of(const JobDetails& job, Timestamp now);
+Metrics metrics_of(const JobDetails& job, WallTime now);
 Metrics metrics_of(const TaskManagerDetails& task_manager);
 
 /// What this process uses, as the JobManager's own metrics show it.
@@ -38,16 +40,13 @@ struct ProcessUse {
 };
 Metrics metrics_of(const ClusterOverview& overview, const ProcessUse& process);
 
-/// What a request wants of metrics. Errors of all: invalid_argument in the words of a bad query parameter.
+/// What a request wants of metrics.
 struct MetricSelection {
   std::optional<std::vector<std::string>> names;  ///< nothing: names only, no values
   std::vector<std::string> aggregations;          ///< of min, max, avg, sum, skew; each at most once
 };
+/// Errors: invalid_argument in the words of a bad query parameter.
 Result<MetricSelection> selection_of(const http::Query& query);
-/// The items of a comma-separated parameter; nothing when it is not given.
-std::optional<std::vector<std::string>> list_of(const http::Query& query, std::string_view name);
-/// The numbers of a parameter such as "0,2-4"; nothing when it is not given.
-Result<std::optional<std::vector<int>>> ranges_of(const http::Query& query, std::string_view name);
 
 /// [{"id":"numRecordsIn","value":"12"}, ...]: those that were asked for and exist, or all names without a value.
 std::string metrics_view(const Metrics& metrics, const MetricSelection& selection);

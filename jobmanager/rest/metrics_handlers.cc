@@ -8,12 +8,14 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <memory>
+#include <set>
 #include <utility>
 
+#include "common/base/try.h"
 #include "jobmanager/rest/job_lookup.h"
 #include "jobmanager/rest/metrics.h"
 #include "jobmanager/rest/parameters.h"
+#include "jobmanager/rest/query_lists.h"
 #include "jobmanager/rest/reply.h"
 
 namespace weir::jobmanager::rest {
@@ -55,36 +57,21 @@ std::optional<MetricSelection> selected(const Call& call, http::Responder& respo
   return std::nullopt;
 }
 
-bool is_wanted(const std::optional<std::vector<std::string>>& wanted, const std::string& id) {
-  return !wanted || std::find(wanted->begin(), wanted->end(), id) != wanted->end();
+/// What a list parameter names.
+using Wanted = std::optional<std::set<std::string>>;
+Result<Wanted> wanted_of(const http::Query& query, std::string_view name) {
+  TRY(auto items, list_of(query, name));
+  if (!items) return Wanted();
+  return Wanted(std::set<std::string>(items->begin(), items->end()));
 }
-
-/// What has been heard of several jobs. Lives on: whichever thread the answers come on, one at a time.
-struct JobCollection {
-  http::Responder responder;
-  MetricSelection selection;
-  std::vector<JobSummary> jobs;
-  std::size_t asked = 0;
-  std::vector<Metrics> owners;
-};
-
-/// Asks for the details of one job after the other, and answers after the last.
-void ask_next(const std::shared_ptr<JobCollection>& all, const RestServices& services) {
-  if (all->asked == all->jobs.size())
-    return all->responder.answer(json_response(200, aggregated_view(all->owners, all->selection)));
-  services.jobs.job(all->jobs[all->asked++].id, [all, &services](Result<JobDetails> job) {
-    if (job.ok())
-      all->owners.push_back(metrics_of(*job, services.now()));  // one that has gone meanwhile counts for nothing
-    ask_next(all, services);
-  });
-}
+bool is_wanted(const Wanted& wanted, const std::string& id) { return !wanted || wanted->contains(id); }
 
 }  // namespace
 
 void get_job_manager_metrics(Call call, http::Responder responder) {
   auto selection = selected(call, responder);
   if (!selection) return;
-  call.services.cluster.overview(reply_json<ClusterOverview>(
+  call.services.cluster.overview(render_json<ClusterOverview>(
       std::move(responder), [selection = std::move(*selection)](const ClusterOverview& overview) {
         return metrics_view(metrics_of(overview, process_use()), selection);
       }));
@@ -94,31 +81,32 @@ void get_task_manager_metrics(Call call, http::Responder responder) {
   auto selection = selected(call, responder);
   if (!selection) return;
   auto view = [id = call.parameter("taskmanagerid"), selection = std::move(*selection)](const TaskManagers& all) {
-    const auto found =
-        std::find_if(all.begin(), all.end(), [&](const TaskManagerDetails& one) { return one.id == id; });
+    const auto found = std::find_if(
+        all.begin(), all.end(), [&](const TaskManagerDetails& one) { return one.description.id.to_string() == id; });
     if (found != all.end()) return json_response(200, metrics_view(metrics_of(*found), selection));
     return not_found(fmt::format("No TaskManager is registered under {}.", id));
   };
-  call.services.cluster.task_managers(reply<TaskManagers>(std::move(responder), view));
+  call.services.cluster.task_managers(render_shared<TaskManagers>(std::move(responder), view));
 }
 
 void get_all_task_manager_metrics(Call call, http::Responder responder) {
   auto selection = selected(call, responder);
   if (!selection) return;
-  auto view = [wanted = list_of(call.target.query, "taskmanagers"),
-               selection = std::move(*selection)](const TaskManagers& all) {
+  Result<Wanted> wanted = wanted_of(call.target.query, "taskmanagers");
+  if (!wanted.ok()) return responder.answer(error_response_of(wanted.error()));
+  auto view = [wanted = std::move(*wanted), selection = std::move(*selection)](const TaskManagers& all) {
     std::vector<Metrics> owners;
     for (const TaskManagerDetails& one : all)
-      if (is_wanted(wanted, one.id)) owners.push_back(metrics_of(one));
+      if (is_wanted(wanted, one.description.id.to_string())) owners.push_back(metrics_of(one));
     return aggregated_view(owners, selection);
   };
-  call.services.cluster.task_managers(reply_json<TaskManagers>(std::move(responder), view));
+  call.services.cluster.task_managers(render_json<TaskManagers>(std::move(responder), view));
 }
 
 void get_job_metrics(Call call, http::Responder responder) {
   auto selection = selected(call, responder);
   if (!selection) return;
-  with_job(call, std::move(responder), [selection = std::move(*selection)](const JobDetails& job, Timestamp now) {
+  with_job(call, std::move(responder), [selection = std::move(*selection)](const JobDetails& job, WallTime now) {
     return json_response(200, metrics_view(metrics_of(job, now), selection));
   });
 }
@@ -126,45 +114,44 @@ void get_job_metrics(Call call, http::Responder responder) {
 void get_all_job_metrics(Call call, http::Responder responder) {
   auto selection = selected(call, responder);
   if (!selection) return;
-  const auto wanted = list_of(call.target.query, "jobs");
-  for (const std::string& id : wanted.value_or(std::vector<std::string>()))
+  Result<Wanted> wanted = wanted_of(call.target.query, "jobs");
+  if (!wanted.ok()) return responder.answer(error_response_of(wanted.error()));
+  for (const std::string& id : wanted->value_or(std::set<std::string>()))
     if (!JobId::from_hex(id).ok()) return responder.answer(error_response_of(bad_query_parameter("jobs", id)));
-  auto shared = std::make_shared<http::Responder>(std::move(responder));
-  const RestServices& services = call.services;
-  services.jobs.jobs(
-      [shared, wanted, selection = std::move(*selection), &services](Result<std::vector<JobSummary>> jobs) mutable {
-    if (!jobs.ok()) return shared->answer(error_response_of(jobs.error()));
-    std::erase_if(*jobs, [&](const JobSummary& job) { return !is_wanted(wanted, job.id.to_hex()); });
-    ask_next(std::make_shared<JobCollection>(
-                 JobCollection{std::move(*shared), std::move(selection), std::move(*jobs), 0, {}}),
-             services);
-  });
+  using Jobs = std::vector<Shared<JobDetails>>;
+  auto view =
+      [wanted = std::move(*wanted), selection = std::move(*selection), now = call.services.now](const Jobs& all) {
+    std::vector<Metrics> owners;
+    for (const auto& job : all)
+      if (is_wanted(wanted, job->facts->id.to_hex())) owners.push_back(metrics_of(*job, now()));
+    return json_response(200, aggregated_view(owners, selection));
+  };
+  call.services.jobs.all_details(render<Jobs>(std::move(responder), view));
 }
 
 void get_vertex_metrics(Call call, http::Responder responder) {
   auto selection = selected(call, responder);
   if (!selection) return;
-  with_vertex(call, std::move(responder), [selection = std::move(*selection)](const VertexDetails& vertex, Timestamp) {
+  with_vertex(call, std::move(responder), [selection = std::move(*selection)](const VertexDetails& vertex, WallTime) {
     return json_response(200, metrics_view(metrics_of(vertex), selection));
   });
 }
 
 // No operator has a part in the JobManager: user code never runs there.
 void get_vertex_job_manager_metrics(Call call, http::Responder responder) {
-  with_vertex(call, std::move(responder), [](const VertexDetails&, Timestamp) { return json_response(200, "[]"); });
+  with_vertex(call, std::move(responder), [](const VertexDetails&, WallTime) { return json_response(200, "[]"); });
 }
 
 void get_vertex_subtask_metrics(Call call, http::Responder responder) {
   auto selection = selected(call, responder);
   if (!selection) return;
-  Result<std::optional<std::vector<int>>> wanted = ranges_of(call.target.query, "subtasks");
+  Result<std::optional<IndexSet>> wanted = indices_of(call.target.query, "subtasks");
   if (!wanted.ok()) return responder.answer(error_response_of(wanted.error()));
   with_vertex(call, std::move(responder),
-              [wanted = std::move(*wanted), selection = std::move(*selection)](const VertexDetails& vertex, Timestamp) {
+              [wanted = std::move(*wanted), selection = std::move(*selection)](const VertexDetails& vertex, WallTime) {
     std::vector<Metrics> owners;
     for (const SubtaskDetails& subtask : vertex.subtasks)
-      if (!wanted || std::find(wanted->begin(), wanted->end(), subtask.subtask) != wanted->end())
-        owners.push_back(metrics_of(subtask));
+      if (!wanted || wanted->contains(static_cast<int>(subtask.subtask))) owners.push_back(metrics_of(subtask));
     return json_response(200, aggregated_view(owners, selection));
   });
 }
@@ -173,7 +160,7 @@ void get_subtask_metrics(Call call, http::Responder responder) {
   auto selection = selected(call, responder);
   if (!selection) return;
   with_subtask(call, std::move(responder),
-               [selection = std::move(*selection)](const SubtaskDetails& subtask, Timestamp) {
+               [selection = std::move(*selection)](const SubtaskDetails& subtask, WallTime) {
     return json_response(200, metrics_view(metrics_of(subtask), selection));
   });
 }

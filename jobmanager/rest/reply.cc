@@ -37,7 +37,7 @@ http::Response error_response_of(const Error& error) {
   return http::error_response(status, {error.message});
 }
 
-Answer<void> reply_empty(http::Responder responder, unsigned status) {
+Reply<void> reply_empty(http::Responder responder, unsigned status) {
   auto shared = std::make_shared<http::Responder>(std::move(responder));
   return [shared, status](Result<void> outcome) {
     shared->answer(outcome.ok() ? json_response(status, "{}") : error_response_of(outcome.error()));

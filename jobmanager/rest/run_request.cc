@@ -2,73 +2,44 @@
 
 #include <fmt/format.h>
 
-#include <boost/json.hpp>
+#include <algorithm>
 #include <limits>
 #include <optional>
+#include <utility>
 
+#include "common/base/text.h"
 #include "common/base/try.h"
+#include "jobmanager/rest/json_body.h"
 #include "jobmanager/rest/parameters.h"
 
 namespace weir::jobmanager::rest {
 
 namespace {
 
-namespace json = boost::json;
-
-Error mismatch(std::string_view why) {
-  return Error::user(ErrorCode::invalid_argument,
-                     fmt::format("Request did not match expected format JarRunRequestBody: {}.", why));
-}
-
-Result<json::object> parse_object(std::string_view body) {
-  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return json::object();
-  boost::system::error_code error;
-  json::value value = json::parse(json::string_view(body.data(), body.size()), error);
-  if (error) return mismatch(fmt::format("the body is not JSON ({})", error.message()));
-  if (!value.is_object()) return mismatch("the body is not a JSON object");
-  return std::move(value.get_object());
-}
-
-/// A field that is given and not null.
-const json::value* field(const json::object& body, std::string_view name) {
-  const json::value* value = body.if_contains(json::string_view(name.data(), name.size()));
-  return value == nullptr || value->is_null() ? nullptr : value;
-}
+constexpr std::string_view kFields[] = {"entryClass", "programArgs",   "programArgsList",    "parallelism",
+                                        "jobId",      "savepointPath", "flinkConfiguration", "allowNonRestoredState",
+                                        "claimMode",  "restoreMode"};
+constexpr std::string_view kParameters[] = {"entry-class", "program-args",  "programArg",           "parallelism",
+                                            "jobId",       "savepointPath", "allowNonRestoredState"};
+constexpr std::size_t kNameBytesShown = 80;
 
 /// A text from the body, else from the query; empty when neither has it.
-Result<std::string> text_of(const json::object& body, std::string_view name, const http::Query& query,
+Result<std::string> text_of(const JsonBody& body, std::string_view name, const http::Query& query,
                             std::string_view query_name) {
-  if (const json::value* value = field(body, name)) {
-    if (!value->is_string()) return mismatch(fmt::format("\"{}\" is not a text", name));
-    return std::string(value->get_string());
-  }
+  TRY(auto given, body.text(name));
+  if (given) return std::move(*given);
   return std::string(query.find(query_name).value_or(""));
 }
 
-Result<int> parallelism_of(const json::object& body, const http::Query& query) {
-  if (const json::value* value = field(body, "parallelism")) {
-    const std::int64_t* number = value->if_int64();
-    if (number == nullptr || *number < 1 || *number > std::numeric_limits<int>::max()) {
-      return mismatch("\"parallelism\" is not a whole number of at least 1");
-    }
-    return static_cast<int>(*number);
-  }
+Result<int> parallelism_of(const JsonBody& body, const http::Query& query) {
+  TRY(const auto number, body.number("parallelism", 1, std::numeric_limits<int>::max()));
+  if (number) return static_cast<int>(*number);
   TRY(std::optional<int> given, count_of(query, "parallelism"));
   return given.value_or(0);
 }
 
-Result<std::vector<std::string>> arguments_of(const json::object& body, const http::Query& query) {
-  if (const json::value* list = field(body, "programArgsList")) {
-    if (!list->is_array()) return mismatch("\"programArgsList\" is not a list of texts");
-    std::vector<std::string> arguments;
-    for (const json::value& one : list->get_array()) {
-      if (!one.is_string()) return mismatch("\"programArgsList\" is not a list of texts");
-      arguments.emplace_back(one.get_string());
-    }
-    return arguments;
-  }
-  TRY(std::string line, text_of(body, "programArgs", query, "program-args"));
-  if (!line.empty()) return split_arguments(line);
+/// "programArg=a,b&programArg=c".
+std::vector<std::string> listed_arguments(const http::Query& query) {
   std::vector<std::string> arguments;
   for (std::string_view list : query.all("programArg")) {
     while (true) {
@@ -81,42 +52,72 @@ Result<std::vector<std::string>> arguments_of(const json::object& body, const ht
   return arguments;
 }
 
-Result<std::map<std::string, std::string>> configuration_of(const json::object& body) {
-  std::map<std::string, std::string> configuration;
-  const json::value* value = field(body, "flinkConfiguration");
-  if (value == nullptr) return configuration;
-  if (!value->is_object()) return mismatch("\"flinkConfiguration\" is not an object of texts");
-  for (const auto& [key, setting] : value->get_object()) {
-    if (!setting.is_string())
-      return mismatch(fmt::format("\"flinkConfiguration\" has no text at \"{}\"", std::string(key)));
-    configuration[std::string(key)] = std::string(setting.get_string());
+Result<std::vector<std::string>> arguments_of(const JsonBody& body, const http::Query& query,
+                                              std::vector<std::string>& warnings) {
+  TRY(auto list, body.texts("programArgsList"));
+  TRY(const std::string line, text_of(body, "programArgs", query, "program-args"));
+  if (list) {
+    if (!line.empty()) warnings.push_back("programArgs has no effect beside programArgsList");
+    return std::move(*list);
   }
-  return configuration;
+  if (!line.empty()) return split_arguments(line);
+  return listed_arguments(query);
 }
 
-}  // namespace
-
-Result<RunRequest> read_run_request(std::string_view jar_id, std::string_view body_text, const http::Query& query) {
-  TRY(json::object body, parse_object(body_text));
-  RunRequest request;
-  request.jar_id = jar_id;
-  TRY(request.entry, text_of(body, "entryClass", query, "entry-class"));
-  TRY(request.arguments, arguments_of(body, query));
-  TRY(request.parallelism, parallelism_of(body, query));
-  TRY(request.configuration, configuration_of(body));
-  TRY(std::string job_id, text_of(body, "jobId", query, "jobId"));
-  if (!job_id.empty()) {
-    Result<JobId> id = JobId::from_hex(job_id);
-    if (!id.ok()) return mismatch("\"jobId\" is not 32 hexadecimal digits");
-    request.job_id = *id;
-  }
-  TRY(std::string savepoint, text_of(body, "savepointPath", query, "savepointPath"));
+/// Restoring belongs to a later version. A savepoint is refused rather than ignored; what only qualifies one is said to
+/// have no effect.
+Result<void> check_restoring(const JsonBody& body, const http::Query& query, std::vector<std::string>& warnings) {
+  TRY(const std::string savepoint, text_of(body, "savepointPath", query, "savepointPath"));
   if (!savepoint.empty()) {
     return Error::user(
         ErrorCode::invalid_argument,
         fmt::format("This version cannot start a job from a savepoint ({}); start it without savepointPath.",
                     savepoint));
   }
+  TRY(const auto allow, body.flag("allowNonRestoredState"));
+  if (allow.value_or(query.find("allowNonRestoredState").value_or("") == "true"))
+    warnings.push_back("allowNonRestoredState has no effect without savepointPath");
+  for (const std::string_view name : {"claimMode", "restoreMode"}) {
+    TRY(const auto mode, body.text(name));
+    if (mode && !mode->empty()) warnings.push_back(fmt::format("{} has no effect without savepointPath", name));
+  }
+  return {};
+}
+
+Result<void> check_parameters(const http::Query& query, std::vector<std::string>& warnings) {
+  for (const auto& [name, value] : query.pairs()) {
+    if (std::find(std::begin(kParameters), std::end(kParameters), name) != std::end(kParameters)) continue;
+    const std::string shown = printable(name, kNameBytesShown);
+    if (const std::string_view meant = meant_name(name, kParameters); !meant.empty()) {
+      return Error::user(
+          ErrorCode::invalid_argument,
+          fmt::format("Bad request: there is no query parameter \"{}\"; did you mean \"{}\"?", shown, meant));
+    }
+    warnings.push_back(fmt::format("the query parameter \"{}\" is not known and has no effect", shown));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<RunRequest> read_run_request(std::string_view jar_id, std::string_view body_text, const http::Query& query) {
+  TRY(const JsonBody body, JsonBody::parse("JarRunRequestBody", body_text));
+  RunRequest request;
+  request.jar_id = jar_id;
+  TRY(request.warnings, body.unknown_fields(kFields));
+  TRY_VOID(check_parameters(query, request.warnings));
+  TRY(request.entry, text_of(body, "entryClass", query, "entry-class"));
+  TRY(request.arguments, arguments_of(body, query, request.warnings));
+  TRY(request.parallelism, parallelism_of(body, query));
+  TRY(auto configuration, body.settings("flinkConfiguration"));
+  if (configuration) request.configuration = std::move(*configuration);
+  TRY(const std::string job_id, text_of(body, "jobId", query, "jobId"));
+  if (!job_id.empty()) {
+    Result<JobId> id = JobId::from_hex(job_id);
+    if (!id.ok()) return body.mismatch("\"jobId\" is not 32 hexadecimal digits");
+    request.job_id = *id;
+  }
+  TRY_VOID(check_restoring(body, query, request.warnings));
   return request;
 }
 

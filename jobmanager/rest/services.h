@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/async/clock.h"
 #include "jobmanager/rest/backend.h"
 #include "jobmanager/rest/origin_guard.h"
-#include "jobmanager/rest/snapshot.h"
 
 namespace weir::jobmanager::rest {
 
@@ -37,7 +37,7 @@ struct RestServices {
   JobBackend& jobs;
   JarBackend& jars;
   RestSettings settings;
-  std::function<Timestamp()> now;  ///< wall clock; any thread
+  std::function<WallTime()> now;  ///< wall clock; any thread
 };
 
 }  // namespace weir::jobmanager::rest

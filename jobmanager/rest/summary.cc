@@ -8,8 +8,6 @@ namespace weir::jobmanager::rest {
 
 namespace {
 
-int at(const StatusCounts& counts, TaskStatus status) { return counts[static_cast<std::size_t>(status)]; }
-
 std::int64_t percentile(const std::vector<std::int64_t>& sorted, double fraction) {
   double position = fraction * static_cast<double>(sorted.size() + 1);
   if (position < 1) return sorted.front();
@@ -22,72 +20,62 @@ std::int64_t percentile(const std::vector<std::int64_t>& sorted, double fraction
 
 }  // namespace
 
-StatusCounts count_statuses(const std::vector<SubtaskDetails>& subtasks) {
+Subtasks subtasks_of(const VertexDetails& vertex) {
+  Subtasks subtasks;
+  subtasks.reserve(vertex.subtasks.size());
+  for (const SubtaskDetails& subtask : vertex.subtasks) subtasks.push_back(&subtask);
+  return subtasks;
+}
+
+StatusCounts count_statuses(const Subtasks& subtasks) {
   StatusCounts counts{};
-  for (const SubtaskDetails& subtask : subtasks) ++counts[static_cast<std::size_t>(subtask.status)];
+  for (const SubtaskDetails* subtask : subtasks) ++counts[static_cast<std::size_t>(subtask->status)];
   return counts;
 }
 
-TaskStatus vertex_status(const StatusCounts& counts) {
-  for (TaskStatus decisive : {TaskStatus::failed, TaskStatus::canceling, TaskStatus::canceled, TaskStatus::initializing,
-                              TaskStatus::running}) {
-    if (at(counts, decisive) > 0) return decisive;
-  }
-  int finished = at(counts, TaskStatus::finished);
-  if (finished == 0) return TaskStatus::created;
-  bool all = finished == std::accumulate(counts.begin(), counts.end(), 0);
-  return all ? TaskStatus::finished : TaskStatus::running;
-}
-
-Span span_of(const SubtaskDetails& subtask, Timestamp now) {
+Span span_of(const SubtaskDetails& subtask, WallTime now) {
   Span span;
-  Timestamp start = subtask.entered[static_cast<std::size_t>(TaskStatus::deploying)];
-  if (is_over(subtask.status)) span.end = subtask.entered[static_cast<std::size_t>(subtask.status)];
-  if (start <= 0) return span;
-  span.start = start;
-  span.duration = std::max<std::int64_t>(0, (span.end > 0 ? span.end : now) - start);
+  if (is_over(subtask.status)) span.end = millis_or(time_of(subtask.entered, subtask.status), kNever);
+  const auto& deployed = time_of(subtask.entered, TaskStatus::deploying);
+  if (!deployed) return span;
+  span.start = millis(*deployed);
+  span.duration = std::max<std::int64_t>(0, (span.end != kNever ? span.end : millis(now)) - span.start);
   return span;
 }
 
-Span span_of(const std::vector<SubtaskDetails>& subtasks, Timestamp now) {
+Span span_of(const Subtasks& subtasks, WallTime now) {
   Span whole;
   bool all_over = !subtasks.empty();
-  for (const SubtaskDetails& subtask : subtasks) {
-    Span span = span_of(subtask, now);
-    if (span.start > 0 && (whole.start < 0 || span.start < whole.start)) whole.start = span.start;
+  for (const SubtaskDetails* subtask : subtasks) {
+    const Span span = span_of(*subtask, now);
+    if (span.start != kNever && (whole.start == kNever || span.start < whole.start)) whole.start = span.start;
     whole.end = std::max(whole.end, span.end);
-    all_over = all_over && is_over(subtask.status);
+    all_over = all_over && is_over(subtask->status);
   }
   if (!all_over) whole.end = kNever;
-  if (whole.start > 0) whole.duration = std::max<std::int64_t>(0, (whole.end > 0 ? whole.end : now) - whole.start);
+  if (whole.start != kNever)
+    whole.duration = std::max<std::int64_t>(0, (whole.end != kNever ? whole.end : millis(now)) - whole.start);
   return whole;
 }
 
-std::int64_t status_duration(const SubtaskDetails& subtask, TaskStatus status, Timestamp now) {
-  Timestamp entered = subtask.entered[static_cast<std::size_t>(status)];
-  if (entered <= 0) return kNever;
-  Timestamp left = now;
-  for (std::size_t other = 0; other < kTaskStatuses; ++other) {
-    bool later = static_cast<TaskStatus>(other) != status && subtask.entered[other] >= entered &&
-                 other > static_cast<std::size_t>(status);
-    if (later && subtask.entered[other] > 0) left = std::min(left, subtask.entered[other]);
+std::int64_t status_duration(const SubtaskDetails& subtask, TaskStatus status, WallTime now) {
+  const auto& entered = time_of(subtask.entered, status);
+  if (!entered) return kNever;
+  WallTime left = now;
+  for (std::size_t later = static_cast<std::size_t>(status) + 1; later < kTaskStatuses; ++later) {
+    const auto& next = subtask.entered[later];
+    if (next && *next >= *entered) left = std::min(left, *next);
   }
-  return std::max<std::int64_t>(0, left - entered);
+  return std::max<std::int64_t>(0, (left - *entered).count());
 }
 
-TaskCounters total_of(const std::vector<SubtaskDetails>& subtasks) {
-  TaskCounters total;
-  for (const SubtaskDetails& subtask : subtasks) {
-    const TaskCounters& one = subtask.counters;
-    total.records_in += one.records_in;
-    total.records_out += one.records_out;
-    total.bytes_in += one.bytes_in;
-    total.bytes_out += one.bytes_out;
-    total.busy_ms += one.busy_ms;
-    total.idle_ms += one.idle_ms;
-    total.backpressured_ms += one.backpressured_ms;
-    total.complete = total.complete && one.complete;
-    for (const auto& [name, value] : one.user) total.user[name] += value;
+bool is_counted(const SubtaskDetails& subtask) { return subtask.has_counted || is_over(subtask.status); }
+
+CounterTotal total_of(const Subtasks& subtasks) {
+  CounterTotal total;
+  for (const SubtaskDetails* subtask : subtasks) {
+    total.counters += subtask->counters;
+    total.is_complete = total.is_complete && is_counted(*subtask);
   }
   return total;
 }

@@ -1,37 +1,43 @@
 // What many tasks have in common: counts, sums, times, spreads. Pure.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
-#include "jobmanager/rest/snapshot.h"
+#include "jobmanager/model/job_details.h"
+#include "jobmanager/rest/times.h"
 
 namespace weir::jobmanager::rest {
 
-/// Tasks by status.
-using StatusCounts = std::array<int, kTaskStatuses>;
-StatusCounts count_statuses(const std::vector<SubtaskDetails>& subtasks);
+/// Some tasks of one vertex; none is null. Valid while the vertex's details live.
+using Subtasks = std::vector<const SubtaskDetails*>;
+Subtasks subtasks_of(const VertexDetails& vertex);
 
-/// A vertex's status from those of its tasks, by Flink's rule: one failed, cancelling, canceled, initializing or
-/// running task decides, in this order; all must have finished for it to be finished; everything earlier is "created".
-TaskStatus vertex_status(const StatusCounts& counts);
+StatusCounts count_statuses(const Subtasks& subtasks);
 
-/// Begin, end and length of a task's or a vertex's work.
+/// Begin, end and length of a task's or a vertex's work, in milliseconds; kNever where they are not known.
 struct Span {
-  Timestamp start = kNever;  ///< of its deployment
-  Timestamp end = kNever;
+  std::int64_t start = kNever;  ///< of its deployment, since 1970-01-01 UTC
+  std::int64_t end = kNever;
   std::int64_t duration = kNever;  ///< until now while it lasts
 };
-Span span_of(const SubtaskDetails& subtask, Timestamp now);
+Span span_of(const SubtaskDetails& subtask, WallTime now);
 /// From the first task's start to the last one's end, once all have ended.
-Span span_of(const std::vector<SubtaskDetails>& subtasks, Timestamp now);
+Span span_of(const Subtasks& subtasks, WallTime now);
 
-/// How long a task was in a status that it has entered: until the next one, or now. -1 where it never was.
-std::int64_t status_duration(const SubtaskDetails& subtask, TaskStatus status, Timestamp now);
+/// How long a task was in a status that it has entered, in milliseconds: until the next one, or now. kNever where it
+/// never was.
+std::int64_t status_duration(const SubtaskDetails& subtask, TaskStatus status, WallTime now);
 
-/// All counters added up; complete when all are.
-TaskCounters total_of(const std::vector<SubtaskDetails>& subtasks);
+/// Whether a task's counters are known, or will not change any more.
+bool is_counted(const SubtaskDetails& subtask);
+
+/// Counters of several tasks.
+struct CounterTotal {
+  TaskCounters counters;    ///< added up
+  bool is_complete = true;  ///< all tasks are counted
+};
+CounterTotal total_of(const Subtasks& subtasks);
 
 /// The spread of a number over tasks.
 struct Spread {

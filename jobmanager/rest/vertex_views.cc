@@ -14,15 +14,19 @@ namespace {
 constexpr std::string_view kUnassigned = "(unassigned)";
 
 json::string endpoint_of(const SubtaskDetails& subtask) {
-  if (subtask.host.empty()) return json::string(kUnassigned);
-  return text(fmt::format("{}:{}", subtask.host, subtask.data_port));
+  if (!subtask.place) return json::string(kUnassigned);
+  return text(fmt::format("{}:{}", subtask.place->host, subtask.place->data_port));
 }
 
 json::string host_of(const SubtaskDetails& subtask) {
-  return subtask.host.empty() ? json::string(kUnassigned) : text(subtask.host);
+  return subtask.place ? text(subtask.place->host) : json::string(kUnassigned);
 }
 
-json::object subtask_object(const SubtaskDetails& subtask, Timestamp now) {
+json::string task_manager_of(const SubtaskDetails& subtask) {
+  return subtask.place ? text(subtask.place->id.to_string()) : json::string(kUnassigned);
+}
+
+json::object subtask_object(const SubtaskDetails& subtask, WallTime now) {
   json::object object;
   object["subtask"] = subtask.subtask;
   object["status"] = name_of(subtask.status);
@@ -31,9 +35,8 @@ json::object subtask_object(const SubtaskDetails& subtask, Timestamp now) {
   object["endpoint"] = endpoint_of(subtask);
   Span span = span_of(subtask, now);
   add_span(object, span);
-  object["metrics"] = io_metrics(subtask.counters);
-  object["taskmanager-id"] =
-      subtask.task_manager_id.empty() ? json::string(kUnassigned) : text(subtask.task_manager_id);
+  object["metrics"] = io_metrics(subtask.counters, is_counted(subtask));
+  object["taskmanager-id"] = task_manager_of(subtask);
   json::object durations;
   for (TaskStatus status : {TaskStatus::created, TaskStatus::scheduled, TaskStatus::deploying, TaskStatus::initializing,
                             TaskStatus::running}) {
@@ -44,44 +47,46 @@ json::object subtask_object(const SubtaskDetails& subtask, Timestamp now) {
   return object;
 }
 
-json::object task_manager_object(const std::string& id, const std::vector<SubtaskDetails>& subtasks, Timestamp now) {
-  StatusCounts counts = count_statuses(subtasks);
+/// The tasks of a vertex that one TaskManager has.
+json::object task_manager_object(const Subtasks& subtasks, WallTime now) {
+  const StatusCounts counts = count_statuses(subtasks);
+  const CounterTotal total = total_of(subtasks);
   json::object object;
-  object["host"] = endpoint_of(subtasks.front());
-  object["endpoint"] = endpoint_of(subtasks.front());
+  object["host"] = endpoint_of(*subtasks.front());
+  object["endpoint"] = endpoint_of(*subtasks.front());
   object["status"] = name_of(vertex_status(counts));
   add_span(object, span_of(subtasks, now));
-  object["metrics"] = io_metrics(total_of(subtasks));
+  object["metrics"] = io_metrics(total.counters, total.is_complete);
   object["status-counts"] = status_counts(counts);
-  object["taskmanager-id"] = id.empty() ? json::string(kUnassigned) : text(id);
+  object["taskmanager-id"] = task_manager_of(*subtasks.front());
   object["aggregated"] = aggregated(subtasks, now);
   return object;
 }
 
 }  // namespace
 
-std::string vertex_view(const VertexDetails& vertex, Timestamp now) {
+std::string vertex_view(const VertexDetails& vertex, WallTime now) {
   json::object answer;
   answer["id"] = vertex.id.to_hex();
   answer["name"] = text(vertex.name);
   answer["parallelism"] = vertex.subtasks.size();
   answer["maxParallelism"] = vertex.max_parallelism;
-  answer["now"] = now;
+  answer["now"] = millis(now);
   json::array subtasks;
   for (const SubtaskDetails& subtask : vertex.subtasks) subtasks.push_back(subtask_object(subtask, now));
   answer["subtasks"] = std::move(subtasks);
-  answer["aggregated"] = aggregated(vertex.subtasks, now);
+  answer["aggregated"] = aggregated(subtasks_of(vertex), now);
   return json::serialize(answer);
 }
 
 std::string vertex_accumulators_view(const VertexDetails& vertex) {
   json::object answer;
   answer["id"] = vertex.id.to_hex();
-  answer["user-accumulators"] = accumulators(total_of(vertex.subtasks).user);
+  answer["user-accumulators"] = accumulators(total_of(subtasks_of(vertex)).counters.user);
   return json::serialize(answer);
 }
 
-std::string vertex_times_view(const VertexDetails& vertex, Timestamp now) {
+std::string vertex_times_view(const VertexDetails& vertex, WallTime now) {
   json::array subtasks;
   for (const SubtaskDetails& subtask : vertex.subtasks) {
     json::object object;
@@ -89,12 +94,12 @@ std::string vertex_times_view(const VertexDetails& vertex, Timestamp now) {
     object["host"] = host_of(subtask);
     object["endpoint"] = endpoint_of(subtask);
     // From its scheduling on, as Flink counts it here, unlike in the vertex itself.
-    Timestamp start = subtask.entered[static_cast<std::size_t>(TaskStatus::scheduled)];
-    Timestamp end = is_over(subtask.status) ? subtask.entered[static_cast<std::size_t>(subtask.status)] : now;
-    object["duration"] = start > 0 ? end - start : kNever;
+    const auto& scheduled = time_of(subtask.entered, TaskStatus::scheduled);
+    const WallTime end = is_over(subtask.status) ? time_of(subtask.entered, subtask.status).value_or(now) : now;
+    object["duration"] = scheduled ? (end - *scheduled).count() : kNever;
     json::object timestamps;
     for (std::size_t i = 0; i < kTaskStatuses; ++i) {
-      timestamps[name_of(static_cast<TaskStatus>(i))] = std::max<Timestamp>(0, subtask.entered[i]);
+      timestamps[name_of(static_cast<TaskStatus>(i))] = millis_or(subtask.entered[i], 0);
     }
     object["timestamps"] = std::move(timestamps);
     subtasks.push_back(std::move(object));
@@ -102,25 +107,26 @@ std::string vertex_times_view(const VertexDetails& vertex, Timestamp now) {
   json::object answer;
   answer["id"] = vertex.id.to_hex();
   answer["name"] = text(vertex.name);
-  answer["now"] = now;
+  answer["now"] = millis(now);
   answer["subtasks"] = std::move(subtasks);
   return json::serialize(answer);
 }
 
-std::string vertex_task_managers_view(const VertexDetails& vertex, Timestamp now) {
-  std::map<std::string, std::vector<SubtaskDetails>> by_task_manager;
-  for (const SubtaskDetails& subtask : vertex.subtasks) by_task_manager[subtask.task_manager_id].push_back(subtask);
+std::string vertex_task_managers_view(const VertexDetails& vertex, WallTime now) {
+  std::map<std::string, Subtasks> by_task_manager;
+  for (const SubtaskDetails& subtask : vertex.subtasks)
+    by_task_manager[subtask.place ? subtask.place->id.to_string() : ""].push_back(&subtask);
   json::array list;
-  for (const auto& [id, subtasks] : by_task_manager) list.push_back(task_manager_object(id, subtasks, now));
+  for (const auto& [id, subtasks] : by_task_manager) list.push_back(task_manager_object(subtasks, now));
   json::object answer;
   answer["id"] = vertex.id.to_hex();
   answer["name"] = text(vertex.name);
-  answer["now"] = now;
+  answer["now"] = millis(now);
   answer["taskmanagers"] = std::move(list);
   return json::serialize(answer);
 }
 
-std::string subtask_view(const SubtaskDetails& subtask, Timestamp now) {
+std::string subtask_view(const SubtaskDetails& subtask, WallTime now) {
   return json::serialize(subtask_object(subtask, now));
 }
 

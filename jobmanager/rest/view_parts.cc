@@ -33,16 +33,16 @@ void add_span(json::object& object, const Span& span) {
   object["duration"] = span.duration;
 }
 
-json::object io_metrics(const TaskCounters& counters) {
+json::object io_metrics(const TaskCounters& counters, bool is_complete) {
   json::object object;
   object["read-bytes"] = counters.bytes_in;
-  object["read-bytes-complete"] = counters.complete;
+  object["read-bytes-complete"] = is_complete;
   object["write-bytes"] = counters.bytes_out;
-  object["write-bytes-complete"] = counters.complete;
+  object["write-bytes-complete"] = is_complete;
   object["read-records"] = counters.records_in;
-  object["read-records-complete"] = counters.complete;
+  object["read-records-complete"] = is_complete;
   object["write-records"] = counters.records_out;
-  object["write-records-complete"] = counters.complete;
+  object["write-records-complete"] = is_complete;
   object["accumulated-backpressured-time"] = counters.backpressured_ms;
   object["accumulated-idle-time"] = counters.idle_ms;
   object["accumulated-busy-time"] = static_cast<double>(counters.busy_ms);
@@ -76,18 +76,18 @@ json::array accumulators(const std::map<std::string, std::uint64_t>& counters) {
   return list;
 }
 
-json::object aggregated(const std::vector<SubtaskDetails>& subtasks, Timestamp now) {
+json::object aggregated(const Subtasks& subtasks, WallTime now) {
   json::object metrics;
   for (const auto& [name, number] : kAggregatedMetrics) {
     std::vector<std::int64_t> values;
-    for (const SubtaskDetails& subtask : subtasks)
-      values.push_back(static_cast<std::int64_t>(subtask.counters.*number));
+    for (const SubtaskDetails* subtask : subtasks)
+      values.push_back(static_cast<std::int64_t>(subtask->counters.*number));
     metrics[name] = spread_view(spread_of(std::move(values)));
   }
   json::object durations;
   for (TaskStatus status : kTimedStatuses) {
     std::vector<std::int64_t> values;
-    for (const SubtaskDetails& subtask : subtasks) values.push_back(status_duration(subtask, status, now));
+    for (const SubtaskDetails* subtask : subtasks) values.push_back(status_duration(*subtask, status, now));
     durations[name_of(status)] = spread_view(spread_of(std::move(values)));
   }
   json::object object;

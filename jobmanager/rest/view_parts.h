@@ -23,11 +23,11 @@ json::object status_counts(const StatusCounts& counts);
 /// "start-time", "end-time", "duration"
 void add_span(json::object& object, const Span& span);
 /// {"read-bytes":0,"read-bytes-complete":true,...}
-json::object io_metrics(const TaskCounters& counters);
+json::object io_metrics(const TaskCounters& counters, bool is_complete);
 json::object spread_view(const Spread& spread);
 /// The counters of user functions and connectors, as Flink writes accumulators.
 json::array accumulators(const std::map<std::string, std::uint64_t>& counters);
 /// {"metrics":{...},"status-duration":{...}} over tasks
-json::object aggregated(const std::vector<SubtaskDetails>& subtasks, Timestamp now);
+json::object aggregated(const Subtasks& subtasks, WallTime now);
 
 }  // namespace weir::jobmanager::rest

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/task_status.h"
 #include "taskmanager/exchange/output_writer.h"
 #include "taskmanager/input/input_reader.h"
 #include "taskmanager/task/operator_chain.h"
@@ -15,8 +16,6 @@
 #include "weir/result.h"
 
 namespace weir::taskmanager {
-
-enum class TaskStatus : std::uint8_t { initializing, running, finished, canceled, failed };
 
 class Task;
 
@@ -83,7 +82,7 @@ class Task {
   std::int64_t next_wake_us() const;
 
   TaskStatus status() const { return status_; }
-  bool is_over() const { return status_ >= TaskStatus::finished; }
+  bool is_over() const { return weir::is_over(status_); }
   const TaskFacts& facts() const { return facts_; }
   /// Makes counters visible, and notes how time is spent from `began_us`, when the step began, on.
   void publish(StepOutcome outcome, std::int64_t began_us);

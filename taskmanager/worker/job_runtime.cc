@@ -28,11 +28,16 @@ constexpr std::uint64_t kRecordBytesMaxMax = std::uint64_t{1} << 30;
 
 proto::TaskStatus to_proto(TaskStatus status) {
   switch (status) {
+    case TaskStatus::deploying: return proto::DEPLOYING;
     case TaskStatus::initializing: return proto::INITIALIZING;
     case TaskStatus::running: return proto::RUNNING;
     case TaskStatus::finished: return proto::FINISHED;
+    case TaskStatus::canceling: return proto::CANCELING;
     case TaskStatus::canceled: return proto::CANCELED;
     case TaskStatus::failed: return proto::FAILED;
+    case TaskStatus::created:
+    case TaskStatus::scheduled:
+    case TaskStatus::reconciling: break;  // known to the JobManager only
   }
   return proto::TASK_STATUS_UNSPECIFIED;
 }

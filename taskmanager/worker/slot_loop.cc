@@ -26,7 +26,7 @@ constexpr std::uint32_t kRoundsPerPollWithoutSockets = 16;
 struct SlotLoop::Running final : TaskEvents {
   Running(SlotLoop& loop, const TaskSpec& spec) : loop(loop), record(spec.record), depth(spec.depth) {}
   void on_task_status(const Task&, TaskStatus status, const TaskFailure* failure) override {
-    if (status >= TaskStatus::finished) {
+    if (is_over(status)) {
       loop.has_over_ = true;
       record->is_over.store(true, std::memory_order_release);
     }

@@ -156,12 +156,12 @@ class Simulation {
     for (const auto& job : jobs_) {
       auto details = dispatcher_.details(job);
       REQUIRE(details.ok());
-      CHECK_MESSAGE(rest::is_over(details->status), rest::name_of(details->status));
+      CHECK_MESSAGE(is_over((*details)->status), name_of((*details)->status));
       CHECK(dispatcher_.find(job) == nullptr);
-      for (const auto& vertex : details->vertices) {
-        for (const auto& subtask : vertex.subtasks) CHECK(rest::is_over(subtask.status));
+      for (const auto& vertex : (*details)->vertices) {
+        for (const auto& subtask : vertex->subtasks) CHECK(is_over(subtask.status));
       }
-      if (details->status == rest::JobStatus::failed) CHECK(!details->exceptions.empty());
+      if ((*details)->status == JobStatus::failed) CHECK(!(*details)->failures->entries.empty());
     }
     CHECK(registry_.all().size() == task_managers_.size());
     CHECK(slots_.available() == slots_.total());

@@ -7,6 +7,19 @@ using weir::ErrorCode;
 using weir::Result;
 using weir::UniqueFd;
 
+TEST_CASE("http_server: a reply that throws while it is made is 500 for its request only") {
+  Fixture f;
+  f.start();
+  const std::string replies = ask(*f.server,
+                                  "GET /render-throws HTTP/1.1\r\nHost: x\r\n\r\n"
+                                  "GET /work-throws HTTP/1.1\r\nHost: x\r\n\r\n"
+                                  "GET /rendered HTTP/1.1\r\nConnection: close\r\n\r\n");
+  CHECK(count(replies, "HTTP/1.1 500 ") == 2);
+  CHECK(replies.find("rendering threw") < replies.find("work threw"));
+  CHECK(replies.find("work threw") < replies.find("rendered"));
+  CHECK(replies.ends_with("rendered"));
+}
+
 TEST_CASE("http_server: a handler that drops or throws answers with 500") {
   Fixture f;
   f.start();

@@ -72,6 +72,21 @@ class Echo : public Handler {
     ++requests;
     if (request.target == "/drop") return;
     if (request.target == "/throw") throw std::runtime_error("handler threw");
+    if (request.target == "/rendered") {
+      Response response;
+      response.body = RenderedBody{[] { return text("rendered"); }};
+      return responder.answer(std::move(response));
+    }
+    if (request.target == "/render-throws") {
+      Response response;
+      response.body = RenderedBody{[]() -> Response { throw std::runtime_error("rendering threw"); }};
+      return responder.answer(std::move(response));
+    }
+    if (request.target == "/work-throws") {
+      Response response;
+      response.body = BlockingBody{[]() -> Response { throw std::runtime_error("work threw"); }};
+      return responder.answer(std::move(response));
+    }
     if (request.target == "/hold") {
       std::lock_guard lock(mutex);
       held.push_back(std::move(responder));

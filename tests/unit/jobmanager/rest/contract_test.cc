@@ -79,7 +79,7 @@ std::string type_of(const json::value& value) {
 }
 
 /// What Weir adds to Flink's answers.
-const std::set<std::string> kAdditions = {"weir-version"};
+const std::set<std::string> kAdditions = {"weir-version", "warnings"};
 
 class Comparison {
  public:

@@ -15,45 +15,47 @@ const std::string kPlan =
     R"("exchange":"pipelined_bounded"}],)"
     R"("optimizer_properties":{}}]})";
 
-SubtaskDetails subtask(int index, TaskStatus status) {
+const std::string kTaskManager = "localhost:33971-09627f";
+
+SubtaskDetails subtask(std::uint32_t index, TaskStatus status) {
   SubtaskDetails details;
   details.subtask = index;
   details.status = status;
   for (TaskStatus passed : {TaskStatus::created, TaskStatus::scheduled, TaskStatus::deploying, TaskStatus::initializing,
                             TaskStatus::running}) {
-    details.entered[static_cast<std::size_t>(passed)] = kNow - 5000 + 100 * static_cast<int>(passed);
+    details.entered[static_cast<std::size_t>(passed)] = before(5000 - 100 * static_cast<int>(passed));
   }
-  if (is_over(status)) details.entered[static_cast<std::size_t>(status)] = kNow - 1000;
-  details.host = "localhost";
-  details.data_port = 34847;
-  details.task_manager_id = "localhost:33971-09627f";
-  details.counters.records_in = 10 + static_cast<std::uint64_t>(index) * 20;
+  if (is_over(status)) details.entered[static_cast<std::size_t>(status)] = before(1000);
+  details.place = TaskManagerPlace{TaskManagerId::from_string(kTaskManager).value(), "localhost", 34847};
+  details.counters.records_in = 10 + index * 20;
   details.counters.busy_ms = 700;
   details.counters.user["Count.late"] = 3;
   details.counters.gauges["Count.fill"] = 0.25;
+  details.has_counted = true;
   return details;
 }
 
 JobDetails make_job(const std::string& id, JobStatus status, TaskStatus task_status) {
+  auto facts = std::make_shared<JobFacts>();
+  facts->id = JobId::from_hex(id).value();
+  facts->name = "beat";
+  facts->plan_json = kPlan;
+  facts->restart_strategy = "none";
+  facts->parallelism = 2;
+  facts->global_parameters["region"] = "north";
   JobDetails details;
-  details.id = JobId::from_hex(id).value();
-  details.name = "beat";
+  details.facts = facts;
   details.status = status;
-  details.start = kNow - 6000;
-  details.entered[static_cast<std::size_t>(JobStatus::initializing)] = details.start;
-  details.entered[static_cast<std::size_t>(status)] = kNow - 4000;
-  if (is_over(status)) details.end = kNow - 500;
-  details.plan_json = kPlan;
-  VertexDetails vertex;
-  vertex.id = VertexId::from_hex(kVertex).value();
-  vertex.name = "Source: generator";
-  vertex.slot_sharing_group = "default";
-  vertex.max_parallelism = 128;
-  for (int i = 0; i < 2; ++i) vertex.subtasks.push_back(subtask(i, task_status));
-  details.vertices.push_back(std::move(vertex));
-  details.restart_strategy = "none";
-  details.parallelism = 2;
-  details.user_configuration["region"] = "north";
+  details.entered[static_cast<std::size_t>(JobStatus::initializing)] = before(6000);
+  details.entered[static_cast<std::size_t>(status)] = before(is_over(status) ? 500 : 4000);
+  auto vertex = std::make_shared<VertexDetails>();
+  vertex->id = VertexId::from_hex(kVertex).value();
+  vertex->name = "Source: generator";
+  vertex->slot_sharing_group = "default";
+  vertex->max_parallelism = 128;
+  for (std::uint32_t i = 0; i < 2; ++i) vertex->subtasks.push_back(subtask(i, task_status));
+  details.vertices.push_back(vertex);
+  details.failures = std::make_shared<FailureList>();
   return details;
 }
 
@@ -62,133 +64,131 @@ Error not_found(const std::string& what) { return Error::user(ErrorCode::not_fou
 }  // namespace
 
 FakeBackend::FakeBackend() {
-  cluster_.task_managers = 1;
-  cluster_.slots_total = 4;
-  cluster_.slots_available = 2;
-  cluster_.jobs_running = 1;
-  cluster_.jobs_failed = 1;
-
   TaskManagerDetails task_manager;
-  task_manager.id = "localhost:33971-09627f";
-  task_manager.host = "localhost";
-  task_manager.rpc_port = 33971;
-  task_manager.data_port = 34847;
-  task_manager.last_heartbeat = kNow - 10;
-  task_manager.slots = 4;
-  task_manager.free_slots = 2;
-  task_manager.cpu_cores = 2;
-  task_manager.physical_memory_bytes = 25'276'514'304;
-  task_manager.memory = MemoryAmounts{1'728'000'000, 128'000'000, 512'000'000, 800'000'000};
-  task_manager.allocated = {JobId::from_hex(kRunningJob).value()};
+  auto& described = task_manager.description;
+  described.id = TaskManagerId::from_string(kTaskManager).value();
+  described.host = "localhost";
+  described.rpc_port = 33971;
+  described.data_port = 34847;
+  described.slots = 4;
+  described.cpu_cores = 2;
+  described.physical_memory_bytes = 25'276'514'304;
+  described.process_bytes = 1'728'000'000;
+  described.network_bytes = 128'000'000;
+  described.managed_bytes = 512'000'000;
+  described.user_bytes = 800'000'000;
+  task_manager.last_heartbeat = before(10);
+  const JobId running = JobId::from_hex(kRunningJob).value();
+  task_manager.holders = {running, running, std::nullopt, std::nullopt};
   task_managers_.push_back(std::move(task_manager));
 
-  details.push_back(make_job(kRunningJob, JobStatus::running, TaskStatus::running));
-  details.push_back(make_job(kFailedJob, JobStatus::failed, TaskStatus::failed));
-  ExceptionEntry cause;
-  cause.exception = "std::runtime_error";
-  cause.stack_trace = "std::runtime_error: boom\n  at job.cc:3";
-  cause.timestamp = kNow - 1000;
+  known_jobs.push_back(
+      std::make_shared<const JobDetails>(make_job(kRunningJob, JobStatus::running, TaskStatus::running)));
+  LocatedFailure cause;
+  cause.failure = {"std::runtime_error", "boom", "  at job.cc:3", before(1000)};
   cause.task_name = "Source: generator (1/2) - execution #0";
   cause.endpoint = "localhost:34847";
-  cause.task_manager_id = "localhost:33971-09627f";
-  ExceptionEntry lost;
-  lost.exception = "TaskManager lost";
-  lost.stack_trace = "TaskManager lost";
-  lost.timestamp = kNow - 900;
-  cause.concurrent.push_back(lost);
-  details.back().exceptions = {cause, lost};
+  cause.task_manager_id = kTaskManager;
+  LocatedFailure lost;
+  lost.failure = {"TaskManager lost", "", "", before(900)};
+  auto failures = std::make_shared<FailureList>();
+  failures->entries.push_back({cause, {lost}});
+  failures->entries.push_back({lost, {}});
+  JobDetails failed = make_job(kFailedJob, JobStatus::failed, TaskStatus::failed);
+  failed.failures = failures;
+  known_jobs.push_back(std::make_shared<const JobDetails>(std::move(failed)));
+  for (const auto& job : known_jobs) list_->push_back(summary_of(*job));
 }
 
 RestServices FakeBackend::services(RestSettings settings) {
-  return RestServices{*this, *this, *this, std::move(settings), [] { return kNow; }};
+  return RestServices{*this, *this, *this, std::move(settings), [] { return before(0); }};
 }
 
-void FakeBackend::list_logs(std::string task_manager_id, Answer<std::vector<LogFile>> answer) {
-  if (task_manager_id != task_managers_[0].id) return answer(not_found(task_manager_id));
+void FakeBackend::overview(Reply<Shared<ClusterOverview>> reply) {
+  ClusterOverview overview{1, 4, 2, list_};
+  reply(std::make_shared<const ClusterOverview>(std::move(overview)));
+}
+
+void FakeBackend::task_managers(Reply<Shared<std::vector<TaskManagerDetails>>> reply) {
+  reply(std::make_shared<const std::vector<TaskManagerDetails>>(task_managers_));
+}
+
+void FakeBackend::list_logs(std::string task_manager_id, Reply<std::vector<LogFile>> reply) {
+  if (task_manager_id != kTaskManager) return reply(not_found(task_manager_id));
   std::vector<LogFile> files;
-  for (const auto& [name, content] : task_manager_files) files.push_back(LogFile{name, content.size(), kNow});
-  answer(std::move(files));
+  for (const auto& [name, content] : task_manager_files) files.push_back(LogFile{name, content.size(), before(0)});
+  reply(std::move(files));
 }
 
-void FakeBackend::read_log(std::string task_manager_id, LogChoice choice, std::uint64_t offset,
-                           Answer<LogPiece> answer) {
-  if (task_manager_id != task_managers_[0].id) return answer(not_found(task_manager_id));
+void FakeBackend::read_log(std::string task_manager_id, LogChoice choice, std::uint64_t offset, Reply<LogPiece> reply) {
+  if (task_manager_id != kTaskManager) return reply(not_found(task_manager_id));
   std::string name = choice.kind == LogChoice::Kind::log               ? "log"
                      : choice.kind == LogChoice::Kind::standard_output ? "stdout"
                                                                        : choice.name;
   auto file = task_manager_files.find(name);
-  if (file == task_manager_files.end()) return answer(not_found(name));
+  if (file == task_manager_files.end()) return reply(not_found(name));
   LogPiece piece;
   piece.file_bytes = file->second.size();
   piece.content = file->second.substr(std::min<std::size_t>(offset, file->second.size()), 10);
-  answer(std::move(piece));
+  reply(std::move(piece));
 }
 
-void FakeBackend::shut_down(Answer<void> answer) {
+void FakeBackend::shut_down(Reply<void> reply) {
   ended = true;
-  answer({});
+  reply({});
 }
 
-void FakeBackend::jobs(Answer<std::vector<JobSummary>> answer) {
-  std::vector<JobSummary> list;
-  for (const JobDetails& job : details) {
-    JobSummary summary;
-    summary.id = job.id;
-    summary.name = job.name;
-    summary.status = job.status;
-    summary.start = job.start;
-    summary.end = job.end;
-    summary.tasks[static_cast<std::size_t>(TaskStatus::running)] = 2;
-    list.push_back(summary);
+void FakeBackend::jobs(Reply<Shared<JobList>> reply) { reply(Shared<JobList>(list_)); }
+
+void FakeBackend::all_details(Reply<std::vector<Shared<JobDetails>>> reply) { reply(known_jobs); }
+
+void FakeBackend::details(JobId id, Reply<Shared<JobDetails>> reply) {
+  for (const auto& job : known_jobs) {
+    if (job->facts->id == id) return reply(job);
   }
-  answer(std::move(list));
+  reply(not_found(id.to_hex()));
 }
 
-void FakeBackend::job(JobId id, Answer<JobDetails> answer) {
-  auto found = std::find_if(details.begin(), details.end(), [&](const JobDetails& job) { return job.id == id; });
-  if (found == details.end()) return answer(not_found(id.to_hex()));
-  answer(*found);
-}
-
-void FakeBackend::cancel(JobId id, Answer<void> answer) {
-  auto found = std::find_if(details.begin(), details.end(), [&](const JobDetails& job) { return job.id == id; });
-  if (found == details.end()) return answer(not_found(id.to_hex()));
-  if (is_over(found->status)) {
-    return answer(Error::user(ErrorCode::failed_precondition, "the job has ended: FAILED"));
+void FakeBackend::cancel(JobId id, Reply<void> reply) {
+  auto found =
+      std::find_if(known_jobs.begin(), known_jobs.end(), [&](const auto& job) { return job->facts->id == id; });
+  if (found == known_jobs.end()) return reply(not_found(id.to_hex()));
+  if (is_over((*found)->status)) {
+    return reply(Error::user(ErrorCode::failed_precondition, "the job has ended: FAILED"));
   }
   cancelled.push_back(id.to_hex());
-  answer({});
+  reply({});
 }
 
-void FakeBackend::jars(Answer<std::vector<JarEntry>> answer) {
-  JarEntry jar;
+void FakeBackend::jars(Reply<Shared<std::vector<JarDetails>>> reply) {
+  JarDetails jar;
   jar.id = kJar;
   jar.name = "job.so";
-  jar.uploaded = kNow - 60'000;
-  jar.jobs = {JarEntry::Job{"slow_query_log", ""}, JarEntry::Job{"other", "something else"}};
-  answer(std::vector<JarEntry>{jar});
+  jar.uploaded = before(60'000);
+  jar.jobs = {JobEntry{"slow_query_log", ""}, JobEntry{"other", "something else"}};
+  reply(std::make_shared<const std::vector<JarDetails>>(1, jar));
 }
 
-void FakeBackend::add(http::SpooledFile, std::string client_name, Answer<std::string> answer) {
+void FakeBackend::add(http::SpooledFile, std::string client_name, Reply<std::string> reply) {
   uploads.push_back(client_name);
-  answer(kJar);
+  reply(kJar);
 }
 
-void FakeBackend::remove(std::string jar_id, Answer<void> answer) {
-  if (jar_id != kJar) return answer(not_found(jar_id));
-  answer({});
+void FakeBackend::remove(std::string jar_id, Reply<void> reply) {
+  if (jar_id != kJar) return reply(not_found(jar_id));
+  reply({});
 }
 
-void FakeBackend::plan(RunRequest request, Answer<std::string> answer) {
-  if (request.jar_id != kJar) return answer(not_found(request.jar_id));
-  answer(kPlan);
+void FakeBackend::plan(RunRequest request, Reply<PlannedJob> reply) {
+  if (request.jar_id != kJar) return reply(not_found(request.jar_id));
+  reply(PlannedJob{kPlan, request.warnings});
 }
 
-void FakeBackend::run(RunRequest request, Answer<JobId> answer) {
+void FakeBackend::run(RunRequest request, Reply<StartedJob> reply) {
   ran = request;
-  if (run_error) return answer(*run_error);
-  if (request.jar_id != kJar) return answer(not_found(request.jar_id));
-  answer(JobId::from_hex(kRunningJob).value());
+  if (run_error) return reply(*run_error);
+  if (request.jar_id != kJar) return reply(not_found(request.jar_id));
+  reply(StartedJob{JobId::from_hex(kRunningJob).value(), request.warnings});
 }
 
 }  // namespace weir::jobmanager::rest

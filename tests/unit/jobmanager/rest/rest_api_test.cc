@@ -16,9 +16,11 @@
 #include "tests/unit/jobmanager/rest/rest_client.h"
 
 using namespace weir::jobmanager::rest;
+using namespace weir::jobmanager;
 using weir::Error;
 using weir::ErrorCode;
 using weir::Result;
+using weir::TaskStatus;
 namespace json = boost::json;
 
 namespace {
@@ -79,7 +81,11 @@ TEST_CASE("rest: a job's times and counts follow from its tasks") {
 
 TEST_CASE("rest: the engine's own counts are no accumulators") {
   FakeBackend backend;
-  backend.details.front().vertices.front().subtasks.front().counters.user["Count.numRecordsIn"] = 10;
+  JobDetails job_details = *backend.known_jobs.front();
+  auto with_count = std::make_shared<VertexDetails>(*job_details.vertices.front());
+  with_count->subtasks.front().counters.user["Count.numRecordsIn"] = 10;
+  job_details.vertices = {with_count};
+  backend.known_jobs.front() = std::make_shared<const JobDetails>(job_details);
   RestApi api(backend.services(RestSettings()));
   json::value vertex = value_of(ask(api, "GET", "/jobs/" + kRunningJob + "/vertices/" + kVertex + "/accumulators"));
   json::value job = value_of(ask(api, "GET", "/jobs/" + kRunningJob + "/accumulators"));
@@ -124,7 +130,15 @@ TEST_CASE("rest: a run takes its body, and what the body leaves out from the que
   weir::http::Response response =
       ask(api, "POST", kJarRun + "?entry-class=ignored&parallelism=4&programArg=x",
           R"({"entryClass":"slow","programArgsList":["--input","a b"],"flinkConfiguration":{"k":"v"},"new":1})");
-  CHECK(body_of(response) == R"({"jobid":"66b3f83b6f33a2f7649e460badd32e62"})");
+  const json::value started = value_of(response);
+  CHECK(started.at("jobid").as_string() == kRunningJob);
+  REQUIRE(started.at("warnings").as_array().size() == 1);
+  CHECK(started.at("warnings").at(0).as_string().find("\"new\"") != std::string::npos);
+  CHECK(body_of(ask(api, "POST", kJarRun, R"({"entryClass":"slow"})")) ==
+        R"({"jobid":"66b3f83b6f33a2f7649e460badd32e62"})");
+  CHECK(ask(api, "POST", kJarRun + "?entry-class=ignored&parallelism=4&programArg=x",
+            R"({"entryClass":"slow","programArgsList":["--input","a b"],"flinkConfiguration":{"k":"v"}})")
+            .status == 200);
   REQUIRE(backend.ran.has_value());
   CHECK(backend.ran->entry == "slow");
   CHECK(backend.ran->arguments == std::vector<std::string>{"--input", "a b"});
@@ -155,7 +169,8 @@ TEST_CASE("run request: bad bodies are refused with the field's name") {
   CHECK(run_error("{", "").find("is not JSON") != std::string::npos);
   CHECK(run_error("[]", "").find("not a JSON object") != std::string::npos);
   CHECK(run_error(R"({"parallelism":0})", "").find("\"parallelism\"") != std::string::npos);
-  CHECK(run_error(R"({"parallelism":"2"})", "").find("\"parallelism\"") != std::string::npos);
+  CHECK(run_error(R"({"parallelism":"two"})", "").find("\"parallelism\"") != std::string::npos);
+  CHECK(run_error(R"({"allowNonRestoredState":"maybe"})", "").find("\"allowNonRestoredState\"") != std::string::npos);
   CHECK(run_error(R"({"parallelism":1e9})", "").find("\"parallelism\"") != std::string::npos);
   CHECK(run_error("{}", "parallelism=x").find("(parallelism)") != std::string::npos);
   CHECK(run_error(R"({"entryClass":1})", "").find("\"entryClass\"") != std::string::npos);
@@ -165,6 +180,40 @@ TEST_CASE("run request: bad bodies are refused with the field's name") {
   CHECK(run_error(R"({"jobId":"12"})", "").find("\"jobId\"") != std::string::npos);
   CHECK(run_error(R"({"savepointPath":"file:/s"})", "").find("savepoint") != std::string::npos);
   CHECK(run_error(std::string(100'000, '['), "") != "");
+}
+
+TEST_CASE("run request: numbers and flags may be texts, as Flink's dashboard sends them") {
+  CHECK(run_of(R"({"parallelism":"3"})", "").parallelism == 3);
+  CHECK(run_of(R"({"parallelism":" 3 "})", "").parallelism == 3);
+  CHECK(run_of(R"({"parallelism":""})", "parallelism=5").parallelism == 5);
+  CHECK(run_of(R"({"parallelism":null})", "").parallelism == 0);
+  CHECK(run_of(R"({"allowNonRestoredState":"false","claimMode":null})", "").warnings.empty());
+}
+
+TEST_CASE("run request: a slip of a known name is refused, with the name that was meant") {
+  const std::pair<const char*, const char*> bodies[] = {
+      {"programArg", "programArgs"},      {"entry-class", "entryClass"}, {"program-args", "programArgs"},
+      {"EntryClass", "entryClass"},       {"paralelism", "parallelism"}, {"jobid", "jobId"},
+      {"savepoint_path", "savepointPath"}};
+  for (const auto& [slip, meant] : bodies) {
+    CAPTURE(slip);
+    const std::string error = run_error(std::string("{\"") + slip + "\":\"1\"}", "");
+    CHECK(error.find(std::string("\"") + slip + "\"") != std::string::npos);
+    CHECK(error.find(std::string("did you mean \"") + meant + "\"") != std::string::npos);
+  }
+  CHECK(run_error("", "entryClass=x").find("did you mean \"entry-class\"") != std::string::npos);
+  CHECK(run_error("", "programArgs=x").find("did you mean") != std::string::npos);
+}
+
+TEST_CASE("run request: what has no effect is said, and nothing else") {
+  using Warnings = std::vector<std::string>;
+  CHECK(run_of(R"({"entryClass":"a","parallelism":1})", "programArg=x").warnings == Warnings());
+  CHECK(run_of(R"({"allowNonRestoredState":true})", "").warnings ==
+        Warnings{"allowNonRestoredState has no effect without savepointPath"});
+  CHECK(run_of("", "allowNonRestoredState=true").warnings.size() == 1);
+  CHECK(run_of(R"({"claimMode":"CLAIM"})", "").warnings == Warnings{"claimMode has no effect without savepointPath"});
+  CHECK(run_of(R"({"programArgs":"a","programArgsList":["b"]})", "").warnings.size() == 1);
+  CHECK(run_of(R"({"com.example.tag":"x"})", "_=1234").warnings.size() == 2);
 }
 
 TEST_CASE("rest: an upload answers with a path that ends in the jar id") {
@@ -246,24 +295,6 @@ TEST_CASE("rest: DELETE /cluster ends the cluster") {
   CHECK(backend.ended);
 }
 
-TEST_CASE("summary: a vertex has the status that Flink gives it") {
-  auto status = [](std::initializer_list<TaskStatus> tasks) {
-    StatusCounts counts{};
-    for (TaskStatus task : tasks) ++counts[static_cast<std::size_t>(task)];
-    return vertex_status(counts);
-  };
-  using enum TaskStatus;
-  CHECK(status({running, failed}) == failed);
-  CHECK(status({running, canceling, canceled}) == canceling);
-  CHECK(status({finished, canceled}) == canceled);
-  CHECK(status({running, initializing}) == initializing);
-  CHECK(status({running, finished}) == running);
-  CHECK(status({scheduled, finished}) == running);
-  CHECK(status({finished, finished}) == finished);
-  CHECK(status({scheduled, deploying}) == created);
-  CHECK(status({}) == created);
-}
-
 TEST_CASE("summary: spreads are Flink's") {
   Spread two = spread_of({31, 29});
   CHECK(two.min == 29);
@@ -282,12 +313,13 @@ TEST_CASE("summary: spreads are Flink's") {
 TEST_CASE("summary: a task that has no slot yet has no start") {
   SubtaskDetails waiting;
   waiting.status = TaskStatus::scheduled;
-  waiting.entered[0] = 100;
-  waiting.entered[1] = 150;
-  Span span = span_of(waiting, 1000);
+  const auto at = [](int ms) { return weir::WallTime(std::chrono::milliseconds(ms)); };
+  waiting.entered[0] = at(100);
+  waiting.entered[1] = at(150);
+  Span span = span_of(waiting, at(1000));
   CHECK(span.start == kNever);
   CHECK(span.duration == kNever);
-  CHECK(status_duration(waiting, TaskStatus::created, 1000) == 50);
-  CHECK(status_duration(waiting, TaskStatus::scheduled, 1000) == 850);
-  CHECK(status_duration(waiting, TaskStatus::running, 1000) == kNever);
+  CHECK(status_duration(waiting, TaskStatus::created, at(1000)) == 50);
+  CHECK(status_duration(waiting, TaskStatus::scheduled, at(1000)) == 850);
+  CHECK(status_duration(waiting, TaskStatus::running, at(1000)) == kNever);
 }

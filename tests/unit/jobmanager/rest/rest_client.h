@@ -11,6 +11,7 @@ namespace weir::jobmanager::rest {
 inline http::Response ask(RestApi& api, http::Request request) {
   std::optional<http::Response> answer;
   api.handle(std::move(request), http::Responder([&](http::Response response) { answer = std::move(response); }));
+  if (const auto* work = std::get_if<http::RenderedBody>(&answer->body)) answer = http::Response(work->make());
   if (const auto* work = std::get_if<http::BlockingBody>(&answer->body)) return work->make();
   return std::move(answer.value());
 }

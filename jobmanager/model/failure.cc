@@ -1,4 +1,4 @@
-#include "jobmanager/job/failure.h"
+#include "jobmanager/model/failure.h"
 
 #include <utility>
 
@@ -11,7 +11,18 @@ std::string Failure::to_text() const {
   return text;
 }
 
+std::shared_ptr<const FailureList> FailureHistory::list() const {
+  if (list_ == nullptr) {
+    auto list = std::make_shared<FailureList>();
+    list->entries.assign(entries_.rbegin(), entries_.rend());
+    list->is_truncated = truncated_;
+    list_ = std::move(list);
+  }
+  return list_;
+}
+
 void FailureHistory::add_root(LocatedFailure failure) {
+  list_.reset();
   entries_.push_back({std::move(failure), {}});
   if (entries_.size() > entries_max_) {
     entries_.pop_front();
@@ -22,7 +33,9 @@ void FailureHistory::add_root(LocatedFailure failure) {
 void FailureHistory::add_concurrent(LocatedFailure failure) {
   if (entries_.empty()) return add_root(std::move(failure));
   auto& concurrent = entries_.back().concurrent;
-  if (concurrent.size() < kConcurrentMax) concurrent.push_back(std::move(failure));
+  if (concurrent.size() >= kConcurrentMax) return;
+  concurrent.push_back(std::move(failure));
+  list_.reset();
 }
 
 }  // namespace weir::jobmanager

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,12 @@ struct FailureEntry {
   std::vector<LocatedFailure> concurrent;
 };
 
+/// The last failures of one job, as they were at one moment.
+struct FailureList {
+  std::vector<FailureEntry> entries;  ///< the newest first: front() is the root cause of a failed job
+  bool is_truncated = false;          ///< older ones have been forgotten
+};
+
 /// The last failures of one job.
 /// Lives on: the control thread (pure). Owned by the job.
 class FailureHistory {
@@ -50,7 +57,8 @@ class FailureHistory {
   void add_concurrent(LocatedFailure failure);
 
   const std::deque<FailureEntry>& entries() const { return entries_; }  ///< oldest first
-  bool is_truncated() const { return truncated_; }
+  /// The same value until another failure is added.
+  std::shared_ptr<const FailureList> list() const;
   /// Why the job is failing or has failed: the newest root cause.
   const LocatedFailure* newest() const { return entries_.empty() ? nullptr : &entries_.back().root; }
 
@@ -60,6 +68,7 @@ class FailureHistory {
   std::size_t entries_max_;
   std::deque<FailureEntry> entries_;
   bool truncated_ = false;
+  mutable std::shared_ptr<const FailureList> list_;  ///< null: not made since the last change
 };
 
 }  // namespace weir::jobmanager

@@ -1,4 +1,4 @@
-#include "jobmanager/job/status.h"
+#include "jobmanager/model/status.h"
 
 #include <numeric>
 
@@ -43,46 +43,7 @@ bool may_follow(JobStatus from, JobStatus to) {
   return false;
 }
 
-std::string_view name_of(TaskStatus status) {
-  switch (status) {
-    case TaskStatus::created: return "CREATED";
-    case TaskStatus::scheduled: return "SCHEDULED";
-    case TaskStatus::deploying: return "DEPLOYING";
-    case TaskStatus::initializing: return "INITIALIZING";
-    case TaskStatus::running: return "RUNNING";
-    case TaskStatus::finished: return "FINISHED";
-    case TaskStatus::canceling: return "CANCELING";
-    case TaskStatus::canceled: return "CANCELED";
-    case TaskStatus::failed: return "FAILED";
-    case TaskStatus::reconciling: return "RECONCILING";
-  }
-  return "UNKNOWN";
-}
-
-bool is_over(TaskStatus status) {
-  return status == TaskStatus::finished || status == TaskStatus::canceled || status == TaskStatus::failed;
-}
-
-bool may_follow(TaskStatus from, TaskStatus to) {
-  using enum TaskStatus;
-  if (is_over(from) || from == to) return false;
-  switch (to) {
-    case scheduled: return from == created;
-    case deploying: return from == scheduled;
-    case initializing: return from == deploying;
-    case running: return from == deploying || from == initializing;
-    case canceling:
-    case finished:
-      return from == deploying || from == initializing || from == running || (to == finished && from == canceling);
-    case canceled:
-    case failed: return true;
-    case created:
-    case reconciling: return false;
-  }
-  return false;
-}
-
-TaskStatus vertex_status(const TaskCounts& counts) {
+TaskStatus vertex_status(const StatusCounts& counts) {
   auto count = [&](TaskStatus status) { return counts[static_cast<std::size_t>(status)]; };
   using enum TaskStatus;
   const std::size_t total = std::accumulate(counts.begin(), counts.end(), std::size_t{0});

@@ -1,4 +1,4 @@
-#include "jobmanager/job/status.h"
+#include "jobmanager/model/status.h"
 
 #include <doctest/doctest.h>
 
@@ -36,7 +36,7 @@ TEST_CASE("status: a task may skip steps that were not heard of, but not end bef
 
 TEST_CASE("status: a vertex is what its tasks are, by Flink's rule") {
   auto of = [](std::initializer_list<TaskStatus> tasks) {
-    TaskCounts counts{};
+    StatusCounts counts{};
     for (auto task : tasks) ++counts[static_cast<std::size_t>(task)];
     return vertex_status(counts);
   };
