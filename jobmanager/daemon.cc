@@ -14,6 +14,7 @@
 #include "common/base/sockets.h"
 #include "common/base/try.h"
 #include "common/observe/log.h"
+#include "common/rpc/bulk.h"
 #include "common/rpc/client.h"
 #include "common/storage/durable_file.h"
 
@@ -122,7 +123,9 @@ Result<void> Daemon::listen() {
   serve_job_manager(methods_, *service_);
   rpc_server_ = std::make_unique<rpc::Server>(node(), methods_, rpc::ServerEvents{});
   rpc_server_->start(std::move(rpc_socket));
-  blob_service_ = std::make_unique<BlobService>(control_.executor(), *blobs_, options_.blob_reads_max);
+  blob_service_ =
+      std::make_unique<BlobService>(control_.executor(), *blobs_, options_.blob_reads_max,
+                                    rpc::bulk_bytes(BlobStore::kPieceBytesMax, options_.rpc_limits.payload_bytes_max));
   serve_blobs(blob_methods_, *blob_service_);
   blob_server_ = std::make_unique<rpc::Server>(node(), blob_methods_, rpc::ServerEvents{});
   blob_server_->start(std::move(blob_socket));

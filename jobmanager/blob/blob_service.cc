@@ -1,5 +1,7 @@
 #include "jobmanager/blob/blob_service.h"
 
+#include <algorithm>
+
 #include "common/base/try.h"
 #include "proto/job_manager.pb.h"
 
@@ -9,7 +11,8 @@ Async<proto::BlobReadReply> BlobService::read_blob(proto::BlobReadRequest reques
   CO_TRY(auto key, BlobKey::from_hex(request.key()));
   co_await turns_.take();
   const Turns::Given given(turns_);
-  CO_TRY(auto piece, co_await store_.read(key, request.offset(), request.bytes_max()));
+  const auto bytes_max = static_cast<std::uint32_t>(std::min<std::size_t>(request.bytes_max(), piece_bytes_max_));
+  CO_TRY(auto piece, co_await store_.read(key, request.offset(), bytes_max));
   proto::BlobReadReply reply;
   reply.set_content(std::move(piece.content));
   reply.set_blob_bytes(piece.blob_bytes);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -95,7 +96,8 @@ Async<proto::ListLogsReply> ControlService::list_logs(proto::ListLogsRequest, St
 Async<proto::ReadLogReply> ControlService::read_log(proto::ReadLogRequest request, SteadyTime) {
   const bool named = request.kind() == proto::NAMED;
   const std::string name = named ? request.name() : request.kind() == proto::LOG ? logs_.log_name : logs_.output_name;
-  auto work = [this, name, offset = request.offset(), bytes_max = request.bytes_max()] {
+  auto work = [this, name, offset = request.offset(),
+               bytes_max = std::min<std::size_t>(request.bytes_max(), logs_.piece_bytes_max)] {
     return log::read_file(logs_.directory, name, offset, bytes_max);
   };
   auto piece = co_await run_blocking(pool_, std::move(work));

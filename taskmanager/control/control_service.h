@@ -15,6 +15,7 @@ struct LogPlace {
   std::string directory;
   std::string log_name;  ///< file names in it
   std::string output_name;
+  std::size_t piece_bytes_max = 1u << 20;  ///< of one reply, whatever a call asks for; what fits a frame
 };
 
 /// Lives on: the control thread. Owned by the daemon; outlives the RPC server.

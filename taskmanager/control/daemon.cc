@@ -17,6 +17,7 @@
 
 #include "common/base/try.h"
 #include "common/observe/log.h"
+#include "common/rpc/bulk.h"
 #include "common/storage/durable_file.h"
 #include "common/storage/local_file_system.h"
 #include "proto/job_manager.pb.h"
@@ -24,7 +25,8 @@
 namespace weir::taskmanager {
 namespace {
 
-constexpr std::size_t kHeartbeatBytesMax = 16 << 20;  // well below a frame
+constexpr std::size_t kHeartbeatBytesMax = 16 << 20;
+constexpr std::size_t kLogPieceBytesMax = 1u << 20;
 
 struct FreeAddresses {
   void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
@@ -195,7 +197,10 @@ Result<void> Daemon::make_jobs() {
   const std::string& stem = options_.facts.log_stem;
   service_.emplace(
       slots_, *workers_, log_pool_,
-      LogPlace{.directory = options_.facts.log_directory, .log_name = stem + ".log", .output_name = stem + ".out"});
+      LogPlace{.directory = options_.facts.log_directory,
+               .log_name = stem + ".log",
+               .output_name = stem + ".out",
+               .piece_bytes_max = rpc::bulk_bytes(kLogPieceBytesMax, options_.rpc_limits.payload_bytes_max)});
   serve_task_manager(methods_, *service_);
   return {};
 }
@@ -235,11 +240,11 @@ void Daemon::describe(proto::RegisterRequest& request) const {
 void Daemon::measure(proto::HeartbeatRequest& request) const {
   request.set_task_manager_id(id_.to_string());
   request.set_incarnation(incarnation_.to_bytes());
+  const std::size_t bytes_max = rpc::bulk_bytes(kHeartbeatBytesMax, options_.rpc_limits.payload_bytes_max);
   std::size_t bytes = 0;
   for (auto& counters : workers_->counters()) {
     bytes += counters.ByteSizeLong();
-    if (bytes > kHeartbeatBytesMax)
-      break;  // what is left out is seen later or not; a heartbeat that does not fit would lose us
+    if (bytes > bytes_max) break;  // what is left out is seen later or not; a heartbeat that does not fit would lose us
     *request.add_counters() = std::move(counters);
   }
   request.set_resident_bytes(own_resident_bytes() + workers_->resident_bytes());

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/base/ensure.h"
+#include "common/rpc/bulk.h"
 #include "proto/job_manager.pb.h"
 
 namespace weir::taskmanager {
@@ -30,8 +31,7 @@ void cut(std::string& text, std::size_t excess) {
 
 ReportLimits ReportLimits::for_frames_of(std::size_t payload_bytes_max) {
   ReportLimits limits;
-  const std::size_t room = payload_bytes_max > 2 * kHeadBytes ? payload_bytes_max - kHeadBytes : payload_bytes_max / 2;
-  limits.bytes_per_call = std::min(limits.bytes_per_call, room);
+  limits.bytes_per_call = rpc::bulk_bytes(limits.bytes_per_call, payload_bytes_max);
   return limits;
 }
 

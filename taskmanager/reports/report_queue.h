@@ -15,10 +15,9 @@ namespace weir::taskmanager {
 
 /// What one call may carry, and how much may wait.
 struct ReportLimits {
-  std::size_t waiting_max = 200'000;                   ///< reports; beyond it the oldest is dropped
-  std::size_t reports_per_call = 500;                  ///< at least 1
-  std::size_t bytes_per_call = 4u << 20;               ///< encoded reports of one call
-  static constexpr std::size_t kHeadBytes = 8u << 10;  ///< of a frame, kept free for the rest of a call
+  std::size_t waiting_max = 200'000;      ///< reports; beyond it the oldest is dropped
+  std::size_t reports_per_call = 500;     ///< at least 1
+  std::size_t bytes_per_call = 4u << 20;  ///< encoded reports of one call
 
   /// Limits for a connection whose frames hold `payload_bytes_max` (weir.rpc.max-frame-bytes).
   static ReportLimits for_frames_of(std::size_t payload_bytes_max);

@@ -4,7 +4,7 @@ import re
 
 from weir_cluster import TOP
 
-ADDITIONS = {"weir-version"}  # what Weir adds to Flink's answers
+ADDITIONS = {"weir-version", "warnings"}  # what Weir adds to Flink's answers
 
 
 class Shapes:

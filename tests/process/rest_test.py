@@ -149,6 +149,24 @@ class RestTest(unittest.TestCase):
                 self.error(400, "POST", f"/jars/{jar}/run", body, words)
         self.assertEqual(self.cluster.request("DELETE", f"/jars/{jar}")[0], 200)
 
+    def test_run_says_what_it_accepts_without_effect(self):
+        jar = self.cluster.upload_ok(JOBS)
+        body = {"entryClass": "prints", "parallelism": "1", "flinkConfiguration": {"execution.checkpointing.interval": "10 s"}, "tag": 1}
+        status, _, started = self.cluster.request("POST", f"/jars/{jar}/run", body)
+        self.assertEqual(status, 200, started)
+        self.assertEqual(len(started["jobid"]), 32)
+        self.assertEqual(len(started["warnings"]), 2, started)
+        self.assertTrue(any("execution.checkpointing.interval" in warning for warning in started["warnings"]), started)
+        self.assertTrue(any('"tag"' in warning for warning in started["warnings"]), started)
+        status, _, quiet = self.cluster.request("POST", f"/jars/{jar}/run", {"entryClass": "prints", "parallelism": 1})
+        self.assertEqual((status, list(quiet)), (200, ["jobid"]))
+        self.error(400, "POST", f"/jars/{jar}/run", b'{"entry-class": "prints"}', "did you mean")
+
+    def test_lists_in_queries_are_bounded(self):
+        for path in ("/jobs/metrics?get=", "/jobs/metrics?jobs=", "/taskmanagers/metrics?taskmanagers=", "/jobmanager/metrics?get=", "/jobs/metrics?agg="):
+            with self.subTest(path):
+                self.error(400, "GET", path + ",".join(["a"] * 1_001), None, "1000 items")
+
     def test_client_that_reads_nothing_holds_only_its_own_connection_up(self):
         slow = []
         before = self.cluster.job_manager.resident_mb()

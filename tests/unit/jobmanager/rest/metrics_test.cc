@@ -68,6 +68,36 @@ TEST_CASE("metrics: wrong parameters are refused by name") {
   CHECK(answer("/taskmanagers/nobody/metrics").starts_with("404"));
 }
 
+TEST_CASE("metrics: every list of a request is bounded, and what is repeated costs nothing") {
+  const auto many = [](const std::string& item, int times) {
+    std::string text = item;
+    for (int i = 1; i < times; ++i) text += "," + item;
+    return text;
+  };
+  const std::pair<std::string, std::string> parameters[] = {{"/jobs/metrics", "get"},
+                                                            {"/jobs/metrics", "agg"},
+                                                            {"/jobs/metrics", "jobs"},
+                                                            {"/taskmanagers/metrics", "get"},
+                                                            {"/taskmanagers/metrics", "taskmanagers"},
+                                                            {"/taskmanagers/localhost:33971-09627f/metrics", "get"},
+                                                            {"/jobmanager/metrics", "get"},
+                                                            {"/jobs/" + kRunningJob + "/metrics", "get"},
+                                                            {kVertexPath + "/metrics", "get"},
+                                                            {kVertexPath + "/subtasks/0/metrics", "get"},
+                                                            {kVertexPath + "/subtasks/metrics", "get"},
+                                                            {kVertexPath + "/subtasks/metrics", "agg"},
+                                                            {kVertexPath + "/subtasks/metrics", "subtasks"}};
+  for (const auto& [path, name] : parameters) {
+    CAPTURE(path);
+    CAPTURE(name);
+    const std::string refused = answer(path + "?" + name + "=" + many("0", 1'001));
+    CHECK(refused.starts_with("400"));
+    CHECK(refused.find("(" + name + ")") != std::string::npos);
+  }
+  CHECK(answer(kVertexPath + "/subtasks/metrics?get=numRecordsIn&agg=sum&subtasks=" + many("0-32767", 1'000)) ==
+        R"(200 [{"id":"numRecordsIn","sum":40.0}])");
+}
+
 TEST_CASE("metrics: of jobs, TaskManagers and the JobManager") {
   CHECK(answer("/jobs/" + kRunningJob + "/metrics?get=runningState,numRestarts") ==
         R"(200 [{"id":"runningState","value":"1"},{"id":"numRestarts","value":"0"}])");

@@ -156,6 +156,46 @@ TEST_CASE("rest: a run that the planner refuses is the client's fault, in the pl
   CHECK(body_of(response).find("it has slow_query_log") != std::string::npos);
 }
 
+TEST_CASE("rest: whoever replies to a question only hands a value over; the body is rendered on the REST thread") {
+  FakeBackend backend;
+  RestApi api(backend.services(RestSettings()));
+  const std::string job = "/jobs/" + kRunningJob, vertex = job + "/vertices/" + kVertex;
+  for (const std::string& path : {std::string("/overview"),
+                                  std::string("/jobs"),
+                                  std::string("/jobs/overview"),
+                                  job,
+                                  job + "/plan",
+                                  job + "/config",
+                                  job + "/exceptions",
+                                  job + "/status",
+                                  job + "/execution-result",
+                                  job + "/accumulators",
+                                  vertex,
+                                  vertex + "/accumulators",
+                                  vertex + "/subtasktimes",
+                                  vertex + "/taskmanagers",
+                                  vertex + "/subtasks/0",
+                                  vertex + "/subtasks/0/attempts/0",
+                                  vertex + "/metrics",
+                                  vertex + "/subtasks/metrics",
+                                  job + "/metrics",
+                                  std::string("/jobs/metrics"),
+                                  std::string("/taskmanagers"),
+                                  std::string("/taskmanagers/metrics"),
+                                  std::string("/jobmanager/metrics"),
+                                  std::string("/jars")}) {
+    CAPTURE(path);
+    weir::http::Request request;
+    request.method = "GET";
+    request.target = path;
+    std::optional<weir::http::Response> reply;
+    api.handle(std::move(request),
+               weir::http::Responder([&](weir::http::Response response) { reply = std::move(response); }));
+    REQUIRE(reply.has_value());
+    CHECK(std::holds_alternative<weir::http::RenderedBody>(reply->body));
+  }
+}
+
 TEST_CASE("run request: every way to give arguments") {
   CHECK(run_of("", "").arguments.empty());
   CHECK(run_of("{}", "programArg=a,b&programArg=c").arguments == std::vector<std::string>{"a", "b", "c"});
