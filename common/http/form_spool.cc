@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "common/base/try.h"
 
@@ -34,6 +36,12 @@ Result<void> FormSpool::begin_part(const PartHead& head) {
   if (head.is_file) {
     std::string path = directory_ + "/upload-XXXXXX";
     file_.reset(::mkostemp(path.data(), O_CLOEXEC));
+    if (!file_ && errno == ENOENT) {  // somebody cleaned up under us
+      std::error_code problem;
+      std::filesystem::create_directories(directory_, problem);
+      path = directory_ + "/upload-XXXXXX";
+      file_.reset(::mkostemp(path.data(), O_CLOEXEC));
+    }
     if (!file_) return spool_error("create a file", directory_);
     part.file.emplace(std::move(path));
   }

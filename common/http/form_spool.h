@@ -19,7 +19,7 @@ namespace weir::http {
 /// path.
 class FormSpool : public PartSink {
  public:
-  /// @param directory  must exist; files are made in it with mode 0600
+  /// @param directory  made anew when it has gone; files are made in it with mode 0600
   explicit FormSpool(std::string directory);
   FormSpool(const FormSpool&) = delete;
 

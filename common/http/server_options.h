@@ -17,7 +17,7 @@ struct ServerOptions {
   std::string ports_option = "rest.bind-port";   ///< what to tell people to change when no port is free
   int threads = 1;
   std::size_t connections_max = 1024;                 ///< above it a connection is answered with 503 and closed
-  std::string spool_directory = "/tmp";               ///< where files of forms go; must exist
+  std::string spool_directory = "/tmp";               ///< where files of forms go
   std::string allow_origin;                           ///< Access-Control-Allow-Origin; no such header when empty
   std::size_t head_bytes_max = 16 * 1024;             ///< request line and headers together
   std::chrono::milliseconds head_timeout{10'000};     ///< for a whole head, and for the first byte of a new connection

@@ -59,8 +59,7 @@ std::string BlobStore::unpacking_path() const { return options_.directory + "/un
 
 Result<void> BlobStore::open() {
   remove_tree(options_.directory + "/unpacked");
-  for (const char* name : {"/blobs", "/jars", "/unpacked"})
-    TRY_VOID(files_.make_directories(options_.directory + name));
+  TRY_VOID(make_folders());
   for (const char* name : {"/blobs", "/jars"}) TRY_VOID(remove_unfinished(files_, options_.directory + name));
   TRY(auto names, files_.list(options_.directory + "/jars"));
   for (const auto& id : names) {
@@ -71,6 +70,12 @@ Result<void> BlobStore::open() {
       LOG_WARN("the stored artefact {} can't be used any more: {}", id, jar.error().message);
     }
   }
+  return {};
+}
+
+Result<void> BlobStore::make_folders() {
+  for (const char* name : {"/blobs", "/jars", "/unpacked"})
+    TRY_VOID(files_.make_directories(options_.directory + name));
   return {};
 }
 
@@ -143,6 +148,7 @@ Result<Jar> BlobStore::store(const std::string& path, const std::string& client_
                        fmt::format("'{}' has {} bytes; at most {} are taken (rest.server.max-content-length)", name,
                                    content.bytes, options_.upload_bytes_max));
   }
+  TRY_VOID(make_folders());  // somebody may have removed them
   const std::string unpacking = unpacking_path();
   TRY(auto artefact, inspect_artefact(path, name, unpacking, read_library_));
   if (artefact.is_bundle) TRY_VOID(keep_unpacked(unpacking, content.key));
@@ -232,11 +238,16 @@ std::vector<Jar> BlobStore::jars() const {
 }
 
 Async<std::string> BlobStore::library_path(Jar jar) {
-  if (!jar.artefact.is_bundle) co_return blob_path(jar.key);
   auto work = [this, &jar]() -> Result<std::string> {
+    if (!is_file_of(blob_path(jar.key), jar.bytes)) {
+      return Error::external(ErrorCode::not_found, fmt::format("the file of {} is gone from {}: upload it again",
+                                                               jar.id, options_.directory));
+    }
+    if (!jar.artefact.is_bundle) return blob_path(jar.key);
     const std::string library = unpacked_path(jar.key) + "/" + jar.artefact.library;
     std::error_code problem;
     if (std::filesystem::is_regular_file(library, problem)) return library;
+    TRY_VOID(make_folders());
     const std::string unpacking = unpacking_path();
     TRY_VOID(unpack_bundle(blob_path(jar.key), unpacking, BundleLimits()));
     TRY_VOID(keep_unpacked(unpacking, jar.key));

@@ -74,6 +74,7 @@ class BlobStore {
   Async<BlobPiece> read(BlobKey key, std::uint64_t offset, std::uint32_t bytes_max);
 
  private:
+  Result<void> make_folders();
   std::string blob_path(const BlobKey& key) const;
   std::string jar_path(const std::string& id) const;
   std::string unpacked_path(const BlobKey& key) const;

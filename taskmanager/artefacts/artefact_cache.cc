@@ -127,6 +127,8 @@ struct ArtefactCache::Entry {
   explicit Entry(asio::any_io_executor executor) : done(std::move(executor)) {}
   Event done;
   Result<std::string> library;  // once done
+  std::size_t fetch = 0;        // which of the cache's
+  bool is_missing = false;      // done, and gone since
   std::uint64_t bytes = 0;
   int leases = 0;
   int waiting = 0;
@@ -165,23 +167,43 @@ ArtefactCache::~ArtefactCache() = default;
 
 Async<ArtefactLease> ArtefactCache::lease(ArtefactWanted wanted, SteadyTime deadline) {
   CO_TRY_VOID(check(wanted, limits_));
-  const std::string key = wanted.key;
-  const auto known = entries_.find(key);
-  const bool has_failed = known != entries_.end() && known->second->done.is_set() && !known->second->library.ok();
-  if (has_failed && known->second->waiting == 0) entries_.erase(known);  // this one tries anew
-  auto& entry = entries_[key];
-  if (!entry) {
-    entry = std::make_unique<Entry>(executor_);
-    entry->bytes = wanted.bytes;
-    ++fetches_;
-    scope_.start("fetch " + key, fetch(key, std::move(wanted)));
+  for (;;) {
+    Entry& mine = begin_fetch(wanted.key, wanted);  // an entry that somebody waits for is not removed
+    CO_TRY_VOID(co_await wait_fetched(mine, deadline));
+    if (!mine.library.ok()) co_return mine.library.error();
+    mine.last_use = ++uses_;
+    // Leased before it is looked at: it is not evicted meanwhile.
+    ++mine.leases;
+    const std::size_t seen = mine.fetch;
+    ArtefactLease lease(*this, wanted.key, *mine.library);
+    const auto there = co_await is_there(lease.library());
+    if (there.value_or(false)) co_return lease;
+    LOG_WARN("the artefact {} is not where it was, its folder was removed: it is fetched again", lease.library());
+    if (mine.fetch == seen) mine.is_missing = true;
   }
-  Entry& mine = *entry;  // an entry that somebody waits for is not removed
-  CO_TRY_VOID(co_await wait_fetched(mine, deadline));
-  if (!mine.library.ok()) co_return mine.library.error();
-  ++mine.leases;
-  mine.last_use = ++uses_;
-  co_return ArtefactLease(*this, key, *mine.library);
+}
+
+ArtefactCache::Entry& ArtefactCache::begin_fetch(const std::string& key, const ArtefactWanted& wanted) {
+  auto& entry = entries_[key];
+  const bool is_fresh = entry == nullptr;
+  if (is_fresh) entry = std::make_unique<Entry>(executor_);
+  const bool has_failed = entry->done.is_set() && !entry->library.ok() && entry->waiting == 0;
+  if (is_fresh || has_failed || entry->is_missing) {
+    entry->done.reset();
+    entry->is_missing = false;
+    entry->bytes = wanted.bytes;
+    entry->fetch = ++fetches_;
+    scope_.start("fetch " + key, fetch(key, wanted));
+  }
+  return *entry;
+}
+
+Async<bool> ArtefactCache::is_there(std::string library) {
+  auto look = [&library] {
+    std::error_code problem;
+    return fs::is_regular_file(library, problem);
+  };
+  co_return co_await run_blocking(pool_, std::move(look));
 }
 
 Async<Result<void>> ArtefactCache::wait_fetched(Entry& entry, SteadyTime deadline) {
@@ -220,7 +242,10 @@ Async<std::string> ArtefactCache::publish(std::string key) {
 
 Async<Result<void>> ArtefactCache::fetch_verified(const ArtefactWanted& wanted) {
   const std::string path = directory_ + "/" + wanted.key + ".part";
-  auto open = [&] { return open_part(path, wanted.bytes); };
+  auto open = [&]() -> Result<Part> {
+    TRY_VOID(LocalFileSystem().make_directories(directory_));
+    return open_part(path, wanted.bytes);
+  };
   CO_TRY(const Part part, co_await run_blocking(pool_, std::move(open)));
   CO_TRY(auto source, servers_.open(wanted.blob_address));
   Result<void> result = co_await download(*source, wanted, part.file.get(), part.bytes);

@@ -54,8 +54,9 @@ class ArtefactLease {
 };
 
 /// Lives on: the control thread; files are written on the pool. Owned by the daemon; `close` is awaited before
-/// destruction. Promise: what a lease shows is whole (fsync, then renamed) and has the hash that its key says. A fetch
-/// that broke is continued by the next.
+/// destruction. Promise: what a lease shows is whole (fsync, then renamed), has the hash that its key says, and was
+/// there when the lease was given: files that somebody removed under the cache are fetched again, folders made anew. A
+/// fetch that broke is continued by the next.
 class ArtefactCache {
  public:
   /// @param directory  exists and is this process's own
@@ -76,7 +77,9 @@ class ArtefactCache {
   friend class ArtefactLease;
   struct Entry;
 
+  Entry& begin_fetch(const std::string& key, const ArtefactWanted& wanted);
   Async<Result<void>> wait_fetched(Entry& entry, SteadyTime deadline);
+  Async<bool> is_there(std::string library);
   Async<void> fetch(std::string key, ArtefactWanted wanted);
   Async<Result<void>> fetch_verified(const ArtefactWanted& wanted);
   Async<Result<void>> download(BlobSource& source, const ArtefactWanted& wanted, int file, std::uint64_t offset);

@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <random>
 
+#include "common/http/form_spool.h"
 #include "common/http/json.h"
+#include "tests/support/temporary_directory.h"
 
 using weir::ErrorCode;
 using weir::Result;
@@ -121,6 +124,22 @@ TEST_CASE("multipart: the content comes out as it went in, for any bytes and any
     std::string body =
         "--XX\r\nContent-Disposition: form-data; name=f; filename=f\r\n\r\n" + content + "\r\n--XX--\r\n";
     CHECK(parse(body, 1 + random() % 20) == "[f|'f'|]" + content + ";");
+  }
+}
+
+TEST_CASE("form_spool: an upload directory that was removed is made anew") {
+  weir::test::TemporaryDirectory place;
+  const std::string directory = place.string() + "/uploads";
+  for (int round = 0; round < 2; ++round) {
+    std::filesystem::remove_all(directory);
+    weir::http::FormSpool spool(directory);
+    PartHead head;
+    head.name = "jarfile";
+    head.is_file = true;
+    REQUIRE(spool.begin_part(head).ok());
+    REQUIRE(spool.part_data("content").ok());
+    REQUIRE(spool.end_part().ok());
+    CHECK(weir::test::read_text(spool.take_parts().at(0).file->path()) == "content");
   }
 }
 

@@ -227,5 +227,25 @@ TEST_CASE("artefact: the entry is the wanted one, else the only one; else the kn
   CHECK(choose_entry(one, "\x1b[31m").error().message == "there is no job '\\x1b[31m' in the library; it holds: a");
 }
 
+TEST_CASE("blob_store: folders that were removed under it are made anew, and a jar whose file has gone says so") {
+  testing::run_coroutine([](ControlThread&) -> Async<void> {
+    Place place;
+    const std::string path = place.directory.write("spool", "jobs words");
+    BlobStore store = place.make();
+    REQUIRE(store.open().ok());
+    auto first = co_await store.add(path, "words.so");
+    REQUIRE(first.ok());
+    std::filesystem::remove_all(place.directory.path() / "store");
+    auto gone = co_await store.library_path(*store.find(*first));
+    REQUIRE(!gone.ok());
+    CHECK(gone.error().message.find("upload it again") != std::string::npos);
+    auto second = co_await store.add(path, "words.so");
+    REQUIRE_MESSAGE(second.ok(), (second.ok() ? "" : second.error().message));
+    auto there = co_await store.library_path(*store.find(*second));
+    CHECK(there.ok());
+    CHECK(place.count("blobs") == 1);
+  });
+}
+
 }  // namespace
 }  // namespace weir::jobmanager

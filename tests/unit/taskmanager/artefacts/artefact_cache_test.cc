@@ -226,3 +226,34 @@ TEST_CASE("artefact_cache: beyond the cap the artefact goes that was unused for 
     co_await f.cache.close();
   });
 }
+
+TEST_CASE("artefact_cache: a folder that was removed under it is made anew, and the artefact fetched again") {
+  run_coroutine([](ControlThread& control) -> Async<void> {
+    Fixture f(control);
+    const std::string content = content_of(100'000, 'z');
+    const auto key = f.blobs.add(content);
+    {
+      auto work = f.cache.lease(f.wanted(key), in_time());
+      const auto running = co_await std::move(work);
+      CHECK(running.ok());
+      // While a job runs from it, and several others come at once.
+      std::filesystem::remove_all(f.directory.path());
+      TaskScope scope(control.executor(), "test");
+      int done = 0;
+      for (int i = 0; i < 5; ++i) scope.start("ask", ask(f, f.wanted(key), done));
+      co_await scope.wait_until_empty();
+      CHECK(done == 5);
+      co_await scope.close();
+      CHECK(f.cache.fetches() == 2);
+      CHECK(test::read_text(running->library()) == content);
+    }
+    // With nobody there, too.
+    std::filesystem::remove_all(f.directory.path());
+    auto work = f.cache.lease(f.wanted(key), in_time());
+    const auto again = co_await std::move(work);
+    CHECK(again.ok());
+    if (again.ok()) CHECK(test::read_text(again->library()) == content);
+    CHECK(f.cache.fetches() == 3);
+    co_await f.cache.close();
+  });
+}
