@@ -110,11 +110,12 @@ Result<void> Daemon::listen() {
   TRY(auto rpc_socket, listen_at(options_.rpc));
   TRY(auto blob_socket, listen_at(options_.blob));
   DispatcherOptions dispatcher = options_.dispatcher;
+  dispatcher.job.epoch = epoch_.current();
   dispatcher.job.blob_address = advertised(options_.blob, blob_socket.port);
   ServiceTerms terms{incarnation_, dispatcher.job.blob_address, options_.heartbeat_interval,
                      options_.registry.heartbeat_timeout, kLeaderEpoch};
-  dispatcher_ =
-      std::make_unique<Dispatcher>(control_.executor(), clock_, task_managers_, slots_, std::move(dispatcher));
+  dispatcher_ = std::make_unique<Dispatcher>(control_.executor(), clock_, task_managers_, slots_, resources_,
+                                             std::move(dispatcher));
   submission_ = std::make_unique<Submission>(*blobs_, *dispatcher_, planner_pool_, options_.submission);
   sweeper_ = std::make_unique<ArtefactSweeper>(control_.executor(), clock_, *blobs_,
                                                [this] { return dispatcher_->blobs_in_use(); });

@@ -28,6 +28,7 @@
 #include "jobmanager/blob/artefact_sweeper.h"
 #include "jobmanager/blob/blob_service.h"
 #include "jobmanager/blob/blob_store.h"
+#include "jobmanager/cluster/resource_driver.h"
 #include "jobmanager/cluster/rpc_dialler.h"
 #include "jobmanager/cluster/slot_pool.h"
 #include "jobmanager/cluster/task_manager_registry.h"
@@ -87,6 +88,7 @@ class Daemon {
   asio::signal_set signals_;
   // The cluster and its jobs
   SlotPool slots_;
+  StandaloneDriver resources_;
   RpcDialler dialler_;
   TaskManagerRegistry task_managers_;
   std::unique_ptr<BlobStore> blobs_;

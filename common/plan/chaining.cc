@@ -6,7 +6,6 @@
 #include <bit>
 #include <map>
 
-#include "common/base/checksum.h"
 #include "common/base/text.h"
 #include "common/base/try.h"
 
@@ -44,13 +43,6 @@ void describe_from(const Plan& plan, const std::vector<std::uint32_t>& chain, st
   }
 }
 
-/// Stable over runs of the same build function: made of the uid, else of position and name.
-VertexId vertex_id(const PlannedOperator& head) {
-  const std::string identity =
-      head.uid.empty() ? fmt::format("position {} {}", head.id, head.name) : fmt::format("uid {}", head.uid);
-  return VertexId(xxh3_128(identity));
-}
-
 /// The head's own limit, else the smallest that a later operator of the chain asks for, else the job's, else the
 /// formula.
 int chain_max_parallelism(const Plan& plan, const std::vector<std::uint32_t>& chain, int parallelism,
@@ -86,7 +78,8 @@ Result<JobVertex> make_vertex(const Plan& plan, std::vector<std::uint32_t> chain
                               const GraphSettings& settings) {
   const PlannedOperator& head = plan.operator_by_id(chain.front());
   JobVertex vertex;
-  vertex.id = vertex_id(head);
+  for (const std::uint32_t id : chain) vertex.operator_ids.push_back(stable_operator_id(plan.operator_by_id(id)));
+  vertex.id = VertexId(vertex.operator_ids.front().bytes());
   vertex.name = chain_name(plan, chain);
   vertex.parallelism = parallelism;
   vertex.max_parallelism = chain_max_parallelism(plan, chain, parallelism, settings);
@@ -105,6 +98,13 @@ Result<JobVertex> make_vertex(const Plan& plan, std::vector<std::uint32_t> chain
                                    head.name, vertex.parallelism, vertex.max_parallelism));
   }
   return vertex;
+}
+
+Error refuse_blocking(const PlannedOperator& consumer) {
+  return Error::user(ErrorCode::invalid_argument,
+                     fmt::format("the exchange in front of '{}' is blocking, and this version runs pipelined exchanges "
+                                 "only: leave its mode out",
+                                 display_name(consumer)));
 }
 
 Error refuse_forward(const PlannedOperator& from, int from_parallelism, const PlannedOperator& to, int to_parallelism) {
@@ -137,8 +137,8 @@ bool is_chained(const Plan& plan, const PlannedOperator& consumer, const std::ve
   if (!chaining_enabled || consumer.chaining != Chaining::always || consumer.inputs.size() != 1) return false;
   const OperatorInput& input = consumer.inputs.front();
   const PlannedOperator& producer = plan.operator_by_id(input.source);
-  return input.partitioner == Partitioner::forward && producer.chaining != Chaining::never &&
-         producer.slot_sharing_group == consumer.slot_sharing_group &&
+  return input.partitioner == Partitioner::forward && input.mode == ExchangeMode::pipelined &&
+         producer.chaining != Chaining::never && producer.slot_sharing_group == consumer.slot_sharing_group &&
          parallelism[producer.id - 1] == parallelism[consumer.id - 1];
 }
 
@@ -234,6 +234,8 @@ Result<JobGraph> make_job_graph(const Plan& plan, const GraphSettings& settings)
         edge.partitioner = Partitioner::rebalance;
       }
       edge.schema_id = plan.operator_by_id(input.source).outputs[input.output].schema_id;
+      edge.mode = input.mode;
+      if (edge.mode == ExchangeMode::blocking) return refuse_blocking(planned);
       graph.edges.push_back(edge);
     }
   }

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 
+#include "common/plan/exchange_pattern.h"
+
 namespace weir::plan {
 
 namespace {
-
-bool is_pointwise(Partitioner partitioner) {
-  return partitioner == Partitioner::forward || partitioner == Partitioner::rescale;
-}
 
 /// Channels at one end when `own` tasks meet `others` on an edge.
 std::uint64_t channels_per_task(Partitioner partitioner, int own, int others) {

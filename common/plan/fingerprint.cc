@@ -42,7 +42,7 @@ void append(const PlannedOperator& planned, Canonical& out) {
     out.number(input.input);
     out.number(static_cast<std::uint64_t>(input.partitioner));
     out.text(input.key_schema);
-    out.number(input.strict ? 1 : 0);
+    out.number((input.strict ? 1u : 0u) | (input.mode == ExchangeMode::blocking ? 2u : 0u));
   }
   out.number(planned.outputs.size());
   for (const auto& output : planned.outputs) {

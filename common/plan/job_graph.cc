@@ -1,7 +1,10 @@
 #include "common/plan/job_graph.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "common/base/checksum.h"
 #include "common/base/ensure.h"
 
 namespace weir::plan {
@@ -18,6 +21,13 @@ std::string_view ship_strategy(Partitioner partitioner) {
     case Partitioner::custom: return "CUSTOM";
   }
   return "UNKNOWN";
+}
+
+OperatorId stable_operator_id(const PlannedOperator& planned) {
+  if (!planned.stable_id.is_none()) return planned.stable_id;
+  const std::string identity = planned.uid.empty() ? fmt::format("position {} {}", planned.id, planned.kind)
+                                                   : fmt::format("uid {}", planned.uid);
+  return OperatorId(xxh3_128(identity));
 }
 
 const JobVertex* JobGraph::find(const VertexId& id) const {

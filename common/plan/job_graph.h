@@ -14,6 +14,10 @@ namespace weir::plan {
 
 enum class OperatorRole : std::uint8_t { source = 1, transform = 2, sink = 3 };
 enum class Chaining : std::uint8_t { always = 0, head = 1, never = 2 };
+enum class ExchangeMode : std::uint8_t {
+  pipelined = 0,  ///< producers and consumers run, and fail, together
+  blocking = 1,   ///< consumers start when the producers have finished, and read a stored result
+};
 enum class Partitioner : std::uint8_t { forward, hash, rebalance, rescale, broadcast, shuffle, global, custom };
 
 /// Flink's word for a partitioner as its plans show it: "FORWARD", "HASH".
@@ -38,6 +42,7 @@ struct OperatorInput {
   Partitioner partitioner = Partitioner::forward;
   std::string key_schema;  ///< hash, custom
   bool strict = false;     ///< forward, asked for by name: refused where the parallelism changes
+  ExchangeMode mode = ExchangeMode::pipelined;
 };
 
 struct PlannedOperator {
@@ -54,7 +59,12 @@ struct PlannedOperator {
   bool bounded = false;  ///< sources
   std::vector<OperatorInput> inputs;
   std::vector<OperatorOutput> outputs;
+  OperatorId stable_id;  ///< none: not computed yet, see stable_operator_id
 };
+
+/// The id by which snapshots know an operator: the one that it has, else XXH3-128 of its uid, or of its position and
+/// kind where it has none. Stable over runs of the same build function; with a uid, over changes of the job too.
+OperatorId stable_operator_id(const PlannedOperator& planned);
 
 /// The calls on a stream. Promise (held by plan_codec): operators[i].id == i + 1, inputs name earlier operators and
 /// outputs that exist.
@@ -72,12 +82,13 @@ struct Plan {
 
 /// One chain, run as `parallelism` tasks.
 struct JobVertex {
-  VertexId id;
+  VertexId id;       ///< the bytes of the head's stable id
   std::string name;  ///< "Source: lines -> Map -> Sink: out"
   int parallelism = 1;
   int max_parallelism = 128;
   std::string slot_sharing_group;
   std::vector<std::uint32_t> operators;  ///< ids, head first; a chain is a tree
+  std::vector<OperatorId> operator_ids;  ///< the stable ids of the same operators, in the same order
 };
 
 /// One exchange: from an operator of the producing vertex to the head of the consuming one.
@@ -91,6 +102,14 @@ struct JobEdge {
   std::uint32_t input = 0;
   Partitioner partitioner = Partitioner::forward;
   std::uint32_t schema_id = 0;
+  ExchangeMode mode = ExchangeMode::pipelined;
+};
+
+/// A task's place in a job graph.
+struct TaskIndex {
+  std::uint32_t vertex = 0;  ///< index in JobGraph::vertices
+  std::uint32_t subtask = 0;
+  friend auto operator<=>(const TaskIndex&, const TaskIndex&) = default;
 };
 
 /// A plan after chaining. Vertices stand upstream before downstream.

@@ -28,6 +28,12 @@ Result<Partitioner> decode_partitioner(proto::Partitioner partitioner, std::uint
   return static_cast<Partitioner>(partitioner);
 }
 
+Result<ExchangeMode> decode_mode(proto::ExchangeMode mode, const std::string& what) {
+  if (!proto::ExchangeMode_IsValid(mode))
+    return refused(fmt::format("{} has the unknown exchange mode {}", what, static_cast<int>(mode)));
+  return static_cast<ExchangeMode>(mode);
+}
+
 Result<int> decode_parallelism(int value, const char* what, std::uint32_t operator_id) {
   if (value < 0 || value > kParallelismMax) {
     return refused(fmt::format("{} of operator {} must be 0 to {}, is {}", what, operator_id, kParallelismMax, value));
@@ -57,6 +63,7 @@ Result<OperatorInput> decode_input(const proto::EdgePlan& message, std::uint32_t
     return refused(fmt::format("operator {} has a key schema too long", operator_id));
   input.key_schema = message.key_schema();
   input.strict = message.strict();
+  TRY(input.mode, decode_mode(message.mode(), fmt::format("an input of operator {}", operator_id)));
   return input;
 }
 
@@ -103,6 +110,10 @@ Result<PlannedOperator> decode_operator(const proto::OperatorPlan& message, cons
     }
     planned.outputs.push_back({output.tag(), output.schema(), output.schema_id()});
   }
+  if (!message.operator_id().empty()) {
+    TRY(planned.stable_id, OperatorId::from_bytes(message.operator_id()));
+  }
+  planned.stable_id = stable_operator_id(planned);
   return planned;
 }
 
@@ -161,6 +172,7 @@ void encode_plan(const Plan& plan, proto::Plan& message) {
       edge.set_partitioner(static_cast<proto::Partitioner>(input.partitioner));
       edge.set_key_schema(input.key_schema);
       edge.set_strict(input.strict);
+      edge.set_mode(static_cast<proto::ExchangeMode>(input.mode));
     }
     for (const auto& output : planned.outputs) {
       auto& entry = *out.add_outputs();
@@ -168,6 +180,7 @@ void encode_plan(const Plan& plan, proto::Plan& message) {
       entry.set_schema(output.schema);
       entry.set_schema_id(output.schema_id);
     }
+    out.set_operator_id(stable_operator_id(planned).to_bytes());
   }
   message.set_parallelism(plan.parallelism);
   message.set_max_parallelism(plan.max_parallelism);
@@ -198,6 +211,13 @@ Result<JobGraph> decode_job_graph(const proto::JobGraph& message) {
     vertex.max_parallelism = entry.max_parallelism();
     vertex.slot_sharing_group = entry.slot_sharing_group();
     vertex.operators.assign(entry.operators().begin(), entry.operators().end());
+    for (const auto& bytes : entry.operator_ids()) {
+      TRY(const OperatorId operator_id, OperatorId::from_bytes(bytes));
+      vertex.operator_ids.push_back(operator_id);
+    }
+    if (vertex.operator_ids.size() != vertex.operators.size())
+      return bad(fmt::format("vertex '{}' has {} operators and {} operator ids", vertex.name, vertex.operators.size(),
+                             vertex.operator_ids.size()));
     if (vertex.parallelism < 1 || vertex.max_parallelism < vertex.parallelism ||
         vertex.max_parallelism > kParallelismMax) {
       return bad(
@@ -232,6 +252,7 @@ Result<JobGraph> decode_job_graph(const proto::JobGraph& message) {
       return bad(fmt::format("edge {} has an unknown partitioner", edge.id));
     edge.partitioner = static_cast<Partitioner>(entry.partitioner());
     edge.schema_id = entry.schema_id();
+    TRY(edge.mode, decode_mode(entry.mode(), fmt::format("edge {}", edge.id)));
     graph.edges.push_back(edge);
   }
   return graph;
@@ -250,6 +271,7 @@ void encode_job_graph(const JobGraph& graph, proto::JobGraph& message) {
     out.set_max_parallelism(vertex.max_parallelism);
     out.set_slot_sharing_group(vertex.slot_sharing_group);
     out.mutable_operators()->Add(vertex.operators.begin(), vertex.operators.end());
+    for (const OperatorId& id : vertex.operator_ids) out.add_operator_ids(id.to_bytes());
   }
   for (const auto& edge : graph.edges) {
     auto& out = *message.add_edges();
@@ -262,6 +284,7 @@ void encode_job_graph(const JobGraph& graph, proto::JobGraph& message) {
     out.set_input(edge.input);
     out.set_partitioner(static_cast<proto::Partitioner>(edge.partitioner));
     out.set_schema_id(edge.schema_id);
+    out.set_mode(static_cast<proto::ExchangeMode>(edge.mode));
   }
 }
 

@@ -47,25 +47,43 @@ std::string_view cut(std::string_view text, std::size_t bytes_max) {
 
 }  // namespace
 
-std::string encode_error(const Error& error) {
-  proto::RpcError message;
+void encode_error(const Error& error, proto::RpcError& message) {
   for (const auto& pair : kCodes)
     if (pair.code == error.code) message.set_code(pair.wire);
-  for (const auto& pair : kBlames)
-    if (pair.blame == error.blame) message.set_blame(pair.wire);
+  message.set_blame(static_cast<proto::RpcError::Blame>(encode_blame(error.blame)));
   message.set_message(std::string(cut(error.message, kErrorMessageBytesMax)));
+}
+
+std::string encode_error(const Error& error) {
+  proto::RpcError message;
+  encode_error(error, message);
   return message.SerializeAsString();
+}
+
+int encode_blame(Blame blame) {
+  for (const auto& pair : kBlames)
+    if (pair.blame == blame) return pair.wire;
+  return proto::RpcError::BLAME_UNKNOWN;
+}
+
+Blame decode_blame(int number) {
+  for (const auto& pair : kBlames)
+    if (pair.wire == number) return pair.blame;
+  return Blame::internal;
 }
 
 Error decode_error(std::string_view bytes) {
   proto::RpcError message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return Error{ErrorCode::corrupt, Blame::internal, "the peer answered with an error that can't be read"};
+  return decode_error(message);
+}
+
+Error decode_error(const proto::RpcError& message) {
   Error error{ErrorCode::unknown, Blame::internal, message.message()};
   for (const auto& pair : kCodes)
     if (pair.wire == message.code()) error.code = pair.code;
-  for (const auto& pair : kBlames)
-    if (pair.wire == message.blame()) error.blame = pair.blame;
+  error.blame = decode_blame(message.blame());
   return error;
 }
 

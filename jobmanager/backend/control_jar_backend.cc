@@ -60,7 +60,8 @@ void ControlJarBackend::plan(RunRequest request, rest::Reply<PlannedJob> reply) 
 
 Async<PlannedJob> ControlJarBackend::plan_job(RunRequest request) {
   CO_TRY(auto planned, co_await submission_.plan(std::move(request)));
-  PlannedJob job{plan::plan_json(planned.graph, planned.plan, planned.id.to_hex()), std::move(planned.warnings)};
+  PlannedJob job{plan::plan_json(planned.graph, planned.submission.plan, planned.submission.id.to_hex()),
+                 std::move(planned.submission.warnings)};
   co_return job;
 }
 

@@ -22,6 +22,7 @@ struct FreeSlots {
   TaskManagerId task_manager;
   std::uint32_t total = 0;
   std::vector<std::uint32_t> free;  ///< ascending
+  bool is_avoided = false;          ///< taken only where nobody else has one
 };
 
 }  // namespace weir::jobmanager

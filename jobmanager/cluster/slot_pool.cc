@@ -25,27 +25,23 @@ void SlotPool::remove(const TaskManagerId& task_manager) {
   std::erase_if(entries_, [&](const Entry& entry) { return entry.task_manager == task_manager; });
 }
 
-void SlotPool::lease(const JobId& job, const std::vector<SlotAddress>& slots) {
-  for (const auto& slot : slots) {
-    Entry* entry = find(slot.task_manager);
-    ENSURE(entry != nullptr && slot.slot < entry->holders.size(), "no slot {} of {}", slot.slot, slot.task_manager);
-    ENSURE(!entry->holders[slot.slot], "slot {} of {} is taken", slot.slot, slot.task_manager);
-    entry->holders[slot.slot] = job;
-  }
+void SlotPool::lease(const JobId& job, const SlotAddress& slot) {
+  Entry* const entry = find(slot.task_manager);
+  ENSURE(entry != nullptr && slot.slot < entry->holders.size(), "no slot {} of {}", slot.slot, slot.task_manager);
+  ENSURE(!entry->holders[slot.slot], "slot {} of {} is taken", slot.slot, slot.task_manager);
+  entry->holders[slot.slot] = job;
 }
 
-void SlotPool::release(const JobId& job, const TaskManagerId& task_manager) {
-  Entry* entry = find(task_manager);
-  if (entry == nullptr) return;
-  for (auto& holder : entry->holders) {
-    if (holder == job) holder.reset();
-  }
+void SlotPool::release(const JobId& job, const SlotAddress& slot) {
+  Entry* const entry = find(slot.task_manager);
+  if (entry == nullptr || slot.slot >= entry->holders.size()) return;
+  if (entry->holders[slot.slot] == job) entry->holders[slot.slot].reset();
 }
 
 std::vector<FreeSlots> SlotPool::free() const {
   std::vector<FreeSlots> offers;
   for (const auto& entry : entries_) {
-    FreeSlots offer{entry.task_manager, static_cast<std::uint32_t>(entry.holders.size()), {}};
+    FreeSlots offer{entry.task_manager, static_cast<std::uint32_t>(entry.holders.size()), {}, false};
     for (std::uint32_t slot = 0; slot < entry.holders.size(); ++slot) {
       if (!entry.holders[slot]) offer.free.push_back(slot);
     }
@@ -67,12 +63,12 @@ std::vector<TaskManagerId> SlotPool::task_managers_of(const JobId& job) const {
   return found;
 }
 
-std::vector<SlotAddress> SlotPool::slots_of(const JobId& job) const {
+std::vector<SlotAddress> SlotPool::slots_of(const JobId& job, const TaskManagerId& task_manager) const {
   std::vector<SlotAddress> found;
-  for (const auto& entry : entries_) {
-    for (std::uint32_t slot = 0; slot < entry.holders.size(); ++slot) {
-      if (entry.holders[slot] == job) found.push_back({entry.task_manager, slot});
-    }
+  const Entry* const entry = find(task_manager);
+  if (entry == nullptr) return found;
+  for (std::uint32_t slot = 0; slot < entry->holders.size(); ++slot) {
+    if (entry->holders[slot] == job) found.push_back({task_manager, slot});
   }
   return found;
 }

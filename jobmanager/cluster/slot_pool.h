@@ -19,10 +19,10 @@ class SlotPool {
   /// Its slots are gone, whoever has them. An unknown one is ignored.
   void remove(const TaskManagerId& task_manager);
 
-  /// The job has these slots from now on. ENSUREs that each exists and is free.
-  void lease(const JobId& job, const std::vector<SlotAddress>& slots);
-  /// The job's slots on this TaskManager are free again.
-  void release(const JobId& job, const TaskManagerId& task_manager);
+  /// The job has this slot from now on. ENSUREs that it exists and is free.
+  void lease(const JobId& job, const SlotAddress& slot);
+  /// The slot is free again. Nothing happens when the job does not have it (any more).
+  void release(const JobId& job, const SlotAddress& slot);
 
   /// What is free, TaskManagers in the order in which they came.
   std::vector<FreeSlots> free() const;
@@ -30,7 +30,8 @@ class SlotPool {
   bool holds(const JobId& job, const TaskManagerId& task_manager) const;
   /// TaskManagers on which the job has slots.
   std::vector<TaskManagerId> task_managers_of(const JobId& job) const;
-  std::vector<SlotAddress> slots_of(const JobId& job) const;
+  /// The job's slots on this TaskManager, ascending.
+  std::vector<SlotAddress> slots_of(const JobId& job, const TaskManagerId& task_manager) const;
   /// Who has each slot of one TaskManager; empty when it is unknown.
   std::vector<std::optional<JobId>> holders(const TaskManagerId& task_manager) const;
   std::size_t total() const;

@@ -44,8 +44,8 @@ Async<void> TaskManagerRegistry::close(SteadyTime deadline) {
   co_await closing_.close();
 }
 
-Result<std::vector<JobId>> TaskManagerRegistry::add(TaskManagerDescription description,
-                                                    const std::vector<JobId>& workers) {
+Result<std::vector<plan::JobWorker>> TaskManagerRegistry::add(TaskManagerDescription description,
+                                                              const std::vector<plan::JobWorker>& workers) {
   if (description.host.empty() || description.rpc_port == 0 || description.slots == 0 || description.id.is_none()) {
     return Error::user(
         ErrorCode::invalid_argument,
@@ -84,9 +84,9 @@ Result<std::vector<JobId>> TaskManagerRegistry::add(TaskManagerDescription descr
   }
   entry->last_heartbeat = clock_.now();
   entry->last_heartbeat_wall = clock_.wall_now();
-  std::vector<JobId> strangers;
-  for (const auto& job : workers) {
-    if (!slots_.holds(job, entry->description.id)) strangers.push_back(job);
+  std::vector<plan::JobWorker> strangers;
+  for (const auto& worker : workers) {
+    if (!slots_.holds(worker.job, entry->description.id)) strangers.push_back(worker);
   }
   return strangers;
 }
@@ -157,34 +157,40 @@ Async<void> TaskManagerRegistry::watch_heartbeats() {
   }
 }
 
-void TaskManagerRegistry::end_job(const JobId& job) {
-  for (const auto& id : slots_.task_managers_of(job)) end_job_on(job, id);
+void TaskManagerRegistry::end_job(const plan::JobWorker& worker) {
+  for (const auto& id : slots_.task_managers_of(worker.job)) {
+    scope_.start(fmt::format("end job {} on {}", worker.job, id), end_in_background(worker, id));
+  }
 }
 
-void TaskManagerRegistry::end_job_on(const JobId& job, const TaskManagerId& id) {
-  const RegisteredTaskManager* entry = find(id);
-  if (entry != nullptr)
-    scope_.start(fmt::format("end job {} on {}", job, id), end_and_release(job, id, entry->description.incarnation));
+Async<void> TaskManagerRegistry::end_in_background(plan::JobWorker worker, TaskManagerId id) {
+  (void)co_await end_worker(worker, std::move(id));
 }
 
-Async<void> TaskManagerRegistry::end_and_release(JobId job, TaskManagerId id, Incarnation incarnation) {
+Async<bool> TaskManagerRegistry::end_worker(plan::JobWorker worker, TaskManagerId id) {
+  const RegisteredTaskManager* const known = find(id);
+  if (known == nullptr) co_return false;
+  const Incarnation incarnation = known->description.incarnation;
+  const std::vector<SlotAddress> held = slots_.slots_of(worker.job, id);
   bool is_told = false;
   for (;;) {
     RegisteredTaskManager* entry = find_incarnation(id, incarnation);
-    if (entry == nullptr) co_return;  // Lost: its slots have gone with it.
+    if (entry == nullptr) co_return false;  // Lost: its slots have gone with it.
     std::shared_ptr<TaskManagerLink> link = entry->link;
     proto::EndJobRequest request;
-    request.set_job(job.to_bytes());
+    request.set_job(worker.job.to_bytes());
+    plan::encode_generation(worker.generation, *request.mutable_generation());
     const SteadyTime deadline = clock_.now() + options_.call_timeout;
     auto reply = co_await link->gateway().end_job(std::move(request), deadline);
     if (reply.ok()) break;
-    if (!is_told) LOG_WARN("TaskManager {} does not end job {}, trying on: {}", id, job, reply.error().message);
+    if (!is_told) LOG_WARN("TaskManager {} does not end job {}, trying on: {}", id, worker.job, reply.error().message);
     is_told = true;
     co_await clock_.sleep_for(options_.retry_delay);
   }
-  if (find_incarnation(id, incarnation) == nullptr) co_return;
-  slots_.release(job, id);
+  if (find_incarnation(id, incarnation) == nullptr) co_return false;
+  for (const SlotAddress& slot : held) slots_.release(worker.job, slot);
   listener_->on_slots_available();
+  co_return true;
 }
 
 Async<void> TaskManagerRegistry::close_link(std::shared_ptr<TaskManagerLink> link) { co_await link->close(); }

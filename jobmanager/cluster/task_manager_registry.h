@@ -11,6 +11,7 @@
 #include "common/async/task.h"
 #include "common/async/task_scope.h"
 #include "common/base/ids.h"
+#include "common/plan/deployment.h"
 #include "jobmanager/cluster/slot_pool.h"
 #include "jobmanager/cluster/task_manager_link.h"
 #include "weir/result.h"
@@ -60,16 +61,19 @@ class TaskManagerRegistry {
   Async<void> close(SteadyTime deadline);
 
   /// Takes a registration. The same incarnation may come again and keeps its slots.
-  /// @param workers   jobs that have a worker there
-  /// @return          those of them that have no business there: their workers must end
+  /// @param workers   that are there
+  /// @return          those of them that have no business there, because their jobs have no slot there: they must end
   /// Errors: invalid_argument: no slots, no host, no port; already_exists: another process has taken this id since.
-  Result<std::vector<JobId>> add(TaskManagerDescription description, const std::vector<JobId>& workers);
+  Result<std::vector<plan::JobWorker>> add(TaskManagerDescription description,
+                                           const std::vector<plan::JobWorker>& workers);
   /// @return false when it must register again
   bool heartbeat(const TaskManagerId& id, const Incarnation& incarnation, std::uint64_t resident_bytes);
-  /// The job is over: its workers end, and each TaskManager's slots are free as soon as it has answered (or is lost).
-  void end_job(const JobId& job);
-  /// The same on one TaskManager only, where the job has slots: the job goes on elsewhere.
-  void end_job_on(const JobId& job, const TaskManagerId& id);
+  /// The job is over: its workers of this and earlier generations end, in the background. Each TaskManager's slots are
+  /// free as soon as it has confirmed that (or is lost).
+  void end_job(const plan::JobWorker& worker);
+  /// The same on one TaskManager only: the job goes on elsewhere. Asks until the TaskManager has confirmed it.
+  /// @return  false: the TaskManager was lost before that
+  Async<bool> end_worker(plan::JobWorker worker, TaskManagerId id);
 
   bool is_registered(const TaskManagerId& id, const Incarnation& incarnation) const;
   const RegisteredTaskManager* find(const TaskManagerId& id) const;
@@ -84,7 +88,7 @@ class TaskManagerRegistry {
   void lose(const TaskManagerId& id, const std::string& reason);
   void dial(RegisteredTaskManager& entry);
   Async<void> watch_heartbeats();
-  Async<void> end_and_release(JobId job, TaskManagerId id, Incarnation incarnation);
+  Async<void> end_in_background(plan::JobWorker worker, TaskManagerId id);
   Async<void> close_link(std::shared_ptr<TaskManagerLink> link);
 
   // Set once

@@ -24,11 +24,12 @@ bool is_given_to(const Attempt& attempt, const TaskManagerId& id) { return attem
 }  // namespace
 
 Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, TaskManagerRegistry& task_managers,
-                       SlotPool& slots, DispatcherOptions options)
+                       SlotPool& slots, ResourceDriver& resources, DispatcherOptions options)
     : executor_(executor),
       clock_(clock),
       task_managers_(task_managers),
       slots_(slots),
+      resources_(resources),
       options_(std::move(options)),
       finished_(options_.finished),
       slots_changed_(executor),
@@ -46,23 +47,23 @@ Async<void> Dispatcher::close() {
   co_await scope_.close();
   for (const auto& job : jobs_) {
     if (!job->is_over()) {
-      LOG_INFO("job {} ('{}') ends with the JobManager", job->submission().id, job->submission().graph.job_name);
-      task_managers_.end_job(job->submission().id);
+      LOG_INFO("job {} ('{}') ends with the JobManager", job->submission().id, job->graph().job_name);
+      task_managers_.end_job(job->worker());
     }
     co_await job->close();
   }
   jobs_.clear();
 }
 
-Result<void> Dispatcher::submit(JobSubmission submission) {
-  const JobId id = submission.id;
+Result<void> Dispatcher::submit(SubmittedJob planned) {
+  const JobId id = planned.submission.id;
   if (closing_)
     return Error::external(ErrorCode::unavailable, "the JobManager is shutting down and takes no more jobs");
   if (knows(id)) return Error::user(ErrorCode::already_exists, fmt::format("Job {} has already been submitted", id));
-  LOG_INFO("job {} ('{}') is submitted: {} vertices, {} tasks", id, submission.graph.job_name,
-           submission.graph.vertices.size(), submission.graph.task_count());
-  auto job =
-      std::make_unique<Job>(std::move(submission), options_.job, task_managers_, slots_, clock_, executor_, *this);
+  LOG_INFO("job {} ('{}') is submitted: {} vertices, {} tasks", id, planned.graph.job_name,
+           planned.graph.vertices.size(), planned.graph.task_count());
+  const ClusterParts cluster{task_managers_, slots_, faults_, resources_};
+  auto job = std::make_unique<Job>(std::move(planned), options_.job, cluster, clock_, executor_, *this);
   Job& started = *jobs_.emplace_back(std::move(job));
   ++table_changes_;
   started.start();
@@ -112,6 +113,7 @@ void Dispatcher::on_counters(const TaskManagerId& from, const ExecutionId& execu
 void Dispatcher::on_slots_available() { slots_changed_.set(); }
 
 void Dispatcher::on_task_manager_lost(const TaskManagerId& id, const std::string& reason) {
+  faults_.clear(id);
   for (const auto& job : jobs_) job->on_task_manager_lost(id, reason);
 }
 

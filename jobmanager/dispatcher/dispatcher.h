@@ -30,7 +30,7 @@ struct DispatcherOptions {
 class Dispatcher final : public TaskManagerListener, public JobOwner {
  public:
   Dispatcher(asio::any_io_executor executor, Clock& clock, TaskManagerRegistry& task_managers, SlotPool& slots,
-             DispatcherOptions options);
+             ResourceDriver& resources, DispatcherOptions options);
   ~Dispatcher() override;
 
   void start();
@@ -39,7 +39,7 @@ class Dispatcher final : public TaskManagerListener, public JobOwner {
   Async<void> close();
 
   /// Takes a job; it waits for slots from then on. Errors: already_exists.
-  Result<void> submit(JobSubmission submission);
+  Result<void> submit(SubmittedJob planned);
   /// Begins to cancel. Errors: not_found; failed_precondition for a job that finished or failed.
   Result<void> cancel(const JobId& id);
 
@@ -77,8 +77,10 @@ class Dispatcher final : public TaskManagerListener, public JobOwner {
   Clock& clock_;
   TaskManagerRegistry& task_managers_;
   SlotPool& slots_;
+  ResourceDriver& resources_;
   const DispatcherOptions options_;
   // Control thread only
+  TaskManagerFaults faults_;
   std::vector<std::unique_ptr<Job>> jobs_;  ///< in order of submission
   FinishedJobs finished_;
   std::uint64_t table_changes_ = 0;  ///< grows when a job leaves a table, by at least what it had changed

@@ -6,6 +6,7 @@
 
 #include "common/base/try.h"
 #include "common/observe/log.h"
+#include "common/rpc/error_codec.h"
 #include "proto/job_manager.pb.h"
 
 namespace weir::jobmanager {
@@ -78,8 +79,9 @@ std::optional<TaskReport> decode(const proto::TaskReport& message) {
   TaskReport report{*execution, *status, std::nullopt, std::nullopt};
   if (message.has_failure()) {
     const auto& failure = message.failure();
-    report.failure = Failure{failure.exception(), failure.message(), failure.stack_trace(),
-                             WallTime(std::chrono::milliseconds(failure.timestamp_ms()))};
+    report.failure =
+        Failure{failure.exception(), failure.message(), failure.stack_trace(),
+                WallTime(std::chrono::milliseconds(failure.timestamp_ms())), rpc::decode_blame(failure.blame())};
   }
   if (message.has_counters()) report.counters = decode(message.counters());
   return report;
@@ -92,16 +94,16 @@ JobManagerService::JobManagerService(TaskManagerRegistry& task_managers, Dispatc
 
 Async<proto::RegisterReply> JobManagerService::register_task_manager(proto::RegisterRequest request, SteadyTime) {
   CO_TRY(auto description, decode(request));
-  std::vector<JobId> workers;
-  for (const auto& bytes : request.jobs()) {
-    CO_TRY(auto job, JobId::from_bytes(bytes));
-    workers.push_back(job);
+  std::vector<plan::JobWorker> workers;
+  for (const auto& message : request.workers()) {
+    CO_TRY(auto worker, plan::decode_job_worker(message));
+    workers.push_back(worker);
   }
   CO_TRY(auto strangers, task_managers_.add(std::move(description), workers));
   proto::RegisterReply reply;
   reply.set_incarnation(terms_.incarnation.to_bytes());
   reply.set_blob_address(terms_.blob_address);
-  for (const auto& job : strangers) reply.add_end_jobs(job.to_bytes());
+  for (const auto& worker : strangers) plan::encode_job_worker(worker, *reply.add_end_workers());
   reply.set_heartbeat_interval_ms(static_cast<std::uint32_t>(terms_.heartbeat_interval.count()));
   reply.set_heartbeat_timeout_ms(static_cast<std::uint32_t>(terms_.heartbeat_timeout.count()));
   reply.set_leader_epoch(terms_.leader_epoch);

@@ -75,7 +75,7 @@ Result<config::Loaded> Submission::layered(const RunRequest& request) const {
   return config::job_configuration(options_.job_defaults, submitted);
 }
 
-Async<JobSubmission> Submission::plan(RunRequest request) {
+Async<SubmittedJob> Submission::plan(RunRequest request) {
   CO_TRY(auto jar, blobs_.find(request.jar_id));
   CO_TRY(auto entry, choose_entry(jar.artefact, request.entry));
   CO_TRY(auto layers, layered(request));
@@ -97,20 +97,22 @@ Async<JobSubmission> Submission::plan(RunRequest request) {
   auto planned = co_await run_blocking(planners_, std::move(work));
   if (!planned.ok()) co_return planned.error().within(fmt::format("cannot plan job '{}' of {}", entry, jar.name));
 
-  JobSubmission submission;
+  SubmittedJob result;
+  JobSubmission& submission = result.submission;
+  plan::JobGraph& graph = result.graph;
   submission.plan = std::move(planned).value();
   CO_TRY(auto final_configuration, with_plan_settings(std::move(configuration), submission.plan));
   CO_TRY(auto settings, graph_settings(final_configuration));
-  CO_TRY(submission.graph, plan::make_job_graph(submission.plan, settings));
+  CO_TRY(graph, plan::make_job_graph(submission.plan, settings));
   submission.id = request.job_id.is_none() ? JobId::random() : request.job_id;
-  submission.graph.fingerprint = plan::fingerprint(submission.plan, jar.key.to_hex());
-  submission.graph.operator_digests = plan::operator_digests(submission.plan);
+  graph.fingerprint = plan::fingerprint(submission.plan, jar.key.to_hex());
+  graph.operator_digests = plan::operator_digests(submission.plan);
   CO_TRY(auto name, final_configuration.find(config::kPipelineName));
-  if (name && !name->empty()) submission.graph.job_name = *name;
-  if (submission.graph.job_name.empty()) submission.graph.job_name = entry;
+  if (name && !name->empty()) graph.job_name = *name;
+  if (graph.job_name.empty()) graph.job_name = entry;
   submission.artefact = {jar.key.to_hex(), jar.bytes, jar.name, entry, request.arguments};
   CO_TRY(auto parameters, final_configuration.find(config::kPipelineGlobalJobParameters));
-  settle(final_configuration, submission.graph.is_batch, parameters.value_or(config::Map()));
+  settle(final_configuration, graph.is_batch, parameters.value_or(config::Map()));
   submission.configuration = values_of(final_configuration);
   submission.parallelism = submission.plan.parallelism > 0 ? submission.plan.parallelism : settings.default_parallelism;
   for (const auto& [key, value] : parameters.value_or(config::Map())) {
@@ -120,9 +122,8 @@ Async<JobSubmission> Submission::plan(RunRequest request) {
     LOG_INFO("job {} is submitted with {}", submission.id, shown(request.configuration));
   for (const auto* warnings : {&request.warnings, &layers.warnings, &submission.plan.warnings})
     submission.warnings.insert(submission.warnings.end(), warnings->begin(), warnings->end());
-  for (const auto& warning : submission.warnings)
-    LOG_WARN("job {} ('{}'): {}", submission.id, submission.graph.job_name, warning);
-  co_return submission;
+  for (const auto& warning : submission.warnings) LOG_WARN("job {} ('{}'): {}", submission.id, graph.job_name, warning);
+  co_return result;
 }
 
 Async<StartedJob> Submission::run(RunRequest request) {
@@ -130,9 +131,9 @@ Async<StartedJob> Submission::run(RunRequest request) {
   if (!request.job_id.is_none() && dispatcher_.knows(request.job_id)) {
     co_return Error::user(ErrorCode::already_exists, fmt::format("Job {} has already been submitted", request.job_id));
   }
-  CO_TRY(auto submission, co_await plan(std::move(request)));
-  StartedJob started{submission.id, submission.warnings};
-  CO_TRY_VOID(dispatcher_.submit(std::move(submission)));
+  CO_TRY(auto planned, co_await plan(std::move(request)));
+  StartedJob started{planned.submission.id, planned.submission.warnings};
+  CO_TRY_VOID(dispatcher_.submit(std::move(planned)));
   co_return started;
 }
 

@@ -36,7 +36,7 @@ class Submission {
 
   /// What `run` would start, without starting it.
   /// Errors: not_found (jar, entry); invalid_argument (option, what the planner or the graph says).
-  Async<JobSubmission> plan(RunRequest request);
+  Async<SubmittedJob> plan(RunRequest request);
   /// Errors: as plan; already_exists.
   Async<StartedJob> run(RunRequest request);
   /// Ends the planners at work; plan and run answer unavailable from here on.

@@ -7,14 +7,15 @@ namespace weir::jobmanager {
 
 namespace {
 
-std::shared_ptr<const JobFacts> facts_of(const JobSubmission& submission) {
+std::shared_ptr<const JobFacts> facts_of(const Job& job) {
+  const JobSubmission& submission = job.submission();
   auto facts = std::make_shared<JobFacts>();
   facts->id = submission.id;
-  facts->name = submission.graph.job_name;
-  facts->plan_json = plan::plan_json(submission.graph, submission.plan, submission.id.to_hex());
+  facts->name = job.graph().job_name;
+  facts->plan_json = plan::plan_json(job.graph(), submission.plan, submission.id.to_hex());
   facts->restart_strategy = "Restart deactivated.";
   facts->parallelism = submission.parallelism;
-  facts->is_batch = submission.graph.is_batch;
+  facts->is_batch = job.graph().is_batch;
   facts->global_parameters = submission.global_parameters;
   return facts;
 }
@@ -36,7 +37,7 @@ SubtaskDetails subtask_of(const Attempt& attempt, std::uint32_t index) {
 }
 
 std::shared_ptr<const VertexDetails> vertex_of(const Job& job, std::uint32_t index) {
-  const auto& vertex = job.submission().graph.vertices[index];
+  const auto& vertex = job.graph().vertices[index];
   auto details = std::make_shared<VertexDetails>();
   details->id = vertex.id;
   details->name = vertex.name;
@@ -54,12 +55,12 @@ std::shared_ptr<const VertexDetails> vertex_of(const Job& job, std::uint32_t ind
 
 std::shared_ptr<const JobDetails> DetailsCache::details(const Job& job) {
   auto next = std::make_shared<JobDetails>();
-  next->facts = last_ != nullptr ? last_->facts : facts_of(job.submission());
+  next->facts = last_ != nullptr ? last_->facts : facts_of(job);
   next->status = job.status();
   next->entered = job.entered();
   next->failures = job.failures().list();
   bool has_changed = last_ == nullptr || next->entered != last_->entered || next->failures != last_->failures;
-  const auto vertices = static_cast<std::uint32_t>(job.submission().graph.vertices.size());
+  const auto vertices = static_cast<std::uint32_t>(job.graph().vertices.size());
   versions_.resize(vertices);
   for (std::uint32_t v = 0; v < vertices; ++v) {
     const std::uint64_t version = job.tasks().version(v);

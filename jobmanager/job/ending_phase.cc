@@ -16,7 +16,15 @@ void EndingPhase::begin() {
   if (tasks.all_over()) return leave_if_over();
   if (context_.book().timeouts.cancellation.count() > 0)
     context_.wake_after(context_.book().timeouts.cancellation + kGrace);
-  context_.send(PhaseContext::Order::cancel);
+  context_.cancel(cancelling(tasks.all()));
+}
+
+std::vector<TaskIndex> EndingPhase::cancelling(const std::vector<TaskIndex>& tasks) const {
+  std::vector<TaskIndex> found;
+  for (TaskIndex task : tasks) {
+    if (context_.book().tasks.attempt(task).status == TaskStatus::canceling) found.push_back(task);
+  }
+  return found;
 }
 
 void EndingPhase::on_task_status(TaskIndex task, const TaskReport& report) {
@@ -32,20 +40,26 @@ void EndingPhase::on_task_status(TaskIndex task, const TaskReport& report) {
   leave_if_over();
 }
 
-void EndingPhase::on_deployed(const TaskManagerId& task_manager, const Result<void>& outcome) {
+void EndingPhase::on_deployed(const DeploymentOutcome& outcome) {
   // Tasks that had not arrived when the order to stop did have not heard it.
-  if (outcome.ok()) return context_.send(PhaseContext::Order::cancel);
-  ExecutionGraph& tasks = context_.book().tasks;
-  for (TaskIndex task : tasks.on(task_manager)) tasks.enter(task, TaskStatus::canceled, context_.now());
+  if (outcome.result.ok() || outcome.is_uncertain) {
+    if (auto tasks = cancelling(outcome.tasks); !tasks.empty()) context_.cancel(std::move(tasks));
+  } else {
+    on_gone(outcome.tasks);
+  }
+}
+
+void EndingPhase::on_gone(const std::vector<TaskIndex>& tasks) {
+  for (TaskIndex task : tasks) context_.book().tasks.enter(task, TaskStatus::canceled, context_.now());
   leave_if_over();
 }
 
 void EndingPhase::on_timer() {
-  ExecutionGraph& tasks = context_.book().tasks;
-  for (TaskIndex task : tasks.enter_all(TaskStatus::canceled, context_.now())) {
-    LOG_WARN("task {} did not stop within task.cancellation.timeout; its worker is killed", tasks.task_name(task));
-  }
-  leave_if_over();
+  const ExecutionGraph& tasks = context_.book().tasks;
+  const auto stuck = cancelling(tasks.all());
+  for (TaskIndex task : stuck)
+    LOG_WARN("task {} did not stop within task.cancellation.timeout; its worker is ended", tasks.task_name(task));
+  context_.end_workers(stuck);
 }
 
 void EndingPhase::leave_if_over() {

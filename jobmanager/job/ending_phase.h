@@ -5,8 +5,9 @@
 
 namespace weir::jobmanager {
 
-/// Cancels every task. Promise: ends, whatever TaskManagers do: what has not stopped in task.cancellation.timeout and a
-/// grace is counted as cancelled, and the end of the job kills its workers.
+/// Cancels every task. Promise: a sent task is counted as over only when its TaskManager, or that one's loss, confirms
+/// it; and yet the phase ends, whatever tasks do: what has not stopped in task.cancellation.timeout and a grace costs
+/// the job its worker there.
 class EndingPhase : public Phase {
  public:
   /// A TaskManager kills its worker at the time-out; its report should come first.
@@ -16,7 +17,8 @@ class EndingPhase : public Phase {
 
   void begin() override;
   void on_task_status(TaskIndex task, const TaskReport& report) override;
-  void on_deployed(const TaskManagerId& task_manager, const Result<void>& outcome) override;
+  void on_deployed(const DeploymentOutcome& outcome) override;
+  void on_gone(const std::vector<TaskIndex>& tasks) override;
   void on_timer() override;
 
  protected:
@@ -27,6 +29,7 @@ class EndingPhase : public Phase {
 
  private:
   void leave_if_over();
+  std::vector<TaskIndex> cancelling(const std::vector<TaskIndex>& tasks) const;
 
   const JobStatus outcome_;
 };

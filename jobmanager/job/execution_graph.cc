@@ -2,22 +2,58 @@
 
 #include <fmt/format.h>
 
+#include <unordered_map>
 #include <utility>
+
+#include "common/base/ensure.h"
 
 namespace weir::jobmanager {
 
-ExecutionGraph::ExecutionGraph(const plan::JobGraph& graph, WallTime now) : graph_(graph) {
-  versions_.assign(graph.vertices.size(), 0);
-  for (std::uint32_t v = 0; v < graph.vertices.size(); ++v) {
-    const auto parallelism = static_cast<std::uint32_t>(graph.vertices[v].parallelism);
+ExecutionGraph::ExecutionGraph(std::shared_ptr<const plan::JobGraph> graph, WallTime now) : graph_(std::move(graph)) {
+  versions_.assign(graph_->vertices.size(), 0);
+  for (std::uint32_t v = 0; v < graph_->vertices.size(); ++v) {
+    const auto parallelism = static_cast<std::uint32_t>(graph_->vertices[v].parallelism);
     auto& tasks = tasks_.emplace_back(parallelism);
+    counts_.emplace_back();
+    size_ += parallelism;
     for (std::uint32_t s = 0; s < parallelism; ++s) {
-      tasks[s].execution = ExecutionId::random();
-      tasks[s].entered[static_cast<std::size_t>(TaskStatus::created)] = now;
-      by_execution_.emplace(tasks[s].execution, TaskIndex{v, s});
+      Attempt& first = tasks[s].current;
+      first.execution = ExecutionId::random();
+      first.entered[static_cast<std::size_t>(TaskStatus::created)] = now;
+      by_execution_.emplace(first.execution, TaskIndex{v, s});
+      count_in({v, s}, TaskStatus::created);
     }
-    counts_.emplace_back()[static_cast<std::size_t>(TaskStatus::created)] = parallelism;
-    totals_[static_cast<std::size_t>(TaskStatus::created)] += parallelism;
+  }
+}
+
+void ExecutionGraph::count_in(TaskIndex task, TaskStatus status) {
+  ++counts_[task.vertex][static_cast<std::size_t>(status)];
+  ++totals_[static_cast<std::size_t>(status)];
+}
+
+void ExecutionGraph::count_out(TaskIndex task, TaskStatus status) {
+  --counts_[task.vertex][static_cast<std::size_t>(status)];
+  --totals_[static_cast<std::size_t>(status)];
+}
+
+void ExecutionGraph::reset(std::span<const TaskIndex> tasks, WallTime now) {
+  for (const TaskIndex& index : tasks) {
+    Task& task = tasks_[index.vertex][index.subtask];
+    if (task.current.status == TaskStatus::created) continue;
+    ENSURE(is_over(task.current.status), "{} begins anew while it is {}", task_name(index),
+           name_of(task.current.status));
+    ++versions_[index.vertex];
+    ++status_changes_;
+    by_execution_.erase(task.current.execution);
+    count_out(index, task.current.status);
+    Attempt next;
+    next.number = task.current.number + 1;
+    next.execution = ExecutionId::random();
+    next.entered[static_cast<std::size_t>(TaskStatus::created)] = now;
+    task.history.push_back(std::exchange(task.current, std::move(next)));
+    if (task.history.size() > kHistoryMax) task.history.pop_front();
+    by_execution_.emplace(task.current.execution, index);
+    count_in(index, TaskStatus::created);
   }
 }
 
@@ -45,7 +81,7 @@ std::optional<TaskIndex> ExecutionGraph::find(const ExecutionId& execution) cons
 }
 
 std::string ExecutionGraph::task_name(TaskIndex task) const {
-  const auto& vertex = graph_.vertices[task.vertex];
+  const auto& vertex = graph_->vertices[task.vertex];
   return fmt::format("{} ({}/{}) - execution #{}", vertex.name, task.subtask + 1, vertex.parallelism,
                      attempt(task).number);
 }
@@ -61,17 +97,15 @@ LocatedFailure ExecutionGraph::locate(TaskIndex task, Failure failure) const {
 
 Attempt& ExecutionGraph::change(TaskIndex task) {
   ++versions_[task.vertex];
-  return tasks_[task.vertex][task.subtask];
+  return tasks_[task.vertex][task.subtask].current;
 }
 
 bool ExecutionGraph::enter(TaskIndex task, TaskStatus status, WallTime now) {
   if (!may_follow(this->attempt(task).status, status)) return false;
   Attempt& attempt = change(task);
   ++status_changes_;
-  for (StatusCounts* counts : {&counts_[task.vertex], &totals_}) {
-    --(*counts)[static_cast<std::size_t>(attempt.status)];
-    ++(*counts)[static_cast<std::size_t>(status)];
-  }
+  count_out(task, attempt.status);
+  count_in(task, status);
   attempt.status = status;
   attempt.entered[static_cast<std::size_t>(status)] = now;
   return true;
@@ -95,10 +129,26 @@ void ExecutionGraph::set_counters(TaskIndex task, TaskCounters counters, WallTim
   attempt.earlier_counted_at = std::exchange(attempt.counted_at, now);
 }
 
-void ExecutionGraph::set_place(TaskIndex task, TaskManagerPlace place, std::uint32_t slot) {
+void ExecutionGraph::set_place(TaskIndex task, plan::TaskManagerPlace place, std::uint32_t slot) {
   Attempt& attempt = change(task);
   attempt.place = std::move(place);
   attempt.slot = slot;
+}
+
+plan::TaskTable ExecutionGraph::table() const {
+  plan::TaskTable table;
+  std::unordered_map<TaskManagerId, std::uint32_t> number;
+  for (const auto& vertex : tasks_) {
+    auto& placed = table.tasks.emplace_back(vertex.size());
+    for (std::size_t subtask = 0; subtask < vertex.size(); ++subtask) {
+      const Attempt& attempt = vertex[subtask].current;
+      if (!attempt.place) continue;
+      const auto [found, fresh] = number.emplace(attempt.place->id, static_cast<std::uint32_t>(table.places.size()));
+      if (fresh) table.places.push_back(*attempt.place);
+      placed[subtask] = {attempt.execution, attempt.number, found->second, attempt.slot};
+    }
+  }
+  return table;
 }
 
 bool ExecutionGraph::all_over() const {

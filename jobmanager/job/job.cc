@@ -8,30 +8,32 @@
 
 #include "common/base/ensure.h"
 #include "common/observe/log.h"
-#include "proto/task_manager.pb.h"
 
 namespace weir::jobmanager {
 
 namespace {
 
-constexpr std::chrono::milliseconds kCancelRetryDelay{200};
-
 std::string random_secret() { return ExecutionId::random().to_bytes() + ExecutionId::random().to_bytes(); }
+
+DeploymentTerms terms_of(const JobSubmission& submission, const JobOptions& options) {
+  return {submission.id,   {options.epoch, 1},  submission.artefact, submission.configuration,
+          random_secret(), options.blob_address};
+}
 
 }  // namespace
 
-Job::Job(JobSubmission submission, JobOptions options, TaskManagerRegistry& task_managers, SlotPool& slots,
-         Clock& clock, asio::any_io_executor executor, JobOwner& owner)
-    : submission_(std::move(submission)),
+Job::Job(SubmittedJob planned, JobOptions options, const ClusterParts& cluster, Clock& clock,
+         asio::any_io_executor executor, JobOwner& owner)
+    : submission_(std::move(planned.submission)),
       options_(std::move(options)),
-      secret_(random_secret()),
-      task_managers_(task_managers),
-      slots_(slots),
+      cluster_(cluster),
       clock_(clock),
       owner_(owner),
-      book_{ExecutionGraph(submission_.graph, clock.wall_now()), FailureHistory(options_.exceptions_max),
-            options_.timeouts},
+      book_{ExecutionGraph(std::make_shared<const plan::JobGraph>(std::move(planned.graph)), clock.wall_now()),
+            FailureHistory(options_.exceptions_max), options_.timeouts},
       last_change_(clock.wall_now()),
+      orders_(terms_of(submission_, options_), options_.timeouts, book_.tasks, cluster_.task_managers, clock_, executor,
+              *this),
       scope_(std::move(executor), fmt::format("job {}", submission_.id)) {
   entered_[static_cast<std::size_t>(JobStatus::initializing)] = last_change_;
 }
@@ -44,7 +46,11 @@ void Job::start() {
   follow_phases();
 }
 
-Async<void> Job::close() { co_await scope_.close(); }
+Async<void> Job::close() {
+  cluster_.resources.declare(submission_.id, 0);
+  co_await orders_.close();
+  co_await scope_.close();
+}
 
 void Job::on_task_status(const std::vector<TaskReport>& reports) {
   for (const auto& report : reports) {
@@ -82,12 +88,12 @@ bool Job::is_idle_on(const TaskManagerId& id) const {
 
 Async<void> Job::return_idle_slots(TaskManagerId id) {
   co_await clock_.sleep_for(options_.timeouts.slot_idle);
-  if (status_ != JobStatus::running || !is_idle_on(id) || !slots_.holds(submission_.id, id)) co_return;
+  if (status_ != JobStatus::running || !is_idle_on(id) || !cluster_.slots.holds(submission_.id, id)) co_return;
   LOG_INFO(
       "job {} ('{}') gives back its slots on TaskManager {}: all of its tasks there finished {} ms ago "
       "(slot.idle.timeout)",
-      submission_.id, submission_.graph.job_name, id, options_.timeouts.slot_idle.count());
-  task_managers_.end_job_on(submission_.id, id);
+      submission_.id, graph().job_name, id, options_.timeouts.slot_idle.count());
+  orders_.end_worker(id);
 }
 
 void Job::on_counters(const ExecutionId& execution, TaskCounters counters) {
@@ -98,9 +104,10 @@ void Job::on_task_manager_lost(const TaskManagerId& id, const std::string& reaso
   std::vector<TaskReport> reports;
   for (TaskIndex task : book_.tasks.on(id)) {
     TaskReport report{book_.tasks.attempt(task).execution, TaskStatus::failed, std::nullopt, std::nullopt};
-    report.failure = Failure{"TaskManager lost", reason, "", now()};
+    report.failure = Failure{"TaskManager lost", reason, "", now(), Blame::external};
     reports.push_back(std::move(report));
   }
+  leases_.drop(id);
   on_task_status(reports);
 }
 
@@ -112,7 +119,7 @@ void Job::on_slots_available() {
 JobSummary Job::summary() const {
   JobSummary summary;
   summary.id = submission_.id;
-  summary.name = submission_.graph.job_name;
+  summary.name = graph().job_name;
   summary.status = status_;
   summary.start = time_of(entered_, JobStatus::initializing).value_or(WallTime());
   if (is_over()) summary.end = time_of(entered_, status_);
@@ -146,11 +153,10 @@ void Job::follow_phases() {
 void Job::enter_status(JobStatus status) {
   if (status == status_) return;
   ENSURE(may_follow(status_, status), "job {} goes from {} to {}", submission_.id, name_of(status_), name_of(status));
-  LOG_INFO("job {} ('{}') goes from {} to {}", submission_.id, submission_.graph.job_name, name_of(status_),
-           name_of(status));
+  LOG_INFO("job {} ('{}') goes from {} to {}", submission_.id, graph().job_name, name_of(status_), name_of(status));
   if (status == JobStatus::failing && book_.failures.newest() != nullptr) {
     const auto& cause = *book_.failures.newest();
-    LOG_WARN("job {} ('{}') fails: {}{}{}", submission_.id, submission_.graph.job_name, cause.task_name,
+    LOG_WARN("job {} ('{}') fails: {}{}{}", submission_.id, graph().job_name, cause.task_name,
              cause.task_name.empty() ? "" : ": ", cause.failure.to_text());
   }
   status_ = status;
@@ -158,87 +164,77 @@ void Job::enter_status(JobStatus status) {
   ++changes_;
   entered_[static_cast<std::size_t>(status)] = last_change_;
   if (!is_over()) return;
-  task_managers_.end_job(submission_.id);
+  cluster_.task_managers.end_job(orders_.worker());
   owner_.on_job_over(submission_.id);
 }
 
-Result<void> Job::acquire_slots() {
-  const auto demands = slot_demands(submission_.graph);
-  auto placed = place(demands, slots_.free(), options_.slot_choice);
-  if (!placed.ok()) return placed.error();
-  std::map<std::string, const GroupPlacement*> by_group;
-  for (const auto& group : *placed) {
-    slots_.lease(submission_.id, group.slots);
-    by_group[group.group] = &group;
+std::optional<SlotShortage> Job::acquire_slots(std::span<const TaskIndex> tasks) {
+  const std::vector<SlotLeases::Place> missing = leases_.missing(graph(), tasks);
+  std::vector<GroupDemand> demands;
+  for (const auto& place : missing) {
+    if (demands.empty() || demands.back().group != place.group) demands.push_back({place.group, 0});
+    ++demands.back().slots;
   }
-  for (TaskIndex task : book_.tasks.all()) {
-    const auto& group = submission_.graph.vertices[task.vertex].slot_sharing_group;
-    const SlotAddress& slot = by_group.at(group)->slots[task.subtask];
-    const RegisteredTaskManager* task_manager = task_managers_.find(slot.task_manager);
+  std::vector<FreeSlots> offers = cluster_.slots.free();
+  for (FreeSlots& offer : offers) offer.is_avoided = cluster_.faults.is_avoided(offer.task_manager, clock_.now());
+  auto placed = place(demands, std::move(offers), options_.slot_choice);
+  if (auto* shortage = std::get_if<SlotShortage>(&placed)) return std::move(*shortage);
+  auto wanted = missing.begin();
+  for (const auto& group : std::get<std::vector<GroupPlacement>>(placed)) {
+    for (const SlotAddress& slot : group.slots) {
+      cluster_.slots.lease(submission_.id, slot);
+      leases_.add(*wanted++, slot);
+    }
+  }
+  for (TaskIndex task : tasks) {
+    const SlotAddress& slot = *leases_.find(SlotLeases::place_of(graph(), task));
+    const RegisteredTaskManager* task_manager = cluster_.task_managers.find(slot.task_manager);
     ENSURE(task_manager != nullptr, "slots of {} are in the pool, and it is not registered", slot.task_manager);
     const auto& described = task_manager->description;
     book_.tasks.set_place(task, {described.id, described.host, described.data_port}, slot.slot);
   }
-  return {};
+  return std::nullopt;
 }
 
-void Job::send(Order order) { order == Order::deploy ? send_deployments() : send_cancels(); }
+void Job::declare_demand(std::uint32_t slots) { cluster_.resources.declare(submission_.id, slots); }
 
-void Job::send_deployments() {
-  std::vector<std::vector<PlacedTask>> placed(submission_.graph.vertices.size());
-  for (TaskIndex task : book_.tasks.all()) {
-    const Attempt& attempt = book_.tasks.attempt(task);
-    placed[task.vertex].push_back({attempt.execution, attempt.number, *attempt.place, attempt.slot});
+// ---- orders
+
+void Job::deploy(std::vector<TaskIndex> tasks) { orders_.deploy(std::move(tasks)); }
+
+void Job::cancel(std::vector<TaskIndex> tasks) { orders_.cancel(tasks); }
+
+void Job::end_workers(std::span<const TaskIndex> tasks) {
+  std::set<TaskManagerId> ids;
+  for (TaskIndex task : tasks) {
+    if (const auto& place = book_.tasks.attempt(task).place) ids.insert(place->id);
   }
-  DeploymentTerms terms{submission_.id, submission_.artefact, submission_.configuration, secret_,
-                        options_.blob_address};
-  for (auto& deployment : make_deployments(submission_.graph, placed, terms)) {
-    std::shared_ptr<proto::DeployRequest> request = std::move(deployment.request);
-    scope_.start(fmt::format("deploy on {}", deployment.task_manager),
-                 deploy_on(deployment.task_manager, std::move(request)));
-  }
+  for (const TaskManagerId& id : ids) orders_.end_worker(id);
 }
 
-Async<void> Job::deploy_on(TaskManagerId id, std::shared_ptr<proto::DeployRequest> request) {
-  std::shared_ptr<TaskManagerLink> link = task_managers_.link(id);
-  Result<void> outcome =
-      Error::external(ErrorCode::unavailable, fmt::format("TaskManager with id {} is no longer registered", id));
-  if (link != nullptr) {
-    const SteadyTime deadline = clock_.now() + options_.timeouts.deploy;
-    proto::DeployRequest message = std::move(*request);
-    auto reply = co_await link->gateway().deploy(std::move(message), deadline);
-    outcome = reply.ok() ? Result<void>() : Result<void>(reply.error());
-  }
-  phase_->on_deployed(id, outcome);
+void Job::on_deployed(const DeploymentOutcome& outcome) {
+  note_fault(outcome);
+  phase_->on_deployed(outcome);
   follow_phases();
 }
 
-void Job::send_cancels() {
-  std::map<TaskManagerId, std::vector<ExecutionId>> by_task_manager;
-  for (TaskIndex task : book_.tasks.all()) {
-    const Attempt& attempt = book_.tasks.attempt(task);
-    if (attempt.status == TaskStatus::canceling) by_task_manager[attempt.place->id].push_back(attempt.execution);
-  }
-  for (auto& [id, executions] : by_task_manager) {
-    scope_.start(fmt::format("cancel on {}", id), cancel_on(id, std::move(executions)));
-  }
+/// One TaskManager that can't start tasks must not take every job that comes.
+void Job::note_fault(const DeploymentOutcome& outcome) {
+  if (outcome.result.ok()) return cluster_.faults.clear(outcome.task_manager);
+  if (!is_machine_fault(outcome.result.error())) return;
+  if (cluster_.task_managers.find(outcome.task_manager) == nullptr) return;
+  LOG_WARN("TaskManager {} failed a deployment and is avoided for a while where others have slots: {}",
+           outcome.task_manager, outcome.result.error().message);
+  cluster_.faults.add(outcome.task_manager, clock_.now());
 }
 
-Async<void> Job::cancel_on(TaskManagerId id, std::vector<ExecutionId> executions) {
-  while (!is_over()) {
-    std::shared_ptr<TaskManagerLink> link = task_managers_.link(id);
-    if (link == nullptr) co_return;  // Lost: its tasks have been counted as failed.
-    proto::CancelTasksRequest request;
-    request.set_job(submission_.id.to_bytes());
-    for (const auto& execution : executions) request.add_executions(execution.to_bytes());
-    const SteadyTime deadline = clock_.now() + options_.timeouts.call;
-    auto reply = co_await link->gateway().cancel_tasks(std::move(request), deadline);
-    if (reply.ok()) co_return;
-    LOG_DEBUG("job {}: TaskManager {} does not take the order to cancel, trying on: {}", submission_.id, id,
-              reply.error().message);
-    co_await clock_.sleep_for(kCancelRetryDelay);
-  }
+void Job::on_gone(const std::vector<TaskIndex>& tasks) {
+  phase_->on_gone(tasks);
+  last_change_ = now();
+  follow_phases();
 }
+
+void Job::on_worker_ended(const TaskManagerId& id) { leases_.drop(id); }
 
 void Job::wake_after(std::chrono::milliseconds delay) {
   scope_.start("timer of the phase", wake(delay, phase_number_));

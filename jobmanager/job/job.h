@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,20 +14,24 @@
 #include "common/async/task_scope.h"
 #include "common/base/ids.h"
 #include "common/plan/job_graph.h"
+#include "jobmanager/cluster/resource_driver.h"
 #include "jobmanager/cluster/slot_pool.h"
 #include "jobmanager/cluster/task_manager_registry.h"
 #include "jobmanager/job/details_cache.h"
 #include "jobmanager/job/phase.h"
+#include "jobmanager/job/slot_leases.h"
+#include "jobmanager/job/task_orders.h"
 #include "jobmanager/scheduling/deployer.h"
 #include "jobmanager/scheduling/placement.h"
+#include "jobmanager/scheduling/task_manager_faults.h"
 
 namespace weir::jobmanager {
 
-/// What a job is made of. The graph has been made of the plan.
+/// What the user asked for: it stays what it is as long as the job lives. A job graph is made of it, and may be made
+/// anew, at another parallelism.
 struct JobSubmission {
   JobId id;
   plan::Plan plan;
-  plan::JobGraph graph;
   Artefact artefact;
   std::map<std::string, std::string> configuration;      ///< job keys, after layering
   std::map<std::string, std::string> global_parameters;  ///< pipeline.global-job-parameters, secrets redacted
@@ -33,11 +39,26 @@ struct JobSubmission {
   std::vector<std::string> warnings;                     ///< what was accepted and has no effect; a sentence each
 };
 
+/// A submission with the graph to begin with.
+struct SubmittedJob {
+  JobSubmission submission;
+  plan::JobGraph graph;
+};
+
 struct JobOptions {
+  std::uint64_t epoch = 1;  ///< of this leader
   JobTimeouts timeouts;
   SlotChoice slot_choice = SlotChoice::pack;
   std::size_t exceptions_max = 16;  ///< web.exception-history-size
   std::string blob_address;         ///< told to TaskManagers
+};
+
+/// What a job needs of the cluster. The references outlive the job.
+struct ClusterParts {
+  TaskManagerRegistry& task_managers;
+  SlotPool& slots;
+  TaskManagerFaults& faults;
+  ResourceDriver& resources;
 };
 
 /// Hears when a job ends. Called on the control thread; must not destroy the job from inside.
@@ -51,9 +72,9 @@ class JobOwner {
 /// Lives on: the control thread. Owned by the dispatcher. start() -> ... -> is_over() -> co_await close() -> destroyed.
 /// Promise: every job that was started and is not closed before comes to an end, whatever its TaskManagers do, once
 /// something fails it or cancels it.
-class Job final : private PhaseContext {
+class Job final : private PhaseContext, private OrderListener {
  public:
-  Job(JobSubmission submission, JobOptions options, TaskManagerRegistry& task_managers, SlotPool& slots, Clock& clock,
+  Job(SubmittedJob planned, JobOptions options, const ClusterParts& cluster, Clock& clock,
       asio::any_io_executor executor, JobOwner& owner);
   ~Job() override;
 
@@ -66,10 +87,14 @@ class Job final : private PhaseContext {
   void on_counters(const ExecutionId& execution, TaskCounters counters);
   void on_task_manager_lost(const TaskManagerId& id, const std::string& reason);
   void on_slots_available();
-  /// Nothing happens when it is cancelling or over.
+  /// The user wants it to end. Nothing happens when it is cancelling or over.
   void cancel();
 
   const JobSubmission& submission() const { return submission_; }
+  /// The graph that runs now.
+  const plan::JobGraph& graph() const { return book_.tasks.job_graph(); }
+  /// The job's workers that are deployed now.
+  const plan::JobWorker& worker() const { return orders_.worker(); }
   JobStatus status() const { return status_; }
   bool is_waiting() const { return status_ == JobStatus::created; }
   bool is_over() const { return jobmanager::is_over(status_); }
@@ -86,32 +111,36 @@ class Job final : private PhaseContext {
   // PhaseContext
   JobBook& book() override { return book_; }
   WallTime now() const override { return clock_.wall_now(); }
-  Result<void> acquire_slots() override;
-  void send(Order order) override;
+  std::optional<SlotShortage> acquire_slots(std::span<const TaskIndex> tasks) override;
+  void declare_demand(std::uint32_t slots) override;
+  void deploy(std::vector<TaskIndex> tasks) override;
+  void cancel(std::vector<TaskIndex> tasks) override;
+  void end_workers(std::span<const TaskIndex> tasks) override;
   void wake_after(std::chrono::milliseconds delay) override;
   void enter(std::unique_ptr<Phase> next) override;
+
+  // OrderListener
+  void on_deployed(const DeploymentOutcome& outcome) override;
+  void on_gone(const std::vector<TaskIndex>& tasks) override;
+  void on_worker_ended(const TaskManagerId& id) override;
 
   void follow_phases();
   void enter_status(JobStatus status);
   void watch_for_idle_slots(const std::vector<TaskReport>& reports);
   bool is_idle_on(const TaskManagerId& id) const;
   Async<void> return_idle_slots(TaskManagerId id);
-  void send_deployments();
-  void send_cancels();
-  Async<void> deploy_on(TaskManagerId id, std::shared_ptr<proto::DeployRequest> request);
-  Async<void> cancel_on(TaskManagerId id, std::vector<ExecutionId> executions);
+  void note_fault(const DeploymentOutcome& outcome);
   Async<void> wake(std::chrono::milliseconds delay, std::uint64_t phase_number);
 
   // Set once
   const JobSubmission submission_;
   const JobOptions options_;
-  const std::string secret_;
-  TaskManagerRegistry& task_managers_;
-  SlotPool& slots_;
+  const ClusterParts cluster_;
   Clock& clock_;
   JobOwner& owner_;
   // Control thread only
   JobBook book_;
+  SlotLeases leases_;
   JobStatus status_ = JobStatus::initializing;
   JobTimes entered_{};
   WallTime last_change_;
@@ -121,6 +150,7 @@ class Job final : private PhaseContext {
   std::unique_ptr<Phase> next_;
   std::uint64_t phase_number_ = 0;
   bool following_ = false;
+  TaskOrders orders_;
   TaskScope scope_;
 };
 

@@ -10,6 +10,7 @@
 
 #include "common/async/clock.h"
 #include "common/base/ids.h"
+#include "weir/result.h"
 
 namespace weir::jobmanager {
 
@@ -19,6 +20,7 @@ struct Failure {
   std::string message;      ///< one sentence
   std::string stack_trace;  ///< may be empty
   WallTime time{};
+  Blame blame = Blame::internal;
 
   /// "exception: message", and the stack trace on lines of its own.
   std::string to_text() const;

@@ -8,6 +8,7 @@
 
 #include "common/async/clock.h"
 #include "common/base/ids.h"
+#include "common/plan/deployment.h"
 
 namespace weir::jobmanager {
 
@@ -27,12 +28,7 @@ struct TaskManagerDescription {
   std::uint64_t user_bytes = 0;  ///< what user code may take
 };
 
-/// Where a TaskManager is reached by the peers of its tasks.
-struct TaskManagerPlace {
-  TaskManagerId id;
-  std::string host;
-  std::uint16_t data_port = 0;
-};
+using plan::TaskManagerPlace;
 
 /// A registered TaskManager at one moment.
 struct TaskManagerDetails {

@@ -4,26 +4,19 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/plan/deployment.h"
 #include "common/plan/job_graph.h"
-#include "jobmanager/cluster/slot.h"
 
 namespace weir::proto {
 class DeployRequest;
 }
 
 namespace weir::jobmanager {
-
-/// One attempt of one task and the slot that it got.
-struct PlacedTask {
-  ExecutionId execution;
-  std::uint32_t attempt = 0;
-  TaskManagerPlace place;
-  std::uint32_t slot = 0;
-};
 
 /// How the code of a job is found and what it is started with.
 struct Artefact {
@@ -37,26 +30,36 @@ struct Artefact {
 /// What all tasks of a job are told alike.
 struct DeploymentTerms {
   JobId job;
+  plan::Generation generation;
   Artefact artefact;
   std::map<std::string, std::string> configuration;
   std::string secret;        ///< 32 bytes
   std::string blob_address;  ///< host:port
 };
 
-/// The message for one TaskManager.
-struct Deployment {
-  Deployment(TaskManagerId to, std::unique_ptr<proto::DeployRequest> message);
-  Deployment(Deployment&&) noexcept;
-  ~Deployment();
-
+/// Some tasks that run on one TaskManager.
+struct TaskManagerTasks {
   TaskManagerId task_manager;
-  std::unique_ptr<proto::DeployRequest> request;
+  std::vector<plan::TaskIndex> tasks;
 };
 
-/// One message per TaskManager, each with the descriptors of its tasks: slot, and per exchange the peers in subtask
-/// order. Lives on: any thread (pure).
-/// @param tasks   by vertex of `graph` and subtask
-std::vector<Deployment> make_deployments(const plan::JobGraph& graph, const std::vector<std::vector<PlacedTask>>& tasks,
-                                         const DeploymentTerms& terms);
+/// Deals tasks to the TaskManagers that they are placed on, which stand in the order of their first task.
+/// ENSUREs that every task has a place.
+std::vector<TaskManagerTasks> by_task_manager(const plan::TaskTable& table, std::span<const plan::TaskIndex> tasks);
+
+/// The messages of one deployment. What they share, the table of all tasks among it, is made once; a message adds the
+/// ranges of its tasks. So all messages together take (TaskManagers x tasks) small entries, whatever the exchanges.
+/// Lives on: any thread (pure).
+class Deployer {
+ public:
+  Deployer(const plan::JobGraph& graph, const plan::TaskTable& table, const DeploymentTerms& terms);
+  ~Deployer();
+
+  /// The message for a TaskManager that is to run these tasks.
+  proto::DeployRequest request(const std::vector<plan::TaskIndex>& tasks) const;
+
+ private:
+  std::unique_ptr<proto::DeployRequest> shared_;
+};
 
 }  // namespace weir::jobmanager

@@ -8,31 +8,40 @@ namespace weir::jobmanager {
 
 namespace {
 
+/// Whether `a` is to be taken before `b`, which stands before it.
+bool is_better(const FreeSlots& a, const FreeSlots& b, SlotChoice choice) {
+  if (a.is_avoided != b.is_avoided) return b.is_avoided;
+  // Compares free / total without division.
+  return choice == SlotChoice::spread && a.free.size() * b.total > b.free.size() * a.total;
+}
+
 FreeSlots* choose(std::vector<FreeSlots>& offers, SlotChoice choice) {
   FreeSlots* best = nullptr;
   for (auto& offer : offers) {
     if (offer.free.empty()) continue;
-    if (best == nullptr) best = &offer;
-    if (choice == SlotChoice::pack) break;
-    // Compares free / total without division.
-    if (offer.free.size() * best->total > best->free.size() * offer.total) best = &offer;
+    if (best == nullptr || is_better(offer, *best, choice)) best = &offer;
   }
   return best;
 }
 
-Error too_few(const std::vector<GroupDemand>& demands, std::size_t needed, std::size_t free, std::size_t total) {
+}  // namespace
+
+std::uint32_t SlotShortage::needed() const {
+  std::uint32_t sum = 0;
+  for (const auto& demand : demands) sum += demand.slots;
+  return sum;
+}
+
+std::string SlotShortage::to_text() const {
   std::string groups;
   if (demands.size() > 1) {
     for (const auto& demand : demands)
       groups += fmt::format("{}'{}' {}", groups.empty() ? "" : ", ", demand.group, demand.slots);
     groups = " (" + groups + ")";
   }
-  return Error::external(
-      ErrorCode::resource_exhausted,
-      fmt::format("the job needs {} slots{}, and {} of {} registered slots are free", needed, groups, free, total));
+  return fmt::format("the job needs {} slots{}, and {} of {} registered slots are free", needed(), groups, free,
+                     registered);
 }
-
-}  // namespace
 
 std::vector<GroupDemand> slot_demands(const plan::JobGraph& graph) {
   std::vector<GroupDemand> demands;
@@ -45,15 +54,14 @@ std::vector<GroupDemand> slot_demands(const plan::JobGraph& graph) {
   return demands;
 }
 
-Result<std::vector<GroupPlacement>> place(const std::vector<GroupDemand>& demands, std::vector<FreeSlots> offers,
-                                          SlotChoice choice) {
-  std::size_t needed = 0, free = 0, total = 0;
-  for (const auto& demand : demands) needed += demand.slots;
+std::variant<std::vector<GroupPlacement>, SlotShortage> place(const std::vector<GroupDemand>& demands,
+                                                              std::vector<FreeSlots> offers, SlotChoice choice) {
+  SlotShortage shortage{demands, 0, 0};
   for (const auto& offer : offers) {
-    free += offer.free.size();
-    total += offer.total;
+    shortage.free += static_cast<std::uint32_t>(offer.free.size());
+    shortage.registered += offer.total;
   }
-  if (needed > free) return too_few(demands, needed, free, total);
+  if (shortage.needed() > shortage.free) return shortage;
 
   // Slots are taken from the back of `free`, so lowest numbers go first.
   for (auto& offer : offers) std::sort(offer.free.begin(), offer.free.end(), std::greater<>());

@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "common/plan/job_graph.h"
 #include "jobmanager/cluster/slot.h"
-#include "weir/result.h"
 
 namespace weir::jobmanager {
 
@@ -34,12 +34,24 @@ enum class SlotChoice {
 /// The groups of a job in the order of their first vertex.
 std::vector<GroupDemand> slot_demands(const plan::JobGraph& graph);
 
-/// Chooses a slot for every subtask of every group, all or nothing.
+/// Why slots could not be had, in numbers.
+struct SlotShortage {
+  std::vector<GroupDemand> demands;
+  std::uint32_t free = 0;
+  std::uint32_t registered = 0;
+
+  std::uint32_t needed() const;  ///< by all groups
+  std::uint32_t missing() const { return needed() - free; }
+  /// "the job needs 4 slots ('a' 1, 'b' 3), and 1 of 2 registered slots are free".
+  std::string to_text() const;
+  friend bool operator==(const SlotShortage&, const SlotShortage&) = default;
+};
+
+/// Chooses a slot for every demand of every group, all or nothing.
 /// Lives on: any thread (pure).
-/// @param offers   what is free; its order breaks ties
-/// @return         one entry per demand, in order
-/// Errors: resource_exhausted: "needs 4 slots (...) and 1 of 2 is free".
-Result<std::vector<GroupPlacement>> place(const std::vector<GroupDemand>& demands, std::vector<FreeSlots> offers,
-                                          SlotChoice choice);
+/// @param offers   what is free; its order breaks ties; avoided ones are taken last
+/// @return         one entry per demand, in order; or what is missing
+std::variant<std::vector<GroupPlacement>, SlotShortage> place(const std::vector<GroupDemand>& demands,
+                                                              std::vector<FreeSlots> offers, SlotChoice choice);
 
 }  // namespace weir::jobmanager

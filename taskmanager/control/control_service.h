@@ -1,7 +1,10 @@
 // What the JobManager may ask of this TaskManager: checks the request and hands it to whom it concerns.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "common/async/executor.h"
 #include "common/gateway/task_manager_gateway.h"
@@ -29,10 +32,16 @@ class ControlService final : public TaskManagerGateway {
   Async<proto::ListLogsReply> list_logs(proto::ListLogsRequest request, SteadyTime deadline) override;
   Async<proto::ReadLogReply> read_log(proto::ReadLogRequest request, SteadyTime deadline) override;
 
-  /// Ends a job's worker and frees its slots; for the session, when a JobManager does not know the job.
-  void end(const JobId& job);
+  /// Ends a job's worker and frees its slots, unless it is of a later generation; for the session, when a JobManager
+  /// does not know it.
+  void end_worker(const plan::JobWorker& worker);
 
  private:
+  Async<Result<void>> deploy_on_worker(plan::JobWorker wanted, std::shared_ptr<const proto::DeployRequest> request,
+                                       std::vector<Execution> executions, SteadyTime deadline);
+  void give_back(const plan::JobWorker& refused, const std::vector<std::uint32_t>& claimed);
+  void end(const JobId& job);
+
   // Set once
   SlotTable& slots_;
   WorkerTable& workers_;

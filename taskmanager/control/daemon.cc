@@ -208,9 +208,9 @@ Result<void> Daemon::make_jobs() {
 SessionEvents Daemon::session_events() {
   return {.describe = [this](proto::RegisterRequest& request) { describe(request); },
           .measure = [this](proto::HeartbeatRequest& request) { measure(request); },
-          .end_jobs =
-              [this](const std::vector<JobId>& jobs) {
-    for (const JobId& job : jobs) service_->end(job);
+          .end_workers =
+              [this](const std::vector<plan::JobWorker>& workers) {
+    for (const plan::JobWorker& worker : workers) service_->end_worker(worker);
           },
           .gave_up =
               [this](const Error& reason) {
@@ -234,7 +234,7 @@ void Daemon::describe(proto::RegisterRequest& request) const {
   request.mutable_memory()->set_process(memory.process.bytes());
   request.mutable_memory()->set_network(memory.network.bytes());
   request.mutable_memory()->set_user((slots - memory.network).bytes());
-  for (const JobId& job : workers_->jobs()) request.add_jobs(job.to_bytes());
+  for (const plan::JobWorker& worker : workers_->workers()) plan::encode_job_worker(worker, *request.add_workers());
 }
 
 void Daemon::measure(proto::HeartbeatRequest& request) const {

@@ -19,6 +19,12 @@ constexpr std::chrono::milliseconds kRetryPauseMin{20};
 constexpr std::chrono::milliseconds kRetryPauseMax{2000};
 constexpr std::chrono::seconds kComplaintInterval{30};
 
+std::vector<JobId> jobs_of(const std::vector<plan::JobWorker>& workers) {
+  std::vector<JobId> jobs;
+  for (const plan::JobWorker& worker : workers) jobs.push_back(worker.job);
+  return jobs;
+}
+
 std::chrono::milliseconds bounded(std::uint32_t ms, std::chrono::milliseconds otherwise) {
   if (ms == 0) return otherwise;
   return std::clamp(std::chrono::milliseconds(ms), std::chrono::milliseconds(10), std::chrono::milliseconds(3'600'000));
@@ -101,14 +107,14 @@ Async<Result<void>> JobManagerSession::register_once() {
   CO_TRY_VOID(fence_.learn(reply.leader_epoch()));
   heartbeat_interval_ = bounded(reply.heartbeat_interval_ms(), heartbeat_interval_);
   heartbeat_timeout_ = bounded(reply.heartbeat_timeout_ms(), heartbeat_timeout_);
-  std::vector<JobId> unknown;
-  for (const auto& bytes : reply.end_jobs()) {
-    if (const auto job = JobId::from_bytes(bytes); job.ok()) unknown.push_back(*job);
+  std::vector<plan::JobWorker> unknown;
+  for (const auto& message : reply.end_workers()) {
+    if (const auto worker = plan::decode_job_worker(message); worker.ok()) unknown.push_back(*worker);
   }
   LOG_INFO("registered at the JobManager {}{}", settings_.job_manager.to_string(),
            unknown.empty() ? "" : ", which does not know all of our jobs: those are ended");
-  outbox_.forget(unknown);
-  if (!unknown.empty()) events_.end_jobs(unknown);
+  outbox_.forget(jobs_of(unknown));
+  if (!unknown.empty()) events_.end_workers(unknown);
   has_complained_ = false;
   registered_.set();
   co_return Result<void>();

@@ -12,6 +12,7 @@
 #include "common/async/task_scope.h"
 #include "common/base/ids.h"
 #include "common/gateway/rpc_binding.h"
+#include "common/plan/deployment.h"
 #include "common/rpc/client.h"
 #include "common/rpc/leader_fence.h"
 #include "common/rpc/node.h"
@@ -42,8 +43,8 @@ struct SessionEvents {
   std::function<void(proto::RegisterRequest&)> describe;
   /// Fills in counters and memory.
   std::function<void(proto::HeartbeatRequest&)> measure;
-  /// The JobManager does not know these jobs: end their workers.
-  std::function<void(const std::vector<JobId>&)> end_jobs;
+  /// These workers have no business here, says the JobManager: end them.
+  std::function<void(const std::vector<plan::JobWorker>&)> end_workers;
   /// No JobManager took us for as long as the registration may take, or another process has our id; the session has
   /// given up.
   std::function<void(const Error& reason)> gave_up;

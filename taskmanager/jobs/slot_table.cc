@@ -10,7 +10,7 @@ namespace weir::taskmanager {
 
 SlotTable::SlotTable(std::uint32_t slots) : owners_(slots) { ENSURE(slots > 0, "a TaskManager without slots"); }
 
-Result<void> SlotTable::claim(const JobId& job, std::span<const std::uint32_t> slots) {
+Result<std::vector<std::uint32_t>> SlotTable::claim(const JobId& job, std::span<const std::uint32_t> slots) {
   ENSURE(!job.is_none(), "no job claims slots");
   for (const std::uint32_t slot : slots) {
     if (slot >= owners_.size()) {
@@ -22,11 +22,19 @@ Result<void> SlotTable::claim(const JobId& job, std::span<const std::uint32_t> s
                              fmt::format("the slot is taken by another job: slot {}, job {}", slot, owners_[slot]));
     }
   }
-  for (const std::uint32_t slot : slots) owners_[slot] = job;
-  return {};
+  std::vector<std::uint32_t> fresh;
+  for (const std::uint32_t slot : slots) {
+    if (owners_[slot].is_none()) fresh.push_back(slot);
+    owners_[slot] = job;
+  }
+  return fresh;
 }
 
-std::uint32_t SlotTable::release(const JobId& job) {
+void SlotTable::release(const JobId& job, std::uint32_t slot) {
+  if (slot < owners_.size() && owners_[slot] == job) owners_[slot] = JobId();
+}
+
+std::uint32_t SlotTable::release_all(const JobId& job) {
   const std::uint32_t count = count_of(job);
   std::ranges::replace(owners_, job, JobId());
   return count;

@@ -16,11 +16,14 @@ class SlotTable {
   explicit SlotTable(std::uint32_t slots);
 
   /// Gives slots to a job; those that it has already stay its own. All or none.
+  /// @return  those that it did not have before, each once
   /// Errors: invalid_argument when there is no such slot; failed_precondition when another job has one. Both name the
   /// slot.
-  Result<void> claim(const JobId& job, std::span<const std::uint32_t> slots);
+  Result<std::vector<std::uint32_t>> claim(const JobId& job, std::span<const std::uint32_t> slots);
+  /// Frees one slot. Nothing happens when the job does not have it (any more).
+  void release(const JobId& job, std::uint32_t slot);
   /// Frees all slots of the job. @return how many they were
-  std::uint32_t release(const JobId& job);
+  std::uint32_t release_all(const JobId& job);
 
   std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(owners_.size()); }
   std::uint32_t count_of(const JobId& job) const;

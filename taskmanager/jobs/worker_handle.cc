@@ -1,19 +1,16 @@
 #include "taskmanager/jobs/worker_handle.h"
 
 #include <fmt/format.h>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
-#include "common/async/deadline.h"
+#include "common/base/checksum.h"
 #include "common/base/ensure.h"
 #include "common/base/try.h"
 #include "common/gateway/methods.h"
 #include "common/observe/log.h"
-#include "common/rpc/connection.h"
-#include "common/rpc/fd_channel.h"
+#include "common/rpc/error_codec.h"
 #include "common/rpc/typed_call.h"
 #include "proto/task_manager.pb.h"
 #include "proto/worker.pb.h"
@@ -21,42 +18,55 @@
 namespace weir::taskmanager {
 namespace {
 
-using namespace asio::experimental::awaitable_operators;
-
-constexpr std::chrono::seconds kStopGrace{1};
-constexpr std::chrono::seconds kBrokenGrace{2};
 constexpr std::chrono::seconds kCancelCallTime{10};
-constexpr std::size_t kWorkerOutputsKept = 100;  // files of workers that have ended
-constexpr std::size_t kCancelledEarlyMax = 100'000;
-
-bool is_final(proto::TaskStatus status) {
-  return status == proto::FINISHED || status == proto::CANCELED || status == proto::FAILED;
-}
 
 std::int64_t now_ms(const Clock& clock) { return clock.wall_now().time_since_epoch().count(); }
 
-Error worker_ended(const WorkerExit& exit) {
-  std::string text = exit.exception + ": " + exit.message;
-  if (!exit.stack_trace.empty()) text += "\n" + exit.stack_trace;
-  return Error::user(ErrorCode::user_code, std::move(text));
+std::string digest_of(const proto::JobGraph& graph) {
+  const auto digest = xxh3_128(graph.SerializeAsString());
+  return std::string(digest.begin(), digest.end());
 }
 
-std::string name_of(const proto::DeployRequest& request, const proto::TaskAddress& address) {
-  for (const auto& vertex : request.graph().vertices()) {
-    if (vertex.id() == address.vertex())
-      return fmt::format("{} ({}/{})", vertex.name(), address.subtask() + 1, vertex.parallelism());
-  }
-  return "task " + std::to_string(address.subtask() + 1);
+proto::TaskAddress address_of(const Execution& execution) {
+  proto::TaskAddress address;
+  address.set_vertex(execution.vertex.to_bytes());
+  address.set_subtask(execution.task.subtask);
+  address.set_attempt(execution.attempt);
+  address.set_execution(execution.id.to_bytes());
+  return address;
+}
+
+Error ended_error(const JobId& job) {
+  return Error::external(ErrorCode::failed_precondition, "the job's worker has ended: " + job.to_hex());
 }
 
 }  // namespace
 
-struct WorkerHandle::Task {
-  proto::TaskAddress address;
-  std::string name;  // "Map (1/2)"
-  proto::TaskStatus status = proto::DEPLOYING;
-  bool cancel_asked = false;
-};
+Result<std::vector<Execution>> executions_of(const proto::DeployRequest& request) {
+  TRY(const plan::TaskTable table, plan::decode_task_table(request.table()));
+  std::vector<plan::TaskRange> ranges;
+  for (const auto& range : request.tasks()) ranges.push_back(plan::decode_task_range(range));
+  TRY(const auto tasks, plan::tasks_of(ranges, table));
+  std::vector<Execution> executions;
+  for (const plan::TaskIndex& task : tasks) {
+    const plan::PlacedTask& placed = table.at(task);
+    if (placed.execution.is_none())
+      return Error::external(ErrorCode::invalid_argument, "a task without an execution id");
+    Execution execution{.id = placed.execution,
+                        .task = task,
+                        .vertex = {},
+                        .attempt = placed.attempt,
+                        .slot = placed.slot,
+                        .name = fmt::format("task {}", task.subtask + 1)};
+    if (task.vertex < static_cast<std::uint32_t>(request.graph().vertices_size())) {
+      const auto& vertex = request.graph().vertices(static_cast<int>(task.vertex));
+      TRY(execution.vertex, VertexId::from_bytes(vertex.id()));
+      execution.name = fmt::format("{} ({}/{})", vertex.name(), task.subtask + 1, vertex.parallelism());
+    }
+    executions.push_back(std::move(execution));
+  }
+  return executions;
+}
 
 // A call under way that looks at this object again after a wait; end() waits for all of them.
 class WorkerHandle::Use {
@@ -75,158 +85,101 @@ class WorkerHandle::Use {
   WorkerHandle& worker_;
 };
 
-WorkerHandle::WorkerHandle(const WorkerHandleContext& context, const JobId& job, std::uint64_t number)
+WorkerHandle::WorkerHandle(const WorkerHandleContext& context, const plan::JobWorker& worker, std::uint64_t number)
     : context_(context),
-      job_(job),
-      number_(number),
-      start_done_(context.executor),
-      ended_(context.executor),
+      worker_(worker),
+      link_(context, worker, number, methods_),
       unused_(context.executor),
-      descriptor_sent_(context.executor),
-      scope_(context.executor, "job " + job.to_hex()) {
+      end_reported_(context.executor),
+      turns_(context.executor, 1),
+      cancellation_(context.executor, context.clock, ledger_, *this, worker.job),
+      scope_(context.executor, "job " + worker.job.to_hex()) {
   unused_.set();
-  descriptor_sent_.set();
   serve_worker();
 }
 
 WorkerHandle::~WorkerHandle() { ENSURE(uses_ == 0, "a job's worker goes while {} calls use it", uses_); }
 
-std::string WorkerHandle::process_name() const { return fmt::format("{}-{}", job_.to_hex(), number_); }
-
 // ---- deploying
 
-Async<Result<void>> WorkerHandle::deploy(std::shared_ptr<const proto::DeployRequest> request, std::uint32_t slot_count,
+Async<Result<void>> WorkerHandle::deploy(std::shared_ptr<const proto::DeployRequest> request,
+                                         std::vector<Execution> executions, std::uint32_t slot_count,
                                          SteadyTime deadline) {
   const Use use(*this);
-  CO_TRY_VOID(co_await ensure_started(*request, slot_count, deadline));
-  if (has_ended_ || is_ending_)
-    co_return Error::external(ErrorCode::failed_precondition, "the job's worker has ended: " + job_.to_hex());
+  co_await turns_.take();
+  const Turns::Given given(turns_);
+  CO_TRY_VOID(check_graph(*request));
+  slot_count_ = slot_count;
+  share_ = context_.slot_memory * slot_count;
+  const std::vector<Execution> taken = ledger_.take(executions);
+  if (taken.empty()) co_return Result<void>();
+  auto deployed = co_await deploy_new(*request, taken, deadline);
+  co_return deployed;
+}
+
+// The book has the tasks from here on, so that an order to stop finds them; it drops them when they come to nothing.
+Async<Result<void>> WorkerHandle::deploy_new(const proto::DeployRequest& request, const std::vector<Execution>& taken,
+                                             SteadyTime deadline) {
+  auto started = co_await link_.start(request, share_, deadline);
+  if (started.ok() && !std::exchange(is_watched_, true)) {
+    scope_.start("counters", collect_counters());
+    scope_.start("end", report_end());
+  }
+  if (started.ok() && has_ended()) {
+    co_await end_reported_.wait();
+    // Reported as lost with the others, unless they came after that.
+    if (std::ranges::any_of(taken, [this](const Execution& task) { return ledger_.is_live(task.id); }))
+      started = ended_error(worker_.job);
+  }
+  if (is_ending_) started = ended_error(worker_.job);
+  if (!started.ok()) {
+    ledger_.forget(taken);
+    co_return started;
+  }
+  for (const Execution& execution : ledger_.cancelled_before_start(taken)) report_canceled(execution);
+  std::vector<Execution> tasks;
+  std::copy_if(taken.begin(), taken.end(), std::back_inserter(tasks),
+               [this](const Execution& execution) { return ledger_.is_live(execution.id); });
+  if (tasks.empty()) co_return Result<void>();
+  auto handed_over = co_await hand_over(request, tasks, deadline);
+  co_return handed_over;
+}
+
+Async<Result<void>> WorkerHandle::hand_over(const proto::DeployRequest& request, const std::vector<Execution>& tasks,
+                                            SteadyTime deadline) {
   proto::DeployTasksRequest message;
-  for (auto& task : take_new_tasks(*request)) *message.add_tasks() = std::move(task);
-  if (message.tasks().empty()) co_return Result<void>();
-  auto reply = co_await rpc::call_message<proto::DeployTasksReply>(*connection_, Method::deploy_tasks, message,
+  *message.mutable_generation() = request.generation();
+  *message.mutable_table() = request.table();
+  // Not the request's own ranges: some of its tasks may be known, or cancelled.
+  std::vector<plan::TaskIndex> wanted;
+  for (const Execution& execution : tasks) wanted.push_back(execution.task);
+  for (const plan::TaskRange& range : plan::ranges_of(std::move(wanted))) {
+    auto& out = *message.add_tasks();
+    out.set_vertex(range.vertex);
+    out.set_first(range.first);
+    out.set_last(range.last);
+  }
+  auto reply = co_await rpc::call_message<proto::DeployTasksReply>(link_.calls(), Method::deploy_tasks, message,
                                                                    deadline, context_.epoch.current());
-  if (reply.ok()) co_return Result<void>();
-  // When the worker died, watch() has reported or will report these tasks; else it has refused all of them.
+  if (reply.ok() || reply.error().code == ErrorCode::deadline_exceeded) {
+    // Without a reply in time the worker may run them all the same: they stay in the book.
+    co_return reply.ok() ? Result<void>() : Result<void>(std::move(reply).error());
+  }
   if (reply.error().code == ErrorCode::unavailable) {
-    co_await ended_.wait();
-    co_return worker_ended(exit_);
+    // The worker died. The tasks were taken, and are reported as lost with the reason.
+    co_await end_reported_.wait();
+    co_return is_ending_ ? Result<void>(ended_error(worker_.job)) : Result<void>();
   }
-  for (const auto& task : message.tasks()) {
-    if (const auto id = ExecutionId::from_bytes(task.address().execution()); id.ok()) tasks_.erase(*id);
-  }
+  ledger_.forget(tasks);
   co_return std::move(reply).error();
 }
 
-Async<Result<void>> WorkerHandle::ensure_started(const proto::DeployRequest& request, std::uint32_t slot_count,
-                                                 SteadyTime deadline) {
-  if (!std::exchange(start_begun_, true)) {
-    // Cancelled in the middle (the daemon ends), the start has failed for all who wait for it.
-    struct Done {
-      WorkerHandle& worker;
-      ~Done() {
-        if (!worker.start_result_.ok() && !worker.process_) worker.has_ended_ = true;
-        worker.start_done_.set();
-      }
-    } const done{*this};
-    start_result_ = Error::external(ErrorCode::cancelled, "the TaskManager ends");
-    start_result_ = co_await start(request, slot_count, deadline);
-  }
-  co_await start_done_.wait();
-  co_return start_result_;
-}
-
-Async<Result<void>> WorkerHandle::start(const proto::DeployRequest& request, std::uint32_t slot_count,
-                                        SteadyTime deadline) {
-  job_name_ = request.graph().job_name();
-  slot_count_ = slot_count;
-  share_ = context_.slot_memory * slot_count;
-  ArtefactWanted wanted{.key = request.artefact().blob_key(),
-                        .bytes = request.artefact().bytes(),
-                        .blob_address = request.blob_address()};
-  CO_TRY(artefact_, co_await context_.artefacts.lease(std::move(wanted), deadline));
-  // Not waited for: a slow log directory is no reason to start a job late.
-  asio::post(context_.log_pool.executor(),
-             [prefix = context_.process.output_prefix] { remove_old_outputs(prefix, kWorkerOutputsKept); });
-  if (is_ending_) co_return Error::external(ErrorCode::cancelled, "the job was ended while its artefact was fetched");
-  CO_TRY_VOID(start_process());
-  auto started = co_await call_start_worker(request, deadline);
-  if (started.ok()) co_return Result<void>();
-  co_return co_await start_failure(std::move(started).error());
-}
-
-Result<void> WorkerHandle::start_process() {
-  TRY(process_, WorkerProcess::start(context_.executor, context_.log_pool, context_.clock, context_.process,
-                                     process_name(), context_.output));
-  rpc::Identity peer{
-      .role = rpc::Role::worker, .cluster = {}, .incarnation = {}, .name = "worker of job " + job_.to_hex()};
-  connection_ = std::make_unique<rpc::Connection>(context_.executor, context_.clock, process_->take_call_socket(), peer,
-                                                  methods_, context_.rpc_limits);
-  channel_ = std::make_unique<rpc::FdChannel>(context_.executor, process_->take_descriptor_socket());
-  scope_.start("connection", run_connection());
-  scope_.start("watch", watch());
-  LOG_INFO("job {} ({}): started worker process {}", job_, job_name_, process_->pid());
-  return {};
-}
-
-Async<Result<void>> WorkerHandle::call_start_worker(const proto::DeployRequest& request, SteadyTime deadline) {
-  proto::StartWorkerRequest message;
-  message.set_job(job_.to_bytes());
-  message.set_job_name(job_name_);
-  message.set_library(artefact_.library());
-  *message.mutable_artefact() = request.artefact();
-  *message.mutable_configuration() = request.configuration();
-  message.set_secret(request.secret());
-  *message.mutable_graph() = request.graph();
-  message.set_slots(context_.slots);
-  // Of all slots together, though this job may have few of them: each slot in use takes its part.
-  message.set_block_pool_bytes((context_.slot_network * context_.slots).bytes());
-  message.set_memory_bytes(share_.bytes());
-  message.set_task_manager_id(context_.task_manager_id);
-  message.set_temporary_directory(context_.temporary_directory);
-  message.set_record_bytes_max(context_.record_bytes_max);
-  message.set_spin_us(context_.spin_us);
-  const SteadyTime until = std::min(
-      deadline, context_.clock.now() + std::chrono::duration_cast<SteadyTime::duration>(context_.start_timeout));
-  CO_TRY(const auto reply, co_await rpc::call_message<proto::StartWorkerReply>(
-                               *connection_, Method::start_worker, message, until, context_.epoch.current()));
-  (void)reply;
-  // Not before: loading a library may take its time, and the worker's control thread with it.
-  connection_->watch_silence(context_.silence_max);
-  scope_.start("counters", collect_counters());
-  co_return Result<void>();
-}
-
-// The worker refused, took too long, or died: it goes, and the error says which it was.
-Async<Result<void>> WorkerHandle::start_failure(Error error) {
-  if (error.code == ErrorCode::unavailable) {
-    co_await ended_.wait();
-    co_return is_ending_ ? std::move(error) : worker_ended(exit_).within("the job's worker did not start");
-  }
-  if (error.code == ErrorCode::deadline_exceeded) {
-    error = Error::user(
-        ErrorCode::deadline_exceeded,
-        "the job's worker did not load its library and rebuild its plan in time: the build function must not wait "
-        "or work (weir.worker.start-timeout)");
-  }
-  process_->kill("it could not be started");
-  co_await ended_.wait();
-  co_return error;
-}
-
-std::vector<proto::TaskDescriptor> WorkerHandle::take_new_tasks(const proto::DeployRequest& request) {
-  std::vector<proto::TaskDescriptor> fresh;
-  for (const auto& descriptor : request.tasks()) {
-    const auto id = ExecutionId::from_bytes(descriptor.address().execution());
-    if (!id.ok() || tasks_.contains(*id)) continue;
-    tasks_.emplace(*id, Task{.address = descriptor.address(), .name = name_of(request, descriptor.address())});
-    if (cancelled_early_.erase(*id) > 0) {
-      report_canceled(descriptor);
-    } else {
-      fresh.push_back(descriptor);
-    }
-  }
-  return fresh;
+Result<void> WorkerHandle::check_graph(const proto::DeployRequest& request) {
+  const std::string digest = digest_of(request.graph());
+  if (graph_digest_.empty()) graph_digest_ = digest;
+  if (digest == graph_digest_) return {};
+  return {Error::internal(fmt::format("job {}: a deployment of generation {} with another graph than its worker's",
+                                      worker_.job, worker_.generation.number))};
 }
 
 // ---- what the worker says
@@ -245,11 +198,11 @@ void WorkerHandle::serve_worker() {
 Async<proto::WorkerStatusReply> WorkerHandle::on_worker_status(proto::WorkerStatusRequest request) {
   for (auto& report : *request.mutable_reports()) {
     const auto id = ExecutionId::from_bytes(report.address().execution());
-    const auto task = id.ok() ? tasks_.find(*id) : tasks_.end();
-    if (task == tasks_.end() || is_final(task->second.status) || is_ending_) continue;
-    task->second.status = report.status();
-    *report.mutable_address() = task->second.address;
-    context_.listener.on_task_status(job_, std::move(report));
+    if (!id.ok() || is_ending_) continue;
+    const auto execution = ledger_.enter(*id, report.status());
+    if (!execution) continue;
+    *report.mutable_address() = address_of(*execution);
+    context_.listener.on_task_status(worker_.job, std::move(report));
   }
   co_return proto::WorkerStatusReply();
 }
@@ -257,31 +210,19 @@ Async<proto::WorkerStatusReply> WorkerHandle::on_worker_status(proto::WorkerStat
 Async<proto::WorkerLogReply> WorkerHandle::on_worker_log(proto::WorkerLogRequest request) {
   const int level =
       std::clamp(request.level(), static_cast<int>(log::Level::trace), static_cast<int>(log::Level::error));
-  log::write(static_cast<log::Level>(level), fmt::format("job {}: {}", job_, request.text()));
+  log::write(static_cast<log::Level>(level), fmt::format("job {}: {}", worker_.job, request.text()));
   co_return proto::WorkerLogReply();
-}
-
-Async<void> WorkerHandle::run_connection() {
-  auto nothing = std::function<void(const Error&)>();
-  const Error reason = co_await connection_->run(std::move(nothing));
-  LOG_DEBUG("job {}: the connection to its worker ended: {}", job_, reason.message);
-  // Its process has just ended, and watch() hears of it with its own reason; or it has broken the connection and is of
-  // no use.
-  auto ended = ended_.wait();
-  auto grace = context_.clock.sleep_for(kBrokenGrace);
-  auto race = std::move(ended) || std::move(grace);
-  co_await std::move(race);
-  if (!has_ended_) process_->kill("its connection to the TaskManager broke: " + reason.message);
 }
 
 Async<void> WorkerHandle::collect_counters() {
   const auto interval = std::chrono::duration_cast<SteadyTime::duration>(context_.counters_interval);
-  while (!has_ended_) {
+  while (!has_ended()) {
     const SteadyTime deadline =
         context_.clock.now() + std::max<SteadyTime::duration>(interval, std::chrono::seconds(1));
     const proto::CollectCountersRequest request;
-    auto reply = co_await rpc::call_message<proto::CollectCountersReply>(*connection_, Method::collect_counters,
+    auto reply = co_await rpc::call_message<proto::CollectCountersReply>(link_.calls(), Method::collect_counters,
                                                                          request, deadline, context_.epoch.current());
+    if (has_ended()) co_return;
     if (reply.ok()) counters_.assign(reply->counters().begin(), reply->counters().end());
     co_await context_.clock.sleep_for(interval);
   }
@@ -289,24 +230,15 @@ Async<void> WorkerHandle::collect_counters() {
 
 // ---- the end
 
-Async<void> WorkerHandle::watch() {
-  auto exit = co_await process_->wait_exit();
-  has_ended_ = true;
-  if (exit.ok()) {
-    exit_ = std::move(exit).value();
-  } else {
-    exit_.exception = "worker lost";
-    exit_.message = exit.error().message;
-  }
-  connection_->end("the worker has ended");
-  channel_->end();
+Async<void> WorkerHandle::report_end() {
+  co_await link_.wait_ended();
   counters_.clear();
-  if (!is_ending_) report_all(exit_);
-  ended_.set();
+  if (!is_ending_) report_lost(link_.exit());
+  end_reported_.set();
 }
 
 void WorkerHandle::log_exit(const WorkerExit& exit) const {
-  LOG_ERROR("job {}: {}: {}", job_, exit.exception, exit.message);
+  LOG_ERROR("job {}: {}: {}", worker_.job, exit.exception, exit.message);
   std::string_view rest = exit.stack_trace;
   while (!rest.empty()) {
     const auto line = rest.substr(0, rest.find('\n'));
@@ -315,156 +247,81 @@ void WorkerHandle::log_exit(const WorkerExit& exit) const {
   }
 }
 
-void WorkerHandle::report_all(const WorkerExit& exit) {
-  if (!tasks_.empty()) log_exit(exit);  // else the deployment's error says it
-  for (auto& [id, task] : tasks_) {
-    if (is_final(task.status)) continue;
-    proto::TaskReport report;
-    *report.mutable_address() = task.address;
-    task.status = task.cancel_asked ? proto::CANCELED : proto::FAILED;
-    report.set_status(task.status);
-    if (task.status == proto::FAILED) {
-      proto::Failure& failure = *report.mutable_failure();
-      failure.set_exception(exit.exception);
-      failure.set_message(exit.message);
-      failure.set_stack_trace(exit.stack_trace);
-      failure.set_user_code(true);
-      failure.set_timestamp_ms(now_ms(context_.clock));
+void WorkerHandle::report_lost(const WorkerExit& exit) {
+  log_exit(exit);
+  for (const auto& [execution, was_cancelled] : ledger_.lose_all()) {
+    if (was_cancelled) {
+      report_canceled(execution);
+      continue;
     }
-    context_.listener.on_task_status(job_, std::move(report));
+    proto::TaskReport report;
+    *report.mutable_address() = address_of(execution);
+    report.set_status(proto::FAILED);
+    proto::Failure& failure = *report.mutable_failure();
+    failure.set_exception(exit.exception);
+    failure.set_message(exit.message);
+    failure.set_stack_trace(exit.stack_trace);
+    failure.set_blame(static_cast<proto::RpcError::Blame>(rpc::encode_blame(exit.blame)));
+    failure.set_timestamp_ms(now_ms(context_.clock));
+    context_.listener.on_task_status(worker_.job, std::move(report));
   }
+}
+
+void WorkerHandle::report_canceled(const Execution& execution) {
+  proto::TaskReport report;
+  *report.mutable_address() = address_of(execution);
+  report.set_status(proto::CANCELED);
+  context_.listener.on_task_status(worker_.job, std::move(report));
 }
 
 Async<void> WorkerHandle::end() {
   is_ending_ = true;
-  if (process_ && !has_ended_) co_await stop_process();
+  co_await link_.stop();
   co_await unused_.wait();
-  if (channel_) channel_->end();
+  co_await cancellation_.close();
   co_await scope_.close();
-  if (process_) co_await process_->close();
-}
-
-Async<void> WorkerHandle::stop_process() {
-  const bool can_listen = start_done_.is_set() && start_result_.ok();
-  if (can_listen) {
-    auto ended = ended_.wait();
-    auto grace = context_.clock.sleep_for(kStopGrace);
-    const proto::StopWorkerRequest request;
-    const auto asked = co_await rpc::call_message<proto::StopWorkerReply>(
-        *connection_, Method::stop_worker, request, context_.clock.now() + kStopGrace, context_.epoch.current());
-    if (asked.ok()) {
-      auto race = std::move(ended) || std::move(grace);
-      co_await std::move(race);
-    }
-  }
-  if (has_ended_) co_return;
-  process_->kill("its job ended");
-  co_await ended_.wait();
+  co_await link_.close();
 }
 
 // ---- cancelling
 
-void WorkerHandle::cancel(const std::vector<ExecutionId>& executions) {
-  std::vector<ExecutionId> asked;
-  for (const auto& id : executions) {
-    const auto task = tasks_.find(id);
-    if (task == tasks_.end()) {
-      if (!has_ended_ && !start_done_.is_set() && cancelled_early_.size() < kCancelledEarlyMax)
-        cancelled_early_.insert(id);
-    } else if (!is_final(task->second.status)) {
-      task->second.cancel_asked = true;
-      asked.push_back(id);
-    }
+std::vector<ExecutionId> WorkerHandle::cancel(const std::vector<ExecutionId>& executions) {
+  auto [live, unknown] = ledger_.cancel(executions);
+  if (!live.empty() && !has_ended()) {
+    cancellation_.begin(std::move(live), {context_.cancellation_timeout, context_.cancellation_interval});
   }
-  if (asked.empty() || has_ended_) return;
-  scope_.start("cancel", send_cancel(asked));
-  if (context_.cancellation_timeout.count() == 0 && context_.cancellation_interval.count() == 0) return;
-  scope_.start("enforce cancel", enforce_cancel(std::move(asked)));
+  return unknown;
 }
 
 Async<void> WorkerHandle::send_cancel(std::vector<ExecutionId> executions) {
+  if (link_.state() != WorkerState::running) co_return;  // those that it will not get are reported when it runs
   proto::CancelTasksRequest request;
-  request.set_job(job_.to_bytes());
+  request.set_job(worker_.job.to_bytes());
   for (const auto& id : executions) request.add_executions(id.to_bytes());
   const SteadyTime deadline = context_.clock.now() + kCancelCallTime;
-  const auto reply = co_await rpc::call_message<proto::CancelTasksReply>(*connection_, Method::worker_cancel_tasks,
+  const auto reply = co_await rpc::call_message<proto::CancelTasksReply>(link_.calls(), Method::worker_cancel_tasks,
                                                                          request, deadline, context_.epoch.current());
-  if (!reply.ok()) LOG_WARN("job {}: its worker did not take the order to cancel: {}", job_, reply.error().message);
+  if (!reply.ok())
+    LOG_WARN("job {}: its worker did not take the order to cancel: {}", worker_.job, reply.error().message);
 }
 
-Async<void> WorkerHandle::enforce_cancel(std::vector<ExecutionId> executions) {
-  // Asked again and again until the time is up, or for ever where there is no such time.
-  const auto limit =
-      context_.cancellation_timeout.count() > 0 ? context_.cancellation_timeout : std::chrono::nanoseconds::max();
-  const auto interval = context_.cancellation_interval.count() > 0 ? context_.cancellation_interval : limit;
-  for (std::chrono::nanoseconds waited{0}; waited < limit;) {
-    const auto step = std::min(interval, limit - waited);
-    co_await context_.clock.sleep_for(step);
-    waited += step;
-    if (has_ended_ || std::ranges::all_of(executions, [this](const ExecutionId& id) { return is_over(id); })) co_return;
-    if (waited < limit) ask_again(executions, waited);
-  }
-  const auto stuck = std::ranges::count_if(executions, [this](const ExecutionId& id) { return !is_over(id); });
-  if (stuck == 0 || has_ended_) co_return;
-  const auto seconds =
+void WorkerHandle::give_up(std::size_t stuck) {
+  if (has_ended()) return;
+  const double seconds =
       std::chrono::duration_cast<std::chrono::milliseconds>(context_.cancellation_timeout).count() / 1000.0;
-  LOG_WARN("job {}: {} tasks have not stopped {} s after they were cancelled: the worker is killed", job_, stuck,
+  LOG_WARN("job {}: {} tasks have not stopped {} s after they were cancelled: the worker is killed", worker_.job, stuck,
            seconds);
-  process_->kill(
-      fmt::format("a task had not stopped {} s after it was cancelled (task.cancellation.timeout)", seconds));
-}
-
-void WorkerHandle::ask_again(const std::vector<ExecutionId>& executions, std::chrono::nanoseconds waited) {
-  std::vector<ExecutionId> stuck;
-  for (const auto& id : executions) {
-    if (is_over(id)) continue;
-    stuck.push_back(id);
-    LOG_WARN("job {}: {} has not stopped {} s after it was cancelled and is asked again (task.cancellation.interval)",
-             job_, tasks_.at(id).name, std::chrono::duration_cast<std::chrono::milliseconds>(waited).count() / 1000.0);
-  }
-  scope_.start("cancel again", send_cancel(std::move(stuck)));
-}
-
-void WorkerHandle::report_canceled(const proto::TaskDescriptor& descriptor) {
-  const auto id = ExecutionId::from_bytes(descriptor.address().execution());
-  tasks_.at(*id).status = proto::CANCELED;
-  proto::TaskReport report;
-  *report.mutable_address() = descriptor.address();
-  report.set_status(proto::CANCELED);
-  context_.listener.on_task_status(job_, std::move(report));
-}
-
-bool WorkerHandle::is_over(const ExecutionId& execution) const {
-  const auto task = tasks_.find(execution);
-  return task == tasks_.end() || is_final(task->second.status);
+  link_.kill(fmt::format("a task had not stopped {} s after it was cancelled (task.cancellation.timeout)", seconds),
+             Blame::user);
 }
 
 // ---- connections and memory
 
 Async<Result<void>> WorkerHandle::give_connection(std::string hello, UniqueFd socket) {
   const Use use(*this);
-  co_await start_done_.wait();
-  while (sending_descriptor_) co_await descriptor_sent_.wait();
-  if (has_ended_ || is_ending_ || !channel_)
-    co_return Error::external(ErrorCode::unavailable, "the job's worker has ended");
-  struct Turn {
-    explicit Turn(WorkerHandle& worker) : worker_(worker) {
-      worker_.sending_descriptor_ = true;
-      worker_.descriptor_sent_.reset();
-    }
-    ~Turn() {
-      worker_.sending_descriptor_ = false;
-      worker_.descriptor_sent_.set();
-    }
-    WorkerHandle& worker_;
-  } const turn(*this);
-  auto sent = channel_->send(std::move(hello), std::move(socket));
-  co_return co_await std::move(sent);
+  auto given = link_.give_connection(std::move(hello), std::move(socket));
+  co_return co_await std::move(given);
 }
-
-std::uint64_t WorkerHandle::resident_bytes() const { return process_ && !has_ended_ ? process_->resident_bytes() : 0; }
-
-pid_t WorkerHandle::process_id() const { return process_ ? process_->pid() : -1; }
 
 void WorkerHandle::check_memory() {
   const std::uint64_t used = resident_bytes();
@@ -474,8 +331,8 @@ void WorkerHandle::check_memory() {
       "TaskManager more memory "
       "(taskmanager.memory.process.size)",
       ByteCount(used).in_mib(), share_.in_mib(), slot_count_, context_.slots);
-  LOG_ERROR("job {}: the worker is ended: {}", job_, text);
-  process_->kill(text);
+  LOG_ERROR("job {}: the worker is ended: {}", worker_.job, text);
+  link_.kill(text, Blame::user);
 }
 
 }  // namespace weir::taskmanager

@@ -1,95 +1,60 @@
-// What the TaskManager knows of one job: its worker process, the tasks in it, and what is to become of them.
+// One job's worker on this TaskManager: deployments and orders to stop go in, statuses come out.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "common/async/clock.h"
 #include "common/async/event.h"
-#include "common/async/executor.h"
 #include "common/async/task_scope.h"
+#include "common/async/turns.h"
 #include "common/base/byte_count.h"
 #include "common/base/ids.h"
 #include "common/base/unique_fd.h"
-#include "common/gateway/rpc_binding.h"
-#include "common/rpc/identity.h"
+#include "common/plan/deployment.h"
 #include "common/rpc/method_table.h"
-#include "taskmanager/artefacts/artefact_cache.h"
-#include "taskmanager/jobs/worker_process.h"
+#include "taskmanager/jobs/cancellation.h"
+#include "taskmanager/jobs/execution_ledger.h"
+#include "taskmanager/jobs/worker_link.h"
 
 namespace weir::proto {
 class DeployRequest;
 class TaskCounters;
-class TaskDescriptor;
-class TaskReport;
 class WorkerLogReply;
 class WorkerLogRequest;
 class WorkerStatusReply;
 class WorkerStatusRequest;
 }  // namespace weir::proto
-namespace weir::rpc {
-class Connection;
-class FdChannel;
-}  // namespace weir::rpc
 
 namespace weir::taskmanager {
 
-/// Hears what becomes of tasks. Lives on: the control thread.
-class TaskStatusListener {
- public:
-  virtual ~TaskStatusListener() = default;
-  virtual void on_task_status(const JobId& job, proto::TaskReport report) = 0;
-};
+/// The tasks of one deployment that run here.
+/// Errors: invalid_argument: a table, ranges or execution ids that make no sense.
+Result<std::vector<Execution>> executions_of(const proto::DeployRequest& request);
 
-/// What every job's worker needs of its TaskManager. Set once; the references outlive the workers.
-struct WorkerHandleContext {
-  asio::any_io_executor executor;
-  BlockingPool& log_pool;  ///< for files in the log directory
-  Clock& clock;
-  ArtefactCache& artefacts;
-  OutputFile& output;  ///< of all workers together
-  TaskStatusListener& listener;
-  const LeaderEpoch& epoch;  ///< goes on to the workers
-  WorkerSettings process;
-  rpc::Limits rpc_limits;
-  std::string task_manager_id;
-  std::string temporary_directory;
-  std::uint32_t slots = 1;  ///< of this TaskManager
-  ByteCount slot_memory;    ///< one slot's share, blocks included
-  ByteCount slot_network;   ///< the part of it that is blocks
-  std::uint64_t record_bytes_max = 16 << 20;
-  std::uint32_t spin_us = 0;
-  std::chrono::milliseconds silence_max{5'000};      ///< a started worker that says nothing for so long is killed
-  std::chrono::nanoseconds start_timeout{};          ///< weir.worker.start-timeout
-  std::chrono::nanoseconds cancellation_timeout{};   ///< task.cancellation.timeout; 0: none
-  std::chrono::nanoseconds cancellation_interval{};  ///< task.cancellation.interval; 0: asked once
-  std::chrono::nanoseconds counters_interval{};
-};
-
-/// Life cycle: made -> deploy (which starts the process) -> the process ends, or end() ends it. One process in its
-/// life. Lives on: the control thread. Owned by WorkerTable; `co_await end()` before destruction. Promise: a task that
-/// was taken is reported to its end, FINISHED, CANCELED or FAILED, whatever happens to the process; only end() drops
-/// what is left without a word.
-class WorkerHandle {
+/// Joins the process (WorkerLink) and the book of its executions (ExecutionLedger).
+/// Life cycle: made -> deploy, any number of times -> the process ends, or end() ends it. One process in its life.
+/// Lives on: the control thread. Owned by WorkerTable; `co_await end()` before destruction.
+/// Promise: a task that was taken is reported to its end, FINISHED, CANCELED or FAILED, whatever happens to the
+/// process; only end() drops what is left without a word.
+class WorkerHandle final : private CancelActions {
  public:
-  WorkerHandle(const WorkerHandleContext& context, const JobId& job, std::uint64_t number);
-  ~WorkerHandle();
+  WorkerHandle(const WorkerHandleContext& context, const plan::JobWorker& worker, std::uint64_t number);
+  ~WorkerHandle() override;
 
   /// Starts the process when this is the first call, then hands the tasks over. Tasks that are known already are passed
-  /// over.
-  /// @param slot_count  slots of this job here: they make its share of the memory
-  /// Errors: what kept the artefact or the worker from coming, in words for the user; failed_precondition after the
-  /// process's end.
-  Async<Result<void>> deploy(std::shared_ptr<const proto::DeployRequest> request, std::uint32_t slot_count,
-                             SteadyTime deadline);
-  /// Asks tasks to stop; a task that has not after the cancellation time-out costs the process. Unknown ones that may
-  /// still come with a deployment under way are remembered.
-  void cancel(const std::vector<ExecutionId>& executions);
+  /// over. Deployments are taken one after the other, so a repeated one returns what became of the first.
+  /// @param executions  of `request`
+  /// @param slot_count  slots of this job here from now on: they make its share of the memory
+  /// Errors: deadline_exceeded: the worker has not replied, and may run the tasks; they stay in the book. Any other:
+  /// the new tasks do not exist, because of what kept the artefact or the worker from coming, in words for the user;
+  /// because the worker refused them; or because its graph is another one.
+  Async<Result<void>> deploy(std::shared_ptr<const proto::DeployRequest> request, std::vector<Execution> executions,
+                             std::uint32_t slot_count, SteadyTime deadline);
+  /// Asks tasks to stop; a task that has not after the cancellation time-out costs the process.
+  /// @return  those that do not exist here
+  std::vector<ExecutionId> cancel(const std::vector<ExecutionId>& executions);
   /// Ends the process, whatever it does: asked first, killed after a second. Waits for it and for all calls under way.
   Async<void> end();
 
@@ -100,67 +65,51 @@ class WorkerHandle {
   /// Kills the process when it uses more than its share.
   void check_memory();
 
-  bool has_ended() const noexcept { return has_ended_; }  ///< the process, or there will be none
-  bool has_tasks() const noexcept { return !tasks_.empty(); }
-  std::uint64_t resident_bytes() const;
-  pid_t process_id() const;  ///< -1 before the start
+  const plan::JobWorker& worker() const noexcept { return worker_; }
+  bool has_ended() const noexcept { return link_.state() == WorkerState::ended; }
+  bool has_live_tasks() const { return ledger_.has_live(); }
+  bool has_live_tasks_in(std::uint32_t slot) const { return ledger_.has_live_in(slot); }
+  std::uint64_t resident_bytes() const { return link_.resident_bytes(); }
+  pid_t process_id() const { return link_.process_id(); }  ///< -1 before the start
   const std::vector<proto::TaskCounters>& counters() const noexcept { return counters_; }
 
  private:
-  struct Task;
   class Use;
 
-  Async<Result<void>> ensure_started(const proto::DeployRequest& request, std::uint32_t slot_count,
-                                     SteadyTime deadline);
-  Async<Result<void>> start(const proto::DeployRequest& request, std::uint32_t slot_count, SteadyTime deadline);
-  Result<void> start_process();
-  Async<Result<void>> call_start_worker(const proto::DeployRequest& request, SteadyTime deadline);
-  Async<Result<void>> start_failure(Error error);
-  std::vector<proto::TaskDescriptor> take_new_tasks(const proto::DeployRequest& request);
-
+  Async<Result<void>> deploy_new(const proto::DeployRequest& request, const std::vector<Execution>& taken,
+                                 SteadyTime deadline);
+  Async<Result<void>> hand_over(const proto::DeployRequest& request, const std::vector<Execution>& tasks,
+                                SteadyTime deadline);
+  Result<void> check_graph(const proto::DeployRequest& request);
   void serve_worker();
   Async<proto::WorkerStatusReply> on_worker_status(proto::WorkerStatusRequest request);
   Async<proto::WorkerLogReply> on_worker_log(proto::WorkerLogRequest request);
-  Async<void> run_connection();
-  Async<void> watch();
+  Async<void> report_end();
   Async<void> collect_counters();
-  Async<void> send_cancel(std::vector<ExecutionId> executions);
-  Async<void> enforce_cancel(std::vector<ExecutionId> executions);
-  void ask_again(const std::vector<ExecutionId>& executions, std::chrono::nanoseconds waited);
-  Async<void> stop_process();
+  Async<void> send_cancel(std::vector<ExecutionId> executions) override;
+  void give_up(std::size_t stuck) override;
   void log_exit(const WorkerExit& exit) const;
-  void report_all(const WorkerExit& exit);
-  void report_canceled(const proto::TaskDescriptor& descriptor);
-  bool is_over(const ExecutionId& execution) const;
-  std::string process_name() const;
+  void report_lost(const WorkerExit& exit);
+  void report_canceled(const Execution& execution);
 
   // Set once
   const WorkerHandleContext& context_;
-  const JobId job_;
-  const std::uint64_t number_;  // of workers started by this TaskManager: in file names
-  std::string job_name_;
+  const plan::JobWorker worker_;
   rpc::MethodTable methods_;
   // Control thread only
   ByteCount share_;
   std::uint32_t slot_count_ = 0;
-  ArtefactLease artefact_;
-  std::unique_ptr<WorkerProcess> process_;
-  std::unique_ptr<rpc::Connection> connection_;
-  std::unique_ptr<rpc::FdChannel> channel_;
-  std::map<ExecutionId, Task> tasks_;
-  std::set<ExecutionId> cancelled_early_;
+  std::string graph_digest_;  // empty before the first deployment
+  WorkerLink link_;
+  ExecutionLedger ledger_;
   std::vector<proto::TaskCounters> counters_;
-  WorkerExit exit_;
-  Result<void> start_result_;
-  bool start_begun_ = false;
+  bool is_watched_ = false;
   bool is_ending_ = false;
-  bool has_ended_ = false;
-  bool sending_descriptor_ = false;
   int uses_ = 0;
-  Event start_done_;
-  Event ended_;
   Event unused_;
-  Event descriptor_sent_;
+  Event end_reported_;
+  Turns turns_;  // of deployments
+  Cancellation cancellation_;
   TaskScope scope_;
 };
 

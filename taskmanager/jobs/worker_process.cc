@@ -142,6 +142,7 @@ Async<WorkerExit> WorkerProcess::explain(ExitStatus status) {
   exit.exception = status.by_signal ? signal_text(status.number) : code_text(status.number);
   if (killed_ && !kill_reason_.empty()) {
     exit.message = kill_reason_;
+    exit.blame = kill_blame_;
     co_return exit;
   }
   const std::string bytes = read_report(crash_report_.get());
@@ -152,9 +153,11 @@ Async<WorkerExit> WorkerProcess::explain(ExitStatus status) {
     auto text = co_await std::move(stack);
     exit.stack_trace = text.value_or({});
   } else if (status.by_signal && status.number == SIGKILL) {
+    exit.blame = Blame::external;
     exit.message =
         "SIGKILL leaves no trace; the kernel sends it when memory runs out (see dmesg), an operator may have";
   } else if (status.by_signal) {
+    exit.blame = Blame::external;
     exit.message =
         "the signal left no crash report: it was sent from outside, user code changed the handler, or a thread that "
         "user code started overflowed its stack";
@@ -167,9 +170,12 @@ Async<WorkerExit> WorkerProcess::explain(ExitStatus status) {
   co_return exit;
 }
 
-void WorkerProcess::kill(std::string reason) {
+void WorkerProcess::kill(std::string reason, Blame blame) {
   if (child_.has_ended()) return;  // by itself: its own reason stands
-  if (!killed_) kill_reason_ = std::move(reason);
+  if (!killed_) {
+    kill_reason_ = std::move(reason);
+    kill_blame_ = blame;
+  }
   killed_ = true;
   child_.kill();
 }

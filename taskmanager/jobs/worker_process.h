@@ -29,6 +29,7 @@ struct WorkerExit {
   std::string exception;    ///< what happened: "worker killed by signal 11 (SIGSEGV)", "worker exited with code 3"
   std::string message;      ///< details: the fault, hints, last lines on stderr
   std::string stack_trace;  ///< empty when the worker could not say
+  Blame blame = Blame::user;
 };
 
 /// Lives on: the control thread. Owned by the job's worker; `wait_exit` awaited, then `close`, before destruction.
@@ -53,7 +54,8 @@ class WorkerProcess {
   /// SIGKILL.
   /// @param reason  why we did it, for WorkerExit.message: "it used 3 GB, its share is 2 GB"; empty when it was asked
   /// to end and did not
-  void kill(std::string reason);
+  /// @param blame   whose doing the reason is, for WorkerExit.blame
+  void kill(std::string reason, Blame blame);
   /// Ends background work. After wait_exit.
   Async<void> close();
 
@@ -82,6 +84,7 @@ class WorkerProcess {
   OutputPump stdout_pump_;
   OutputPump stderr_pump_;
   std::string kill_reason_;
+  Blame kill_blame_ = Blame::user;
   bool killed_ = false;
   TaskScope scope_;
 };

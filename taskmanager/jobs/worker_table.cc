@@ -1,5 +1,8 @@
 #include "taskmanager/jobs/worker_table.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -17,6 +20,7 @@ constexpr std::chrono::seconds kMemoryInterval{1};
 
 WorkerTable::WorkerTable(const WorkerHandleContext& context)
     : context_(context),
+      one_ended_(context.executor),
       changed_(context.executor),
       endings_(context.executor, "ending workers"),
       scope_(context.executor, "workers") {}
@@ -25,14 +29,36 @@ WorkerTable::~WorkerTable() { ENSURE(workers_.empty() && ending_.empty(), "worke
 
 void WorkerTable::start() { scope_.start("memory watch", watch_memory()); }
 
-WorkerHandle& WorkerTable::current(const JobId& job) {
-  auto found = workers_.find(job);
-  if (found != workers_.end() && !found->second->has_ended()) return *found->second;
-  if (found != workers_.end()) end(job);
-  auto& worker = workers_[job] = std::make_unique<WorkerHandle>(context_, job, ++started_);
+Async<Result<WorkerHandle*>> WorkerTable::take(plan::JobWorker worker) {
+  for (;;) {
+    if (WorkerHandle* const known = find(worker.job)) {
+      if (known->worker().generation > worker.generation) {
+        const Error newer = Error::external(
+            ErrorCode::fenced,
+            fmt::format("job {} has a worker of a later deployment here: epoch {}, generation {}", worker.job,
+                        known->worker().generation.epoch, known->worker().generation.number));
+        co_return newer;
+      }
+      if (known->worker() == worker && !known->has_ended()) co_return known;
+      end(worker.job);
+    }
+    const bool is_alone =
+        std::ranges::none_of(ending_, [&](const auto& entry) { return entry.second->worker().job == worker.job; });
+    if (is_alone) break;
+    co_await wait_ended(worker.job);
+  }
+  auto made = std::make_unique<WorkerHandle>(context_, worker, ++started_);
+  WorkerHandle* const fresh = made.get();
+  workers_[worker.job] = std::move(made);
   changed_.set();
   changed_.reset();
-  return *worker;
+  co_return fresh;
+}
+
+Async<void> WorkerTable::wait_ended(JobId job) {
+  while (std::ranges::any_of(ending_, [&](const auto& entry) { return entry.second->worker().job == job; })) {
+    co_await one_ended_.wait();
+  }
 }
 
 WorkerHandle* WorkerTable::find(const JobId& job) {
@@ -51,10 +77,12 @@ void WorkerTable::end(const JobId& job) {
 Async<void> WorkerTable::end_one(std::uint64_t number) {
   co_await ending_.at(number)->end();
   ending_.erase(number);
+  one_ended_.set();
+  one_ended_.reset();
 }
 
 Async<void> WorkerTable::close() {
-  for (const JobId& job : jobs()) end(job);
+  while (!workers_.empty()) end(workers_.begin()->first);
   co_await endings_.wait_until_empty();
   co_await endings_.close();
   co_await scope_.close();
@@ -73,10 +101,10 @@ Async<Result<void>> WorkerTable::wait_for(JobId job, SteadyTime deadline) {
   co_return Result<void>();
 }
 
-std::vector<JobId> WorkerTable::jobs() const {
-  std::vector<JobId> jobs;
-  for (const auto& [job, worker] : workers_) jobs.push_back(job);
-  return jobs;
+std::vector<plan::JobWorker> WorkerTable::workers() const {
+  std::vector<plan::JobWorker> workers;
+  for (const auto& [job, worker] : workers_) workers.push_back(worker->worker());
+  return workers;
 }
 
 std::vector<proto::TaskCounters> WorkerTable::counters() const {

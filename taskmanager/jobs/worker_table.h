@@ -18,18 +18,22 @@ class WorkerTable {
   /// Starts the watch over memory.
   void start();
 
-  /// The job's worker; a new one when it has none, or when the one it had has ended.
-  WorkerHandle& current(const JobId& job);
+  /// The worker that a deployment of this generation goes to: the job's, when it lives and is of this generation; else
+  /// a new one, as soon as the process of an earlier one has ended.
+  /// Errors: fenced: the job's worker is of a later generation.
+  Async<Result<WorkerHandle*>> take(plan::JobWorker worker);
   WorkerHandle* find(const JobId& job);
   /// Ends the job's worker in the background; nothing for an unknown job.
   void end(const JobId& job);
+  /// Waits until no worker of the job is on its way out.
+  Async<void> wait_ended(JobId job);
   /// Ends all of them and waits.
   Async<void> close();
 
   /// Waits until the job has a worker. Errors: not_found when it has none at the deadline.
   Async<Result<void>> wait_for(JobId job, SteadyTime deadline);
 
-  std::vector<JobId> jobs() const;
+  std::vector<plan::JobWorker> workers() const;
   std::vector<proto::TaskCounters> counters() const;
   std::uint64_t resident_bytes() const;
   std::size_t ending() const noexcept { return ending_.size(); }
@@ -43,6 +47,7 @@ class WorkerTable {
   // Control thread only
   std::map<JobId, std::unique_ptr<WorkerHandle>> workers_;
   std::map<std::uint64_t, std::unique_ptr<WorkerHandle>> ending_;
+  Event one_ended_;
   std::uint64_t started_ = 0;
   std::uint64_t ended_ = 0;
   Event changed_;

@@ -67,12 +67,12 @@ TaskFailure failure_of(const Error& error, std::string place) {
   return bounded({.exception = fmt::format("weir::Error ({})", name_of(error.code)),
                   .message = error.message,
                   .stack_trace = std::move(place),
-                  .user_code = error.blame == Blame::user});
+                  .blame = error.blame});
 }
 
 TaskFailure failure_of_exception(std::string place, ThrowPlace throw_place) {
   TaskFailure failure;
-  failure.user_code = true;
+  failure.blame = Blame::user;
   failure.stack_trace = std::move(place);
   failure.thrown = std::current_exception();
   if (throw_place != nullptr) {

@@ -13,7 +13,7 @@ struct TaskFailure {
   std::string exception;  ///< type of what was thrown, or the kind of error
   std::string message;
   std::string stack_trace;  ///< operator, and source places as far as they are known
-  bool user_code = false;
+  Blame blame = Blame::internal;
   /// What was thrown, for those who can throw it on; null for an error that was returned. Its type may belong to the
   /// job's library: let it go before that is closed.
   std::exception_ptr thrown = nullptr;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <unordered_set>
 #include <utility>
 
 #include "api/loader/plan_builder.h"
@@ -15,6 +16,7 @@
 #include "common/plan/exchange_window.h"
 #include "common/plan/fingerprint.h"
 #include "common/plan/plan_codec.h"
+#include "common/rpc/error_codec.h"
 #include "proto/job_manager.pb.h"
 #include "proto/plan.pb.h"
 #include "proto/worker.pb.h"
@@ -85,6 +87,7 @@ Result<void> JobRuntime::start(const proto::StartWorkerRequest& request) {
     return Error::internal(fmt::format("{} slots", request.slots()));
   TRY(const JobId job, JobId::from_bytes(request.job()));
   TRY(job_graph_, plan::decode_job_graph(request.graph()));
+  generation_ = plan::decode_generation(request.generation());
   TRY(graph_, settings_.open_graph(request));
   TRY_VOID(check_graph(request));
   for (const auto& [key, value] : graph_.configuration) job_settings_[key] = value;
@@ -164,14 +167,21 @@ Result<void> JobRuntime::deploy(const proto::DeployTasksRequest& request) {
   if (builder_ == nullptr || is_stopped_) return Error::internal("the worker has not been started");
   std::erase_if(tasks_, [](const auto& entry) { return entry.second->is_over.load(std::memory_order_acquire); });
   registry_.purge();
+  if (plan::decode_generation(request.generation()) != generation_)
+    return Error::internal("the deployment is not of this worker's generation");
+  TRY(plan::TaskTable decoded, plan::decode_task_table(request.table()));
+  const auto table = std::make_shared<const plan::TaskTable>(std::move(decoded));
+  std::vector<plan::TaskRange> ranges;
+  for (const auto& range : request.tasks()) ranges.push_back(plan::decode_task_range(range));
+  TRY(const auto wanted, plan::tasks_of(ranges, *table));
+  TRY_VOID(builder_->begin(table));
   std::vector<std::unique_ptr<TaskSpec>> specs;
-  for (const auto& descriptor : request.tasks()) {
-    TRY(auto spec, builder_->build(descriptor));
+  std::unordered_set<ExecutionId> executions;
+  for (const plan::TaskIndex& task : wanted) {
+    TRY(auto spec, builder_->build(task));
     const ExecutionId execution = spec->record->execution;
-    const bool is_double = tasks_.contains(execution) ||
-                           std::any_of(specs.begin(), specs.end(),
-                                       [&](const auto& other) { return other->record->execution == execution; });
-    if (is_double) return Error::internal(fmt::format("execution {} is deployed a second time", execution.to_hex()));
+    if (tasks_.contains(execution) || !executions.insert(execution).second)
+      return Error::internal(fmt::format("execution {} is deployed a second time", execution.to_hex()));
     specs.push_back(std::move(spec));
   }
   for (auto& spec : specs) {
@@ -226,7 +236,7 @@ void JobRuntime::on_task_status(const TaskRecord& record, TaskStatus status, con
     reason.set_exception(failure->exception);
     reason.set_message(failure->message);
     reason.set_stack_trace(failure->stack_trace);
-    reason.set_user_code(failure->user_code);
+    reason.set_blame(static_cast<proto::RpcError::Blame>(rpc::encode_blame(failure->blame)));
     reason.set_timestamp_ms(time_.wall_now().time_since_epoch().count());
   }
   events_.on_task_status(std::move(message));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/plan/deployment.h"
 #include "common/plan/job_graph.h"
 #include "taskmanager/exchange/host_resolver.h"
 #include "taskmanager/exchange/slot_block_pool.h"
@@ -63,6 +64,7 @@ class JobRuntime final : public TaskRuntime, private SlotEvents {
   // Set by start
   StreamGraph graph_;
   plan::JobGraph job_graph_;
+  plan::Generation generation_;
   std::map<std::string, std::string, std::less<>> job_settings_;
   SlotLoop::Settings loop_settings_;
   // Control thread only. In this order: channels go before the loops whose blocks are in them, and the resolver before

@@ -20,6 +20,11 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::uint32_t kRoundsPerPoll = 4;
 constexpr std::uint32_t kRoundsPerPollWithoutSockets = 16;
 
+/// "Map (2/4)", for sentences.
+std::string name_of(const Peers& peers, const Peer& peer) {
+  return fmt::format("{} ({}/{})", peers.vertex_name, peer.subtask + 1, peers.parallelism);
+}
+
 }  // namespace
 
 /// A task with what the loop knows of it; passes its changes on.
@@ -132,7 +137,7 @@ void SlotLoop::build(std::unique_ptr<TaskSpec> spec) {
     return;
   }
   for (auto& input : spec->outputs)
-    for (auto& peer : input.consumers)
+    for (auto& peer : input.consumers.tasks)
       if (peer.local != nullptr) peer.local->connect();
   running->task->start();
   const auto place =
@@ -161,13 +166,14 @@ std::unique_ptr<OutputWriter> SlotLoop::writer_of(const OutputSpec& spec, const 
   auto partitioner = std::make_unique<Partitioner>(spec.partitioner, std::move(hasher), std::move(router));
   std::vector<std::unique_ptr<OutputChannel>> channels;
   const auto failure = std::make_shared<FirstFailure>();
-  for (const auto& peer : spec.consumers) {
+  for (const auto& peer : spec.consumers.tasks) {
     if (peer.local != nullptr) {
       channels.push_back(std::make_unique<LocalOutput>(peer.local));
     } else {
+      const plan::PlacedTask& placed = task.table->at({spec.consumers.vertex, peer.subtask});
       channels.push_back(
-          connections_->producers().make_output({.key = {spec.edge, task.record->execution, peer.execution},
-                                                 .consumer_name = peer.name,
+          connections_->producers().make_output({.key = {spec.edge, task.record->execution, placed.execution},
+                                                 .consumer_name = name_of(spec.consumers, peer),
                                                  .failure = failure}));
     }
   }
@@ -178,19 +184,21 @@ std::unique_ptr<OutputWriter> SlotLoop::writer_of(const OutputSpec& spec, const 
 InputReader::Edge SlotLoop::edge_of(const InputSpec& spec, const TaskSpec& task) {
   std::vector<std::unique_ptr<InputChannel>> channels;
   const auto failure = std::make_shared<FirstFailure>();
-  for (const auto& peer : spec.producers) {
+  for (const auto& peer : spec.producers.tasks) {
     if (peer.local != nullptr) {
       channels.push_back(std::make_unique<LocalInput>(peer.local));
       continue;
     }
-    RemoteInput::Facts facts{.key = {spec.edge, peer.execution, task.record->execution},
-                             .producer_name = peer.name,
+    const plan::PlacedTask& placed = task.table->at({spec.producers.vertex, peer.subtask});
+    const plan::TaskManagerPlace& there = task.table->places[placed.place];
+    RemoteInput::Facts facts{.key = {spec.edge, placed.execution, task.record->execution},
+                             .producer_name = name_of(spec.producers, peer),
                              .layout = spec.layout,
                              .window = spec.window,
                              .signals = spec.signals,
                              .index = static_cast<std::uint32_t>(channels.size()),
                              .failure = failure};
-    const ProducerPlace place{peer.place.host, peer.place.data_port, peer.place.slot};
+    const ProducerPlace place{there.host, there.data_port, placed.slot};
     channels.push_back(connections_->consumers().make_input(std::move(facts), place, clock_.now_us()));
   }
   auto gate = std::make_unique<InputGate>(std::move(channels), spec.signals, failure);

@@ -17,24 +17,6 @@ Error wrong(std::string message) {
   return {ErrorCode::invalid_argument, Blame::internal, "the deployment does not fit the job: " + std::move(message)};
 }
 
-bool is_pointwise(plan::Partitioner partitioner) {
-  return partitioner == plan::Partitioner::forward || partitioner == plan::Partitioner::rescale;
-}
-
-Result<Peer> peer_of(const proto::ChannelPeer& message, const plan::JobVertex& vertex, const std::string& what) {
-  if (message.task().vertex() != vertex.id.to_bytes()) return wrong(fmt::format("{} is of another vertex", what));
-  if (message.task().subtask() >= static_cast<std::uint32_t>(vertex.parallelism))
-    return wrong(fmt::format("{} is subtask {} of {}", what, message.task().subtask(), vertex.parallelism));
-  Peer peer;
-  TRY(peer.execution, ExecutionId::from_bytes(message.task().execution()));
-  peer.name = fmt::format("{} ({}/{})", vertex.name, message.task().subtask() + 1, vertex.parallelism);
-  if (message.place().data_port() > 65535)
-    return wrong(fmt::format("{} has the data port {}", what, message.place().data_port()));
-  peer.place = {message.place().task_manager_id(), message.place().host(),
-                static_cast<std::uint16_t>(message.place().data_port()), message.place().slot()};
-  return peer;
-}
-
 }  // namespace
 
 TaskBuilder::TaskBuilder(const StreamGraph& graph, const plan::JobGraph& job_graph, Settings settings,
@@ -43,37 +25,75 @@ TaskBuilder::TaskBuilder(const StreamGraph& graph, const plan::JobGraph& job_gra
       job_graph_(job_graph),
       settings_(std::move(settings)),
       registry_(registry),
-      waker_of_(std::move(waker_of)) {}
+      waker_of_(std::move(waker_of)) {
+  for (const plan::JobEdge& edge : job_graph_.edges) {
+    edges_.push_back({&edge, static_cast<std::uint32_t>(job_graph_.index_of(edge.source_vertex)),
+                      static_cast<std::uint32_t>(job_graph_.index_of(edge.target_vertex)), edge_node(edge)});
+  }
+}
 
-Result<std::unique_ptr<TaskSpec>> TaskBuilder::build(const proto::TaskDescriptor& descriptor) {
-  const auto& address = descriptor.address();
-  TRY(const VertexId vertex_id, VertexId::from_bytes(address.vertex()));
-  const plan::JobVertex* const vertex = job_graph_.find(vertex_id);
-  if (vertex == nullptr) return wrong(fmt::format("there is no vertex {}", vertex_id.to_hex()));
-  if (address.subtask() >= static_cast<std::uint32_t>(vertex->parallelism))
-    return wrong(fmt::format("subtask {} of {} in {}", address.subtask(), vertex->parallelism, vertex->name));
-  if (descriptor.slot() >= settings_.slots)
-    return wrong(fmt::format("slot {} of {}", descriptor.slot(), settings_.slots));
+std::uint32_t TaskBuilder::parallelism(std::uint32_t vertex) const {
+  return static_cast<std::uint32_t>(job_graph_.vertices[vertex].parallelism);
+}
+
+Result<void> TaskBuilder::begin(std::shared_ptr<const plan::TaskTable> table) {
+  if (table->tasks.size() != job_graph_.vertices.size())
+    return wrong(fmt::format("a table of {} vertices for {}", table->tasks.size(), job_graph_.vertices.size()));
+  for (std::size_t at = 0; at < table->tasks.size(); ++at) {
+    const plan::JobVertex& vertex = job_graph_.vertices[at];
+    if (table->tasks[at].size() != static_cast<std::size_t>(vertex.parallelism))
+      return wrong(fmt::format("{} tasks of {} in {}", table->tasks[at].size(), vertex.parallelism, vertex.name));
+  }
+  is_local_.clear();
+  for (const auto& place : table->places) is_local_.push_back(place.id.to_string() == settings_.task_manager_id);
+  table_ = std::move(table);
+  return {};
+}
+
+Result<const plan::PlacedTask*> TaskBuilder::local(plan::TaskIndex task) const {
+  const plan::PlacedTask& placed = table_->at(task);
+  const auto name = [&] {
+    return fmt::format("subtask {} of {}", task.subtask, job_graph_.vertices[task.vertex].name);
+  };
+  if (placed.execution.is_none()) return wrong(name() + " has no place");
+  if (!is_local_[placed.place]) return nullptr;
+  if (placed.slot >= settings_.slots)
+    return wrong(fmt::format("{} is in slot {} of {}", name(), placed.slot, settings_.slots));
+  return &placed;
+}
+
+Result<std::unique_ptr<TaskSpec>> TaskBuilder::build(plan::TaskIndex task) {
+  if (table_ == nullptr || !table_->contains(task))
+    return wrong(fmt::format("there is no subtask {} of vertex {}", task.subtask, task.vertex));
+  const plan::JobVertex& vertex = job_graph_.vertices[task.vertex];
+  TRY(const plan::PlacedTask* const placed, local(task));
+  if (placed == nullptr) return wrong(fmt::format("subtask {} of {} is not placed here", task.subtask, vertex.name));
   auto spec = std::make_unique<TaskSpec>();
   spec->record = std::make_shared<TaskRecord>();
-  TRY(spec->record->execution, ExecutionId::from_bytes(address.execution()));
-  spec->record->slot = descriptor.slot();
+  spec->record->execution = placed->execution;
+  spec->record->slot = placed->slot;
+  proto::TaskAddress address;
+  address.set_vertex(vertex.id.to_bytes());
+  address.set_subtask(task.subtask);
+  address.set_attempt(placed->attempt);
+  address.set_execution(placed->execution.to_bytes());
   spec->record->address = address.SerializeAsString();
   spec->record->metrics = std::make_shared<TaskMetrics>();
-  spec->slot = descriptor.slot();
-  spec->depth = static_cast<std::uint32_t>(job_graph_.index_of(vertex_id));
+  spec->slot = placed->slot;
+  spec->depth = task.vertex;
   spec->facts = {.job_name = job_graph_.job_name,
-                 .task_name = vertex->name,
-                 .subtask = address.subtask(),
-                 .parallelism = static_cast<std::uint32_t>(vertex->parallelism),
-                 .max_parallelism = static_cast<std::uint32_t>(vertex->max_parallelism),
-                 .attempt = address.attempt(),
+                 .task_name = vertex.name,
+                 .subtask = task.subtask,
+                 .parallelism = static_cast<std::uint32_t>(vertex.parallelism),
+                 .max_parallelism = static_cast<std::uint32_t>(vertex.max_parallelism),
+                 .attempt = placed->attempt,
                  .record_bytes_max = settings_.record_bytes_max,
                  .settings = settings_.job_settings};
   spec->flush = settings_.flush;
-  TRY_VOID(add_inputs(descriptor, *vertex, *spec));
-  TRY_VOID(add_outputs(descriptor, *vertex, *spec));
-  TRY_VOID(add_chain(*vertex, *spec));
+  spec->table = table_;
+  TRY_VOID(add_inputs(task, *spec));
+  TRY_VOID(add_outputs(task, *spec));
+  TRY_VOID(add_chain(vertex, *spec));
   return spec;
 }
 
@@ -100,87 +120,69 @@ Result<const EdgeNode*> TaskBuilder::edge_node(const plan::JobEdge& edge) const 
                            edge.source_operator, edge.target_operator));
 }
 
-Result<void> TaskBuilder::add_inputs(const proto::TaskDescriptor& descriptor, const plan::JobVertex& vertex,
-                                     TaskSpec& spec) {
-  const auto expected =
-      static_cast<int>(std::count_if(job_graph_.edges.begin(), job_graph_.edges.end(),
-                                     [&](const auto& edge) { return edge.target_vertex == vertex.id; }));
-  if (descriptor.inputs_size() != expected)
-    return wrong(fmt::format("{} inputs of {} for {}", descriptor.inputs_size(), expected, vertex.name));
-  for (const auto& message : descriptor.inputs()) {
-    if (message.edge() >= job_graph_.edges.size()) return wrong(fmt::format("there is no edge {}", message.edge()));
-    const plan::JobEdge& edge = job_graph_.edges[message.edge()];
-    const bool is_double =
-        std::any_of(spec.inputs.begin(), spec.inputs.end(), [&](const auto& other) { return other.edge == edge.id; });
-    if (edge.target_vertex != vertex.id || is_double)
-      return wrong(fmt::format("edge {} does not lead to {}", edge.id, vertex.name));
-    if (message.producers().empty()) return wrong(fmt::format("{} has no producers on edge {}", vertex.name, edge.id));
-    TRY([[maybe_unused]] const EdgeNode* const node, edge_node(edge));
-    const plan::JobVertex& source = *job_graph_.find(edge.source_vertex);
-    InputSpec input{.edge = edge.id,
-                    .input = edge.input,
-                    .layout = graph_.operators[edge.source_operator - 1].outputs[edge.output].layout,
+Peers TaskBuilder::peers_of(std::uint32_t vertex, plan::SubtaskRange range) const {
+  const plan::JobVertex& described = job_graph_.vertices[vertex];
+  Peers peers{.vertex = vertex,
+              .vertex_name = described.name,
+              .parallelism = static_cast<std::uint32_t>(described.parallelism),
+              .tasks = std::vector<Peer>(range.size())};
+  for (std::uint32_t i = 0; i < range.size(); ++i) peers.tasks[i].subtask = range.first + i;
+  return peers;
+}
+
+Result<void> TaskBuilder::add_inputs(plan::TaskIndex task, TaskSpec& spec) {
+  for (const Edge& edge : edges_) {
+    if (edge.target != task.vertex) continue;
+    if (!edge.node.ok()) return edge.node.error();
+    const plan::JobEdge& described = *edge.edge;
+    InputSpec input{.edge = described.id,
+                    .input = described.input,
+                    .layout = graph_.operators[described.source_operator - 1].outputs[described.output].layout,
                     .window = settings_.window};
-    input.signals = std::make_shared<GateSignals>(static_cast<std::size_t>(message.producers_size()));
-    for (const auto& producer : message.producers()) {
-      TRY(Peer peer, peer_of(producer, source, fmt::format("a producer of {}", vertex.name)));
-      if (peer.place.task_manager_id == settings_.task_manager_id) {
-        if (peer.place.slot >= settings_.slots)
-          return wrong(fmt::format("slot {} of {}", peer.place.slot, settings_.slots));
-        peer.local = registry_.channel({edge.id, peer.execution, spec.record->execution}, settings_.window,
-                                       waker_of_(peer.place.slot), waker_of_(spec.slot));
-        peer.local->attach(input.signals, static_cast<std::uint32_t>(input.producers.size()));
-      }
-      input.producers.push_back(std::move(peer));
+    input.producers = peers_of(edge.source, plan::producers_of(described.partitioner, task.subtask,
+                                                               parallelism(edge.source), parallelism(edge.target)));
+    input.signals = std::make_shared<GateSignals>(input.producers.tasks.size());
+    for (std::uint32_t at = 0; at < input.producers.tasks.size(); ++at) {
+      Peer& peer = input.producers.tasks[at];
+      TRY(const plan::PlacedTask* const placed, local({edge.source, peer.subtask}));
+      if (placed == nullptr) continue;
+      peer.local = registry_.channel({described.id, placed->execution, spec.record->execution}, settings_.window,
+                                     waker_of_(placed->slot), waker_of_(spec.slot));
+      peer.local->attach(input.signals, at);
     }
     spec.inputs.push_back(std::move(input));
   }
   return {};
 }
 
-Result<void> TaskBuilder::add_outputs(const proto::TaskDescriptor& descriptor, const plan::JobVertex& vertex,
-                                      TaskSpec& spec) {
-  const auto expected =
-      static_cast<int>(std::count_if(job_graph_.edges.begin(), job_graph_.edges.end(),
-                                     [&](const auto& edge) { return edge.source_vertex == vertex.id; }));
-  if (descriptor.outputs_size() != expected)
-    return wrong(fmt::format("{} outputs of {} for {}", descriptor.outputs_size(), expected, vertex.name));
-  for (const auto& message : descriptor.outputs()) {
-    if (message.edge() >= job_graph_.edges.size()) return wrong(fmt::format("there is no edge {}", message.edge()));
-    const plan::JobEdge& edge = job_graph_.edges[message.edge()];
-    const bool is_double =
-        std::any_of(spec.outputs.begin(), spec.outputs.end(), [&](const auto& other) { return other.edge == edge.id; });
-    if (edge.source_vertex != vertex.id || is_double)
-      return wrong(fmt::format("edge {} does not leave {}", edge.id, vertex.name));
-    TRY(const EdgeNode* const node, edge_node(edge));
-    const plan::JobVertex& target = *job_graph_.find(edge.target_vertex);
-    const auto consumers = static_cast<std::uint32_t>(message.consumers_size());
-    const bool wants_all = !is_pointwise(edge.partitioner);
-    if (consumers == 0 || consumers > static_cast<std::uint32_t>(target.parallelism) ||
-        (wants_all && consumers != static_cast<std::uint32_t>(target.parallelism)))
-      return wrong(fmt::format("{} consumers of {} on edge {}", consumers, target.parallelism, edge.id));
-    if (edge.partitioner == plan::Partitioner::hash && !node->make_key_hasher)
+Result<void> TaskBuilder::add_outputs(plan::TaskIndex task, TaskSpec& spec) {
+  for (const Edge& edge : edges_) {
+    if (edge.source != task.vertex) continue;
+    if (!edge.node.ok()) return edge.node.error();
+    const EdgeNode* const node = *edge.node;
+    const plan::JobEdge& described = *edge.edge;
+    const plan::JobVertex& target = job_graph_.vertices[edge.target];
+    if (described.partitioner == plan::Partitioner::hash && !node->make_key_hasher)
       return Error::user(ErrorCode::not_found,
                          fmt::format("the library has no key for the exchange in front of {}", target.name));
-    if (edge.partitioner == plan::Partitioner::custom && !node->make_router)
+    if (described.partitioner == plan::Partitioner::custom && !node->make_router)
       return Error::user(ErrorCode::not_found,
                          fmt::format("the library has no partitioner for the exchange in front of {}", target.name));
-    OutputSpec output{.edge = edge.id,
-                      .layout = graph_.operators[edge.source_operator - 1].outputs[edge.output].layout,
-                      .partitioner = {.kind = static_cast<PartitionerKind>(edge.partitioner),
-                                      .targets = consumers,
+    const plan::SubtaskRange range =
+        plan::consumers_of(described.partitioner, task.subtask, parallelism(edge.source), parallelism(edge.target));
+    OutputSpec output{.edge = described.id,
+                      .layout = graph_.operators[described.source_operator - 1].outputs[described.output].layout,
+                      .partitioner = {.kind = static_cast<PartitionerKind>(described.partitioner),
+                                      .targets = range.size(),
                                       .max_parallelism = static_cast<std::uint32_t>(target.max_parallelism),
                                       .subtask = spec.facts.subtask},
                       .plan = node};
-    for (const auto& consumer : message.consumers()) {
-      TRY(Peer peer, peer_of(consumer, target, fmt::format("a consumer of {}", vertex.name)));
-      if (peer.place.task_manager_id == settings_.task_manager_id) {
-        if (peer.place.slot >= settings_.slots)
-          return wrong(fmt::format("slot {} of {}", peer.place.slot, settings_.slots));
-        peer.local = registry_.channel({edge.id, spec.record->execution, peer.execution}, settings_.window,
-                                       waker_of_(spec.slot), waker_of_(peer.place.slot));
-      }
-      output.consumers.push_back(std::move(peer));
+    output.consumers = peers_of(edge.target, range);
+    for (Peer& peer : output.consumers.tasks) {
+      TRY(const plan::PlacedTask* const placed, local({edge.target, peer.subtask}));
+      if (placed == nullptr) continue;
+      peer.local = registry_.channel({described.id, spec.record->execution, placed->execution}, settings_.window,
+                                     waker_of_(spec.slot), waker_of_(placed->slot));
     }
     spec.outputs.push_back(std::move(output));
   }

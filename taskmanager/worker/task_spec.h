@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/plan/deployment.h"
 #include "taskmanager/exchange/local_channel.h"
 #include "taskmanager/exchange/output_writer.h"
 #include "taskmanager/exchange/partitioner.h"
@@ -17,20 +18,18 @@
 
 namespace weir::taskmanager {
 
-/// Where the task at the other end of a channel runs. A value.
-struct PeerPlace {
-  std::string task_manager_id;
-  std::string host;
-  std::uint16_t data_port = 0;
-  std::uint32_t slot = 0;
+/// The other end of one channel. Small: a wide exchange has one per pair of tasks.
+struct Peer {
+  std::uint32_t subtask = 0;
+  std::shared_ptr<LocalChannel> local;  ///< null: the task is in another process
 };
 
-/// The other end of one channel.
-struct Peer {
-  ExecutionId execution;
-  std::string name;                     ///< "Map (2/4)", for sentences
-  std::shared_ptr<LocalChannel> local;  ///< null: the task is in another process
-  PeerPlace place;                      ///< for those
+/// The tasks at the other end of an exchange, in subtask order.
+struct Peers {
+  std::uint32_t vertex = 0;  ///< index in the job graph, and in the task's table
+  std::string vertex_name;
+  std::uint32_t parallelism = 0;
+  std::vector<Peer> tasks;
 };
 
 struct InputSpec {
@@ -38,7 +37,7 @@ struct InputSpec {
   std::uint32_t input = 0;  ///< of the head operator
   RowLayout layout;
   std::uint32_t window = 1;  ///< blocks on their way per channel
-  std::vector<Peer> producers;
+  Peers producers;
   std::shared_ptr<GateSignals> signals;
 };
 
@@ -47,7 +46,7 @@ struct OutputSpec {
   RowLayout layout;
   Partitioner::Settings partitioner;
   const EdgeNode* plan = nullptr;  ///< outlives the task
-  std::vector<Peer> consumers;
+  Peers consumers;
 };
 
 /// What is known of a task on every thread, from its deployment until all have forgotten it.
@@ -70,6 +69,7 @@ struct TaskSpec {
   std::vector<InputSpec> inputs;
   std::vector<OutputSpec> outputs;
   FlushPolicy flush;
+  std::shared_ptr<const plan::TaskTable> table;  ///< finds peers that are in other processes
 };
 
 }  // namespace weir::taskmanager

@@ -40,6 +40,25 @@ DispatcherOptions dispatcher_options() {
   return options;
 }
 
+/// Remembers what jobs wait for.
+class DemandLog final : public ResourceDriver {
+ public:
+  void declare(const JobId& job, std::uint32_t slots) override {
+    if (slots == 0) {
+      demands_.erase(job);
+    } else {
+      demands_[job] = slots;
+    }
+  }
+  std::uint32_t of(const JobId& job) const {
+    const auto found = demands_.find(job);
+    return found == demands_.end() ? 0 : found->second;
+  }
+
+ private:
+  std::map<JobId, std::uint32_t> demands_;
+};
+
 class Simulation {
  public:
   Simulation(asio::any_io_executor executor, std::uint64_t seed)
@@ -47,7 +66,7 @@ class Simulation {
         executor_(executor),
         clock_(executor, machine_, stall_allowance(registry_options().heartbeat_timeout)),
         registry_(executor, clock_, dialler_, slots_, registry_options()),
-        dispatcher_(executor, clock_, registry_, slots_, dispatcher_options()),
+        dispatcher_(executor, clock_, registry_, slots_, demands_, dispatcher_options()),
         service_(registry_, dispatcher_, {Incarnation::random(), "blobs:1"}) {
     const std::uint64_t count = 1 + random_() % 4;
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -85,6 +104,7 @@ class Simulation {
     for (int step = 0; step < 600; ++step) {
       act();
       co_await pass(kStep);
+      check_now();
     }
     // From here on nothing goes wrong any more, and everything has to come to an end.
     for (const auto& task_manager : task_managers_) {
@@ -114,6 +134,26 @@ class Simulation {
     co_await testing::let_others_run();
   }
 
+  /// What must hold at every moment.
+  void check_now() {
+    for (const auto& id : jobs_) {
+      const Job* const job = dispatcher_.find(id);
+      if (job == nullptr) continue;
+      CHECK((demands_.of(id) > 0) == job->is_waiting());
+      for (const TaskIndex& task : job->tasks().all()) {
+        const Attempt& attempt = job->tasks().attempt(task);
+        if (attempt.status != TaskStatus::canceled || !attempt.place) continue;
+        for (const auto& task_manager : task_managers_) {
+          // One that was lost meanwhile may run what the JobManager has given up.
+          if (task_manager->registrations() > 1 || task_manager->name() != attempt.place->id.to_string()) continue;
+          if (registry_.find(attempt.place->id) == nullptr) continue;
+          if (task_manager->runs(attempt.execution))
+            FAIL_CHECK("a task is CANCELED and runs on " << task_manager->name());
+        }
+      }
+    }
+  }
+
   void act() {
     SimTaskManager& task_manager = *task_managers_[random_() % task_managers_.size()];
     switch (random_() % 100) {
@@ -140,16 +180,17 @@ class Simulation {
   }
 
   void submit() {
-    JobSubmission submission;
+    SubmittedJob planned;
+    JobSubmission& submission = planned.submission;
     submission.id = JobId::random();
     submission.plan = plan::random_plan(random_());
     submission.plan.parallelism = 1 + static_cast<int>(random_() % 3);
     for (auto& planned : submission.plan.operators) planned.parallelism = std::min(planned.parallelism, 3);
     auto graph = plan::make_job_graph(submission.plan, {});
     REQUIRE(graph.ok());
-    submission.graph = *graph;
+    planned.graph = *graph;
     jobs_.push_back(submission.id);
-    CHECK(dispatcher_.submit(std::move(submission)).ok());
+    CHECK(dispatcher_.submit(std::move(planned)).ok());
   }
 
   void check() {
@@ -158,6 +199,7 @@ class Simulation {
       REQUIRE(details.ok());
       CHECK_MESSAGE(is_over((*details)->status), name_of((*details)->status));
       CHECK(dispatcher_.find(job) == nullptr);
+      CHECK(demands_.of(job) == 0);
       for (const auto& vertex : (*details)->vertices) {
         for (const auto& subtask : vertex->subtasks) CHECK(is_over(subtask.status));
       }
@@ -184,6 +226,7 @@ class Simulation {
   testing::SimClock machine_;
   AwakeClock clock_;
   SlotPool slots_;
+  DemandLog demands_;
   SimDialler dialler_;
   TaskManagerRegistry registry_;
   Dispatcher dispatcher_;

@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "common/base/try.h"
+#include "common/rpc/error_codec.h"
 #include "proto/job_manager.pb.h"
+#include "tests/support/deployments.h"
 
 namespace weir::sim {
 
@@ -110,44 +112,57 @@ Async<proto::DeployReply> SimTaskManager::deploy(proto::DeployRequest request, S
   // Fetching and starting takes time in which anything may happen.
   co_await clock_.sleep_for(some_time(500));
   if (is_gone(incarnation)) co_return Error::external(ErrorCode::unavailable, "the connection ended");
-  if (chance(mischief_.deploy_refused)) co_return Error::external(ErrorCode::io, "no space left on the device");
-  for (const auto& task : request.tasks()) {
-    if (task.slot() >= slots_) broken_promises_.push_back(name_ + ": a task for a slot that does not exist");
-    auto [holder, fresh] = slot_jobs_.emplace(task.slot(), request.job());
+  proto::DeployReply reply;
+  if (chance(mischief_.deploy_refused)) {
+    rpc::encode_error(Error::external(ErrorCode::io, "no space left on the device"), *reply.mutable_refusal());
+    co_return reply;
+  }
+  const plan::Generation generation = plan::decode_generation(request.generation());
+  for (const auto& task : testing::placed_tasks(request)) {
+    if (task.slot >= slots_) broken_promises_.push_back(name_ + ": a task for a slot that does not exist");
+    auto [holder, fresh] = slot_jobs_.emplace(task.slot, request.job());
     if (!fresh && holder->second != request.job()) broken_promises_.push_back(name_ + ": a slot was given to two jobs");
-    const std::string execution = task.address().execution();
-    if (!tasks_.emplace(execution, Task{request.job(), task.slot()}).second) {
-      broken_promises_.push_back(name_ + ": a task was deployed twice");
-    }
-    scope_.start("task", run_task(incarnation_, execution));
+    const std::string execution = task.execution.to_bytes();
+    auto [known, is_new] = tasks_.emplace(execution, Task{request.job(), generation, task.slot});
+    if (known->second.slot != task.slot) broken_promises_.push_back(name_ + ": an execution was given two slots");
+    if (is_new) scope_.start("task", run_task(incarnation_, execution));
   }
   if (chance(mischief_.call_lost)) co_return Error::external(ErrorCode::unavailable, "the connection ended");
-  proto::DeployReply reply;
   co_return reply;
 }
 
 Async<proto::CancelTasksReply> SimTaskManager::cancel_tasks(proto::CancelTasksRequest request, SteadyTime deadline) {
   CO_TRY_VOID(co_await travel(deadline));
+  proto::CancelTasksReply reply;
   for (const auto& execution : request.executions()) {
     auto found = tasks_.find(execution);
+    if (found == tasks_.end()) reply.add_unknown(execution);
     if (found == tasks_.end() || found->second.over) continue;
     if (chance(mischief_.ignores_cancel)) continue;
-    found->second.cancelled = true;
     found->second.over = true;
     say(execution, proto::CANCELED, false);
   }
   if (chance(mischief_.call_lost)) co_return Error::external(ErrorCode::unavailable, "the connection ended");
-  proto::CancelTasksReply reply;
   co_return reply;
 }
 
 Async<proto::EndJobReply> SimTaskManager::end_job(proto::EndJobRequest request, SteadyTime deadline) {
   CO_TRY_VOID(co_await travel(deadline));
-  std::erase_if(slot_jobs_, [&](const auto& entry) { return entry.second == request.job(); });
-  std::erase_if(tasks_, [&](const auto& entry) { return entry.second.job == request.job(); });
+  end_worker(request.job(), plan::decode_generation(request.generation()));
   if (chance(mischief_.call_lost)) co_return Error::external(ErrorCode::unavailable, "the connection ended");
   proto::EndJobReply reply;
   co_return reply;
+}
+
+void SimTaskManager::end_worker(const std::string& job, const plan::Generation& generation) {
+  std::erase_if(tasks_,
+                [&](const auto& entry) { return entry.second.job == job && entry.second.generation <= generation; });
+  std::erase_if(slot_jobs_, [&](const auto& entry) { return entry.second == job; });
+}
+
+bool SimTaskManager::runs(const ExecutionId& execution) const {
+  const auto found = tasks_.find(execution.to_bytes());
+  return alive_ && found != tasks_.end() && !found->second.over;
 }
 
 Async<proto::ListLogsReply> SimTaskManager::list_logs(proto::ListLogsRequest, SteadyTime) {
@@ -213,16 +228,19 @@ Async<void> SimTaskManager::live(Incarnation incarnation) {
       request.set_rpc_port(static_cast<std::uint32_t>(std::stoul(name_.substr(2))));
       request.set_data_port(1);
       request.set_slots(slots_);
-      for (const auto& job : jobs()) request.add_jobs(job);
+      for (const auto& [execution, task] : tasks_) {
+        auto& worker = *request.add_workers();
+        worker.set_job(task.job);
+        plan::encode_generation(task.generation, *worker.mutable_generation());
+      }
       const SteadyTime deadline = clock_.now() + kCallTimeout;
       auto reply = co_await job_manager_.register_task_manager(std::move(request), deadline);
       if (is_gone(incarnation)) co_return;
       if (reply.ok()) {
         registered = true;
-        for (const auto& job : reply->end_jobs()) {
-          std::erase_if(slot_jobs_, [&](const auto& entry) { return entry.second == job; });
-          std::erase_if(tasks_, [&](const auto& entry) { return entry.second.job == job; });
-        }
+        ++registrations_;
+        for (const auto& worker : reply->end_workers())
+          end_worker(worker.job(), plan::decode_generation(worker.generation()));
       }
       continue;
     }

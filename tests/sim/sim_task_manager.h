@@ -15,6 +15,7 @@
 #include "common/base/ids.h"
 #include "common/gateway/job_manager_gateway.h"
 #include "common/gateway/task_manager_gateway.h"
+#include "common/plan/deployment.h"
 #include "jobmanager/cluster/task_manager_link.h"
 
 namespace weir::sim {
@@ -48,6 +49,9 @@ class SimTaskManager final : public TaskManagerGateway {
   const std::string& name() const { return name_; }
   const Incarnation& incarnation() const { return incarnation_; }
   std::set<std::string> jobs() const;  ///< that have a worker here
+  int registrations() const { return registrations_; }
+  /// The task is here and not over.
+  bool runs(const ExecutionId& execution) const;
   /// Promises that the JobManager broke, in words.
   const std::vector<std::string>& broken_promises() const { return broken_promises_; }
 
@@ -64,8 +68,8 @@ class SimTaskManager final : public TaskManagerGateway {
  private:
   struct Task {
     std::string job;
+    plan::Generation generation;
     std::uint32_t slot = 0;
-    bool cancelled = false;
     bool over = false;
   };
   struct Report {
@@ -79,6 +83,7 @@ class SimTaskManager final : public TaskManagerGateway {
   std::chrono::milliseconds some_time(std::uint32_t most_ms) { return std::chrono::milliseconds(random_() % most_ms); }
   bool is_gone(const Incarnation& incarnation) const { return !alive_ || incarnation_ != incarnation; }
   Async<Result<void>> travel(SteadyTime deadline);
+  void end_worker(const std::string& job, const plan::Generation& generation);
   void say(const std::string& execution, int state, bool failed);
   Async<void> live(Incarnation incarnation);
   Async<void> run_task(Incarnation incarnation, std::string execution);
@@ -97,6 +102,7 @@ class SimTaskManager final : public TaskManagerGateway {
   bool alive_ = false;
   bool hangs_ = false;
   Incarnation incarnation_;
+  int registrations_ = 0;
   std::map<std::string, Task> tasks_;  ///< by execution
   std::map<std::uint32_t, std::string> slot_jobs_;
   std::deque<Report> reports_;

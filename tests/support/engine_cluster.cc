@@ -18,7 +18,6 @@
 #include "common/plan/chaining.h"
 #include "common/plan/fingerprint.h"
 #include "common/plan/plan_codec.h"
-#include "jobmanager/scheduling/exchange_pattern.h"
 #include "taskmanager/exchange/data_hello.h"
 
 namespace weir::test {
@@ -146,72 +145,49 @@ std::uint32_t EngineCluster::slot_of(int subtask) const {
   return static_cast<std::uint32_t>(subtask) % settings_.slots;
 }
 
-void EngineCluster::fill_address(proto::TaskAddress& address, std::size_t vertex, int subtask) const {
-  address.set_vertex(job_graph_.vertices[vertex].id.to_bytes());
-  address.set_subtask(static_cast<std::uint32_t>(subtask));
-  address.set_execution(executions_.at({vertex, subtask}).to_bytes());
-}
-
-void EngineCluster::fill_peer(proto::ChannelPeer& peer, std::size_t vertex, int subtask) const {
-  fill_address(*peer.mutable_task(), vertex, subtask);
-  const Member& member = *members_[static_cast<std::size_t>(task_manager_of(subtask))];
-  auto& place = *peer.mutable_place();
-  place.set_task_manager_id(member.id);
-  place.set_host("127.0.0.1");
-  place.set_data_port(settings_.port_shown ? settings_.port_shown(task_manager_of(subtask), member.port) : member.port);
-  place.set_slot(slot_of(subtask));
-}
-
-std::vector<int> EngineCluster::peers_of(const plan::JobEdge& edge, bool of_producer, int subtask) const {
-  const int producers = job_graph_.find(edge.source_vertex)->parallelism;
-  const int consumers = job_graph_.find(edge.target_vertex)->parallelism;
-  const auto index = static_cast<std::uint32_t>(subtask);
-  const auto range = of_producer
-                         ? jobmanager::consumers_of(edge.partitioner, index, static_cast<std::uint32_t>(producers),
-                                                    static_cast<std::uint32_t>(consumers))
-                         : jobmanager::producers_of(edge.partitioner, index, static_cast<std::uint32_t>(producers),
-                                                    static_cast<std::uint32_t>(consumers));
-  std::vector<int> peers;
-  for (std::uint32_t other = range.first; other < range.last; ++other) peers.push_back(static_cast<int>(other));
-  return peers;
-}
-
-proto::TaskDescriptor EngineCluster::descriptor(std::size_t vertex, int subtask) const {
-  proto::TaskDescriptor descriptor;
-  fill_address(*descriptor.mutable_address(), vertex, subtask);
-  descriptor.set_slot(slot_of(subtask));
-  for (const auto& edge : job_graph_.edges) {
-    if (job_graph_.index_of(edge.target_vertex) == vertex) {
-      auto& input = *descriptor.add_inputs();
-      input.set_edge(edge.id);
-      for (const int peer : peers_of(edge, false, subtask))
-        fill_peer(*input.add_producers(), job_graph_.index_of(edge.source_vertex), peer);
-    }
-    if (job_graph_.index_of(edge.source_vertex) == vertex) {
-      auto& output = *descriptor.add_outputs();
-      output.set_edge(edge.id);
-      for (const int peer : peers_of(edge, true, subtask))
-        fill_peer(*output.add_consumers(), job_graph_.index_of(edge.target_vertex), peer);
+plan::TaskTable EngineCluster::table() const {
+  plan::TaskTable table;
+  for (int index = 0; index < settings_.task_managers; ++index) {
+    const Member& member = *members_[static_cast<std::size_t>(index)];
+    const std::uint16_t port = settings_.port_shown ? settings_.port_shown(index, member.port) : member.port;
+    table.places.push_back({*TaskManagerId::from_string(member.id), "127.0.0.1", port});
+  }
+  for (std::size_t vertex = 0; vertex < job_graph_.vertices.size(); ++vertex) {
+    auto& tasks = table.tasks.emplace_back();
+    for (int subtask = 0; subtask < job_graph_.vertices[vertex].parallelism; ++subtask) {
+      tasks.push_back({executions_.at({vertex, subtask}), 0, static_cast<std::uint32_t>(task_manager_of(subtask)),
+                       slot_of(subtask)});
     }
   }
-  return descriptor;
+  return table;
+}
+
+proto::DeployTasksRequest EngineCluster::request(const std::vector<plan::TaskIndex>& tasks) const {
+  proto::DeployTasksRequest request;
+  plan::encode_task_table(table(), *request.mutable_table());
+  for (const plan::TaskRange& range : plan::ranges_of(tasks)) {
+    auto& out = *request.add_tasks();
+    out.set_vertex(range.vertex);
+    out.set_first(range.first);
+    out.set_last(range.last);
+  }
+  return request;
 }
 
 Result<void> EngineCluster::deploy() {
   std::vector<std::pair<int, proto::DeployTasksRequest>> requests;
   for (int member = 0; member < settings_.task_managers; ++member) {
-    proto::DeployTasksRequest all;
+    std::vector<plan::TaskIndex> all;
     for (const auto& [task, execution] : executions_) {
       if (task_manager_of(task.second) != member) continue;
+      const plan::TaskIndex index{static_cast<std::uint32_t>(task.first), static_cast<std::uint32_t>(task.second)};
       if (settings_.shuffle_seed == 0) {
-        *all.add_tasks() = descriptor(task.first, task.second);
+        all.push_back(index);
       } else {
-        proto::DeployTasksRequest one;
-        *one.add_tasks() = descriptor(task.first, task.second);
-        requests.emplace_back(member, std::move(one));
+        requests.emplace_back(member, request({index}));
       }
     }
-    if (all.tasks_size() > 0) requests.emplace_back(member, std::move(all));
+    if (!all.empty()) requests.emplace_back(member, request(all));
   }
   if (settings_.shuffle_seed != 0) std::shuffle(requests.begin(), requests.end(), std::mt19937(settings_.shuffle_seed));
   for (const auto& [member, request] : requests) {

@@ -17,6 +17,7 @@
 #include "common/async/clock.h"
 #include "common/base/ids.h"
 #include "common/base/unique_fd.h"
+#include "common/plan/deployment.h"
 #include "common/plan/job_graph.h"
 #include "proto/job_manager.pb.h"
 #include "proto/worker.pb.h"
@@ -80,7 +81,9 @@ class EngineCluster {
   std::uint16_t port(int task_manager) const { return members_[static_cast<std::size_t>(task_manager)]->port; }
   const JobId& job() const { return job_; }
   std::string secret(int task_manager) const;
-  proto::TaskDescriptor descriptor(std::size_t vertex, int subtask) const;
+  /// Where `deploy` puts every task.
+  plan::TaskTable table() const;
+  proto::DeployTasksRequest request(const std::vector<plan::TaskIndex>& tasks) const;
 
  private:
   struct Member final : taskmanager::TaskRuntimeEvents {
@@ -97,9 +100,6 @@ class EngineCluster {
   };
   int task_manager_of(int subtask) const;
   std::uint32_t slot_of(int subtask) const;
-  void fill_peer(proto::ChannelPeer& peer, std::size_t vertex, int subtask) const;
-  void fill_address(proto::TaskAddress& address, std::size_t vertex, int subtask) const;
-  std::vector<int> peers_of(const plan::JobEdge& edge, bool of_producer, int subtask) const;
 
   const ClusterSettings settings_;
   const MakeGraph make_graph_;

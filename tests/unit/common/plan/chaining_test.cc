@@ -46,6 +46,43 @@ TEST_CASE("chaining: forward operators of one parallelism are one vertex, and a 
   CHECK(graph.edges[0].schema_id == 1);
 }
 
+TEST_CASE("make_job_graph: every operator of a chain has an id of its own, of its uid where it has one") {
+  PlanBuilder builder("ids");
+  auto lines = builder.source("lines");
+  auto parse = builder.map("Map", lines);
+  builder.sink("out", parse);
+  builder.at(parse).uid = "parse";
+  const JobGraph graph = graph_of(builder.plan());
+  REQUIRE(graph.vertices.size() == 1);
+  const auto& ids = graph.vertices[0].operator_ids;
+  REQUIRE(ids.size() == 3);
+  CHECK(std::set<OperatorId>(ids.begin(), ids.end()).size() == 3);
+  CHECK(graph.vertices[0].id == VertexId(ids[0].bytes()));
+
+  // A uid keeps its id wherever the operator stands; without one, position and kind make it, whatever the name.
+  PlanBuilder changed("ids");
+  auto renamed = changed.source("other name");
+  auto filter = changed.map("Filter", renamed);
+  auto again = changed.map("Map", filter);
+  changed.sink("out", again);
+  changed.at(again).uid = "parse";
+  const auto other = graph_of(changed.plan()).vertices[0].operator_ids;
+  CHECK(other[2] == ids[1]);
+  CHECK(other[0] == ids[0]);
+  CHECK(other[3] != ids[2]);
+  // One that was stored stays, whatever a later version would compute.
+  changed.at(again).stable_id = OperatorId::random();
+  CHECK(graph_of(changed.plan()).vertices[0].operator_ids[2] == changed.at(again).stable_id);
+}
+
+TEST_CASE("make_job_graph: a blocking exchange is refused with the operator behind it") {
+  PlanBuilder builder("blocking");
+  auto lines = builder.source("lines");
+  auto sink = builder.sink("out", lines);
+  builder.at(sink).inputs[0].mode = ExchangeMode::blocking;
+  CHECK(refusal(builder.plan()).find("the exchange in front of 'Sink: out' is blocking") != std::string::npos);
+}
+
 TEST_CASE("make_job_graph: a batch job is one whose sources all end, where somebody wants one") {
   for (bool has_end : {true, false}) {
     PlanBuilder builder("modes");

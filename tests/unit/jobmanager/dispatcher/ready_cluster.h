@@ -66,7 +66,7 @@ struct ReadyCluster {
   explicit ReadyCluster(asio::any_io_executor executor)
       : dialler(executor),
         registry(executor, clock, dialler, slots, RegistryOptions()),
-        dispatcher(executor, clock, registry, slots, DispatcherOptions()) {
+        dispatcher(executor, clock, registry, slots, resources, DispatcherOptions()) {
     dispatcher.start();
     registry.start(dispatcher);
   }
@@ -85,12 +85,12 @@ struct ReadyCluster {
     plan::PlanBuilder builder(name);
     const auto source = builder.source("in", parallelism);
     builder.sink("out", source, plan::Partitioner::forward, parallelism);
-    JobSubmission submission;
-    submission.id = JobId::random();
-    submission.plan = builder.plan();
-    submission.graph = plan::make_job_graph(submission.plan, {}).value();
-    const JobId id = submission.id;
-    REQUIRE(dispatcher.submit(std::move(submission)).ok());
+    SubmittedJob job;
+    job.submission.id = JobId::random();
+    job.submission.plan = builder.plan();
+    job.graph = plan::make_job_graph(job.submission.plan, {}).value();
+    const JobId id = job.submission.id;
+    REQUIRE(dispatcher.submit(std::move(job)).ok());
     return id;
   }
   /// Reports a status of every task of the job.
@@ -113,6 +113,7 @@ struct ReadyCluster {
 
   testing::SimClock clock;
   SlotPool slots;
+  StandaloneDriver resources;
   ReadyDialler dialler;
   TaskManagerRegistry registry;
   Dispatcher dispatcher;

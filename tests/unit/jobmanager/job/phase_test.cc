@@ -24,21 +24,30 @@ plan::JobGraph graph_of(int vertices, int parallelism) {
 class Recorder final : public PhaseContext {
  public:
   explicit Recorder(int vertices = 2, int parallelism = 1)
-      : graph_(graph_of(vertices, parallelism)), book_{ExecutionGraph(graph_, now()), FailureHistory(16), {}} {}
+      : book_{ExecutionGraph(std::make_shared<const plan::JobGraph>(graph_of(vertices, parallelism)), now()),
+              FailureHistory(16),
+              {}} {}
 
   JobBook& book() override { return book_; }
   WallTime now() const override { return WallTime(std::chrono::milliseconds(1000)); }
-  Result<void> acquire_slots() override {
-    if (!has_slots)
-      return Error::external(ErrorCode::resource_exhausted,
-                             "the job needs 1 slots, and 0 of 0 registered slots are free");
-    for (TaskIndex task : book_.tasks.all()) {
+  std::optional<SlotShortage> acquire_slots(std::span<const TaskIndex> tasks) override {
+    if (!has_slots) return SlotShortage{{{"default", 1}}, 0, 0};
+    for (TaskIndex task : tasks) {
       const char* name = task.vertex == 0 ? "a" : "b";
       book_.tasks.set_place(task, {*TaskManagerId::from_string(name), "host", 1}, task.subtask);
     }
-    return {};
+    return std::nullopt;
   }
-  void send(Order order) override { sent += order == Order::deploy ? "D" : "C"; }
+  void declare_demand(std::uint32_t slots) override { demands.push_back(slots); }
+  void deploy(std::vector<TaskIndex> tasks) override {
+    sent += "D";
+    deployed_tasks = std::move(tasks);
+  }
+  void cancel(std::vector<TaskIndex>) override { sent += "C"; }
+  void end_workers(std::span<const TaskIndex> tasks) override {
+    sent += "E";
+    ended_tasks.assign(tasks.begin(), tasks.end());
+  }
   void wake_after(std::chrono::milliseconds delay) override { timer = delay; }
   void enter(std::unique_ptr<Phase> next) override {
     if (next_ == nullptr) next_ = std::move(next);
@@ -61,8 +70,13 @@ class Recorder final : public PhaseContext {
     if (!is_over(book_.tasks.attempt(task).status)) phase->on_task_status(task, report);
     run();
   }
-  void deployed(const char* task_manager, Result<void> outcome = {}) {
-    phase->on_deployed(*TaskManagerId::from_string(task_manager), outcome);
+  void deployed(const char* task_manager, Result<void> outcome = {}, bool is_uncertain = false) {
+    const auto id = *TaskManagerId::from_string(task_manager);
+    phase->on_deployed({id, book_.tasks.on(id), std::move(outcome), is_uncertain});
+    run();
+  }
+  void gone(std::vector<TaskIndex> tasks) {
+    phase->on_gone(tasks);
     run();
   }
   void cancel() {
@@ -77,11 +91,12 @@ class Recorder final : public PhaseContext {
 
   bool has_slots = true;
   std::string sent, seen;
+  std::vector<std::uint32_t> demands;
+  std::vector<TaskIndex> deployed_tasks, ended_tasks;
   std::chrono::milliseconds timer{0};
   std::unique_ptr<Phase> phase;
 
  private:
-  plan::JobGraph graph_;
   JobBook book_;
   std::unique_ptr<Phase> next_;
 };
@@ -128,16 +143,19 @@ TEST_CASE("phases: a job without slots waits, is woken by new ones, and fails wi
   job.phase->on_slots_available();
   job.run();
   CHECK(job.phase->status() == JobStatus::created);
+  CHECK(job.demands == std::vector<std::uint32_t>{1});
 
   SUBCASE("slots come") {
     job.has_slots = true;
     job.phase->on_slots_available();
     job.run();
     CHECK(job.sent == "D");
+    CHECK(job.demands == std::vector<std::uint32_t>{1, 0});
   }
   SUBCASE("time is up") {
     job.timer_rings();
     CHECK(job.seen == "CREATED FAILING FAILED ");
+    CHECK(job.demands == std::vector<std::uint32_t>{1, 0});
     CHECK(job.sent.empty());
     CHECK(job.status(kFirst) == TaskStatus::canceled);
     CHECK(job.book().failures.newest()->failure.message ==
@@ -149,6 +167,7 @@ TEST_CASE("phases: a job without slots waits, is woken by new ones, and fails wi
   SUBCASE("the user cancels") {
     job.cancel();
     CHECK(job.seen == "CREATED CANCELLING CANCELED ");
+    CHECK(job.demands == std::vector<std::uint32_t>{1, 0});
     CHECK(job.sent.empty());
   }
 }
@@ -217,13 +236,54 @@ TEST_CASE("phases: cancelling ends in CANCELED, however the tasks end") {
   CHECK(job.book().failures.entries().empty());
 }
 
-TEST_CASE("phases: tasks that never answer are given up after the cancellation time-out") {
+TEST_CASE("phases: tasks that never answer cost the job its workers, and are over when that is confirmed") {
+  Recorder job;
+  job.start();
+  job.report(kFirst, TaskStatus::running);
+  job.cancel();
+  job.timer_rings();
+  CHECK(job.sent == "DCE");
+  CHECK(job.ended_tasks == std::vector<TaskIndex>{kFirst, kSecond});
+  // Nobody has confirmed anything yet.
+  CHECK(job.status(kFirst) == TaskStatus::canceling);
+  CHECK(job.phase->status() == JobStatus::cancelling);
+  job.gone({kFirst});
+  CHECK(job.status(kFirst) == TaskStatus::canceled);
+  CHECK(job.status(kSecond) == TaskStatus::canceling);
+  job.gone({kSecond});
+  CHECK(job.phase->status() == JobStatus::canceled);
+}
+
+TEST_CASE("phases: tasks that their TaskManager does not know when they are cancelled are over") {
   Recorder job;
   job.start();
   job.cancel();
-  job.timer_rings();
+  job.gone({kFirst, kSecond});
   CHECK(job.phase->status() == JobStatus::canceled);
-  CHECK(job.status(kFirst) == TaskStatus::canceled);
+}
+
+TEST_CASE("phases: a deployment without a reply fails the job, and its tasks are waited for: they may run") {
+  Recorder job;
+  job.start();
+  job.deployed("b", Error::external(ErrorCode::deadline_exceeded, "no reply in time"), true);
+  CHECK(job.phase->status() == JobStatus::failing);
+  CHECK(job.book().failures.newest()->failure.message == "no reply in time");
+  CHECK(job.book().failures.newest()->task_manager_id == "b");
+  CHECK(job.status(kSecond) == TaskStatus::canceling);
+  job.report(kSecond, TaskStatus::running);
+  CHECK(job.status(kSecond) == TaskStatus::canceling);
+  job.report(kSecond, TaskStatus::canceled);
+  job.gone({kFirst});
+  CHECK(job.phase->status() == JobStatus::failed);
+}
+
+TEST_CASE("phases: a deployment that is known to nobody while the job ends is asked about once more") {
+  Recorder job;
+  job.start();
+  job.cancel();
+  job.deployed("a", Error::external(ErrorCode::cancelled, "not wanted any more"), true);
+  CHECK(job.sent == "DCC");
+  CHECK(job.status(kFirst) == TaskStatus::canceling);
 }
 
 TEST_CASE("phases: a failing job can be cancelled, a finished one can't be changed any more") {

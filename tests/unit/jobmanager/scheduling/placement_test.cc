@@ -10,6 +10,8 @@
 namespace weir::jobmanager {
 namespace {
 
+using Placed = std::vector<GroupPlacement>;
+
 TaskManagerId tm(const std::string& name) { return *TaskManagerId::from_string(name); }
 
 plan::JobVertex vertex(int parallelism, std::string group) {
@@ -28,21 +30,34 @@ TEST_CASE("placement: a group needs as many slots as its widest vertex") {
 
 TEST_CASE("placement: packing fills one TaskManager after another, spreading takes turns") {
   const std::vector<FreeSlots> offers{{tm("a"), 2, {0, 1}}, {tm("b"), 2, {0, 1}}, {tm("c"), 2, {1}}};
-  auto packed = place({{"default", 3}}, offers, SlotChoice::pack);
-  REQUIRE(packed.ok());
-  CHECK((*packed)[0].slots == std::vector<SlotAddress>{{tm("a"), 0}, {tm("a"), 1}, {tm("b"), 0}});
-  auto spread = place({{"default", 4}}, offers, SlotChoice::spread);
-  REQUIRE(spread.ok());
-  CHECK((*spread)[0].slots == std::vector<SlotAddress>{{tm("a"), 0}, {tm("b"), 0}, {tm("a"), 1}, {tm("b"), 1}});
+  const auto packed = place({{"default", 3}}, offers, SlotChoice::pack);
+  CHECK(std::get<Placed>(packed)[0].slots == std::vector<SlotAddress>{{tm("a"), 0}, {tm("a"), 1}, {tm("b"), 0}});
+  const auto spread = place({{"default", 4}}, offers, SlotChoice::spread);
+  CHECK(std::get<Placed>(spread)[0].slots ==
+        std::vector<SlotAddress>{{tm("a"), 0}, {tm("b"), 0}, {tm("a"), 1}, {tm("b"), 1}});
 }
 
 TEST_CASE("placement: too few slots is a sentence with all the numbers, and nothing is placed") {
   const std::vector<FreeSlots> offers{{tm("a"), 2, {1}}};
-  CHECK(place({{"default", 4}}, offers, SlotChoice::pack).error().message ==
-        "the job needs 4 slots, and 1 of 2 registered slots are free");
-  CHECK(place({{"default", 1}, {"io", 1}}, offers, SlotChoice::pack).error().message ==
+  const auto one = std::get<SlotShortage>(place({{"default", 4}}, offers, SlotChoice::pack));
+  CHECK(one == SlotShortage{{{"default", 4}}, 1, 2});
+  CHECK(one.needed() == 4);
+  CHECK(one.missing() == 3);
+  CHECK(one.to_text() == "the job needs 4 slots, and 1 of 2 registered slots are free");
+  CHECK(std::get<SlotShortage>(place({{"default", 1}, {"io", 1}}, offers, SlotChoice::pack)).to_text() ==
         "the job needs 2 slots ('default' 1, 'io' 1), and 1 of 2 registered slots are free");
-  CHECK(place({{"default", 1}}, {}, SlotChoice::pack).error().code == ErrorCode::resource_exhausted);
+  CHECK(std::holds_alternative<SlotShortage>(place({{"default", 1}}, {}, SlotChoice::pack)));
+}
+
+TEST_CASE("placement: an avoided TaskManager gets tasks only where nobody else has a slot") {
+  const std::vector<FreeSlots> offers{{tm("bad"), 2, {0, 1}, true}, {tm("good"), 2, {0, 1}}};
+  for (const SlotChoice choice : {SlotChoice::pack, SlotChoice::spread}) {
+    const auto two = place({{"default", 2}}, offers, choice);
+    CHECK(std::get<Placed>(two)[0].slots == std::vector<SlotAddress>{{tm("good"), 0}, {tm("good"), 1}});
+    const auto three = place({{"default", 3}}, offers, choice);
+    CHECK(std::get<Placed>(three)[0].slots ==
+          std::vector<SlotAddress>{{tm("good"), 0}, {tm("good"), 1}, {tm("bad"), 0}});
+  }
 }
 
 TEST_CASE("placement: for random offers, every subtask gets a slot of its own that was free, or nobody gets one") {
@@ -52,7 +67,8 @@ TEST_CASE("placement: for random offers, every subtask gets a slot of its own th
     std::vector<FreeSlots> offers;
     std::set<SlotAddress> free;
     for (std::uint32_t t = 0; t < random() % 5; ++t) {
-      FreeSlots offer{tm("tm" + std::to_string(t)), 1 + static_cast<std::uint32_t>(random() % 6), {}};
+      FreeSlots offer{
+          tm("tm" + std::to_string(t)), 1 + static_cast<std::uint32_t>(random() % 6), {}, random() % 4 == 0};
       for (std::uint32_t s = 0; s < offer.total; ++s) {
         if (random() % 3 == 0) continue;
         offer.free.push_back(s);
@@ -66,9 +82,10 @@ TEST_CASE("placement: for random offers, every subtask gets a slot of its own th
       demands.push_back({"g" + std::to_string(g), 1 + static_cast<std::uint32_t>(random() % 5)});
       needed += demands.back().slots;
     }
-    auto placed = place(demands, offers, random() % 2 == 0 ? SlotChoice::pack : SlotChoice::spread);
-    REQUIRE(placed.ok() == (needed <= free.size()));
-    if (!placed.ok()) continue;
+    const auto result = place(demands, offers, random() % 2 == 0 ? SlotChoice::pack : SlotChoice::spread);
+    const auto* const placed = std::get_if<Placed>(&result);
+    REQUIRE((placed != nullptr) == (needed <= free.size()));
+    if (placed == nullptr) continue;
     std::set<SlotAddress> taken;
     for (std::size_t g = 0; g < demands.size(); ++g) {
       CHECK((*placed)[g].slots.size() == demands[g].slots);

@@ -13,6 +13,7 @@
 
 #include "taskmanager/exchange/data_hello.h"
 #include "taskmanager/jobs/child_process.h"
+#include "tests/support/deployments.h"
 #include "tests/support/run_coroutine.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/unit/taskmanager/control/fake_job_manager.h"
@@ -76,11 +77,7 @@ struct Scene {
     request.mutable_configuration()->insert(script.begin(), script.end());
     request.set_secret(std::string(32, 's'));
     request.set_blob_address("127.0.0.1:" + std::to_string(manager->port));
-    for (const std::uint32_t slot : slots) {
-      auto& task = *request.add_tasks();
-      task.set_slot(slot);
-      task.mutable_address()->set_execution(ExecutionId::random().to_bytes());
-    }
+    testing::add_tasks(request, slots);
     return request;
   }
   /// Process ids of the workers.
@@ -108,14 +105,16 @@ Async<std::string> deploy(Scene& scene, proto::DeployRequest request) {
   if (!task_manager.ok()) co_return task_manager.error().message;
   auto call = (*task_manager)->deploy(std::move(request), in_time());
   const auto reply = co_await std::move(call);
-  co_return reply.ok() ? std::string() : reply.error().message;
+  if (!reply.ok()) co_return reply.error().message;
+  co_return reply->refusal().message();
 }
 
-Async<void> end_job(Scene& scene, const JobId& job) {
+Async<void> end_job(Scene& scene, const JobId& job, plan::Generation generation = {}) {
   auto gateway = scene.manager->task_manager();
   const auto task_manager = co_await std::move(gateway);
   proto::EndJobRequest request;
   request.set_job(job.to_bytes());
+  plan::encode_generation(generation, *request.mutable_generation());
   auto call = (*task_manager)->end_job(std::move(request), in_time());
   const auto reply = co_await std::move(call);
   CHECK(reply.ok());
@@ -230,7 +229,7 @@ TEST_CASE("daemon: a crash of one job's worker is reported with its stack, and t
     const pid_t survivor = scene.workers().at(0);
     auto wild = scene.request(JobId::random(), Script{{"test.task", "segv"}}, {1});
     const auto second = co_await deploy(scene, std::move(wild));
-    CHECK(*second != "");
+    CHECK(*second == "");  // its tasks were taken, and are reported to their end
     const auto failed = co_await scene.manager->wait_for(proto::FAILED);
     CHECK(failed->failure().exception() == "worker killed by signal 11 (SIGSEGV)");
     CHECK(contains(failed->failure().stack_trace(), "write_to_nowhere(int*) ("));
@@ -258,7 +257,7 @@ TEST_CASE("daemon: a slot that is taken, a slot that is not there and a request 
     wrong[1].set_job(std::string(16, '\0'));
     wrong[2].clear_tasks();
     wrong[3].set_secret("short");
-    wrong[4].mutable_tasks(0)->mutable_address()->set_execution("short");
+    wrong[4].mutable_table()->mutable_vertices(0)->set_executions("short");
     for (auto& request : wrong) {
       const auto message = co_await deploy(scene, std::move(request));
       CHECK(*message != "");
@@ -268,6 +267,78 @@ TEST_CASE("daemon: a slot that is taken, a slot that is not there and a request 
     const auto last = co_await deploy(scene, std::move(again));
     CHECK(*last == "");
     co_await end_job(scene, JobId::random());
+    co_await scene.end(SIGTERM);
+  });
+}
+
+TEST_CASE("daemon: an order to end a job names a generation, and is confirmed when the worker has ended") {
+  run_coroutine([](ControlThread& control) -> Async<void> {
+    Scene scene(control);
+    co_await scene.registered();
+    const JobId job = JobId::random();
+    auto request = scene.request(job, Script{{"test.task", "run"}});
+    plan::encode_generation({2, 1}, *request.mutable_generation());
+    const auto deployed = co_await deploy(scene, std::move(request));
+    CHECK(*deployed == "");
+    const pid_t worker = scene.workers().at(0);
+    co_await end_job(scene, job, {1, 9});  // a late one, of the leader before
+    CHECK(is_alive(worker));
+    co_await end_job(scene, job, {2, 1});
+    CHECK(!is_alive(worker));
+    auto next = scene.request(JobId::random(), Script{{"test.task", "run"}}, {0, 1});
+    const auto free_again = co_await deploy(scene, std::move(next));
+    CHECK(*free_again == "");
+    co_await scene.end(SIGTERM);
+  });
+}
+
+TEST_CASE("daemon: an order to stop is answered with the executions that do not exist here") {
+  run_coroutine([](ControlThread& control) -> Async<void> {
+    Scene scene(control);
+    co_await scene.registered();
+    const JobId job = JobId::random();
+    const auto request = scene.request(job, Script{{"test.task", "run"}});
+    const auto deployed = co_await deploy(scene, request);
+    CHECK(*deployed == "");
+    auto gateway = scene.manager->task_manager();
+    const auto task_manager = co_await std::move(gateway);
+    const std::string stranger = ExecutionId::random().to_bytes();
+    for (const JobId& asked : {job, JobId::random()}) {
+      proto::CancelTasksRequest cancel;
+      cancel.set_job(asked.to_bytes());
+      cancel.add_executions(testing::execution_of(request).to_bytes());
+      cancel.add_executions(stranger);
+      auto call = (*task_manager)->cancel_tasks(std::move(cancel), in_time());
+      const auto reply = co_await std::move(call);
+      CHECK(reply.ok());
+      CHECK(reply->unknown_size() == (asked == job ? 1 : 2));
+      CHECK(reply->unknown(reply->unknown_size() - 1) == stranger);
+    }
+    const auto canceled = co_await scene.manager->wait_for(proto::CANCELED);
+    CHECK(canceled.ok());
+    co_await scene.end(SIGTERM);
+  });
+}
+
+TEST_CASE("daemon: a deployment of new tasks that is refused leaves the slots of those that run") {
+  run_coroutine([](ControlThread& control) -> Async<void> {
+    Scene scene(control);
+    co_await scene.registered();
+    const JobId job = JobId::random();
+    auto running = scene.request(job, Script{{"test.task", "run"}}, {0});
+    const auto first = co_await deploy(scene, std::move(running));
+    CHECK(*first == "");
+    auto other_graph = scene.request(job, Script{}, {1});
+    other_graph.mutable_graph()->set_job_name("another");
+    const auto refused = co_await deploy(scene, std::move(other_graph));
+    CHECK(contains(*refused, "another graph"));
+    // Slot 1 is free again, slot 0 is not.
+    auto next = scene.request(JobId::random(), Script{{"test.task", "run"}}, {1});
+    const auto free_again = co_await deploy(scene, std::move(next));
+    CHECK(*free_again == "");
+    auto taken = scene.request(JobId::random(), Script{}, {0});
+    const auto in_use = co_await deploy(scene, std::move(taken));
+    CHECK(contains(*in_use, "taken by another job"));
     co_await scene.end(SIGTERM);
   });
 }
@@ -321,9 +392,9 @@ TEST_CASE("daemon: a JobManager that restarted gets a registration and ends what
     scene.manager.reset();
     CHECK(is_alive(worker));
     scene.manager.emplace(control, port);
-    scene.manager->end_jobs.push_back(job.to_bytes());
+    scene.manager->end_workers.emplace_back().set_job(job.to_bytes());
     co_await scene.registered();
-    CHECK(scene.manager->registrations.at(0).jobs_size() == 1);
+    CHECK(scene.manager->registrations.at(0).workers_size() == 1);
     CHECK(scene.manager->registrations.at(0).incarnation() == incarnation);
     while (is_alive(worker)) co_await scene.clock.sleep_for(std::chrono::milliseconds(2));
     CHECK(scene.manager->statuses.empty());
@@ -351,9 +422,9 @@ TEST_CASE("daemon: what waits to be said about a job is not said to a JobManager
     co_await scene.manager->close();
     scene.manager.reset();
     scene.manager.emplace(control, port);
-    scene.manager->end_jobs.push_back(forgotten.to_bytes());
+    scene.manager->end_workers.emplace_back().set_job(forgotten.to_bytes());
     co_await scene.registered();
-    scene.manager->end_jobs.clear();
+    scene.manager->end_workers.clear();
     scene.key = scene.manager->add_blob("a library");
     auto next = scene.request(JobId::random(), Script{{"test.task", "finish"}}, {0, 1});
     const auto last = co_await deploy(scene, std::move(next));

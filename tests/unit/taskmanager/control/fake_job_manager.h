@@ -56,7 +56,7 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
     reply.set_leader_epoch(epoch_.current());
     reply.set_heartbeat_interval_ms(20);
     reply.set_heartbeat_timeout_ms(heartbeat_timeout_ms);
-    for (const auto& job : end_jobs) reply.add_end_jobs(job);
+    for (const auto& worker : end_workers) *reply.add_end_workers() = worker;
     if (refusal) co_return *refusal;
     co_return reply;
   }
@@ -128,7 +128,7 @@ class FakeJobManager final : public JobManagerGateway, public BlobGateway {
   void lead_in(std::uint64_t epoch) { epoch_.set(epoch); }
 
   std::uint32_t heartbeat_timeout_ms = 2000;
-  std::vector<std::string> end_jobs;
+  std::vector<proto::JobWorker> end_workers;
   std::optional<Error> refusal;
   bool next_known = true;
   bool is_hanging = false;

@@ -14,6 +14,7 @@
 #include "proto/job_manager.pb.h"
 #include "proto/task_manager.pb.h"
 #include "taskmanager/jobs/worker_table.h"
+#include "tests/support/deployments.h"
 #include "tests/support/run_coroutine.h"
 #include "tests/support/temporary_directory.h"
 
@@ -142,22 +143,25 @@ struct Machine {
     request.set_secret(std::string(32, 's'));
     request.mutable_graph()->set_job_name("scripted");
     request.set_blob_address("memory:1");
-    for (const std::uint32_t slot : slots) {
-      auto& task = *request.add_tasks();
-      task.set_slot(slot);
-      task.mutable_address()->set_vertex(std::string(16, 'v'));
-      task.mutable_address()->set_subtask(slot);
-      task.mutable_address()->set_execution(ExecutionId::random().to_bytes());
-    }
+    testing::add_tasks(request, slots);
     return request;
   }
   Async<Result<void>> deploy(proto::DeployRequest request) {
-    const auto job = JobId::from_bytes(request.job());
-    const auto count = static_cast<std::uint32_t>(request.tasks_size());
+    const plan::JobWorker wanted{*JobId::from_bytes(request.job()), plan::decode_generation(request.generation())};
+    auto executions = executions_of(request);
+    if (!executions.ok()) co_return executions.error();
+    const auto count = static_cast<std::uint32_t>(executions->size());
     const auto shared = std::make_shared<const proto::DeployRequest>(std::move(request));
-    auto work = workers.current(*job).deploy(shared, count, in_time());
+    auto taking = workers.take(wanted);
+    const auto worker = co_await std::move(taking);
+    if (!worker.ok()) co_return worker.error();
+    auto work = (*worker)->deploy(shared, std::move(*executions), count, deploy_deadline());
     co_return co_await std::move(work);
   }
+
+  /// For deployments from here on.
+  std::chrono::milliseconds deploy_time{20'000};
+  SteadyTime deploy_deadline() const { return clock.now() + deploy_time; }
 
   test::TemporaryDirectory directory;
   SystemClock clock;

@@ -1,5 +1,6 @@
 // A TaskManager whose workers do what the job's configuration says: real processes and sessions, and no data plane.
 //   test.start = ok | fail | crash | hang | exit           what start() does
+//   test.deploy-ms = N                                     how long deploy() takes
 //   test.task  = run | finish | fail | segv | abort | exit | print | deaf | memory     what a deployed task does
 #include <fcntl.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "proto/task_manager.pb.h"
 #include "proto/worker.pb.h"
 #include "taskmanager/control/taskmanager_main.h"
+#include "tests/support/deployments.h"
 
 namespace {
 
@@ -43,13 +45,19 @@ class ScriptedRuntime final : public TaskRuntime {
   }
 
   Result<void> deploy(const proto::DeployTasksRequest& request) override {
-    for (const auto& task : request.tasks()) {
-      if (task.slot() == 99) return Error::external(ErrorCode::invalid_argument, "no slot 99");
+    const auto placed = testing::placed_tasks(request);
+    for (const auto& task : placed) {
+      if (task.slot == 99) return Error::external(ErrorCode::invalid_argument, "no slot 99");
     }
-    for (const auto& task : request.tasks()) {
-      tasks_[task.address().execution()] = task.address();
+    if (const auto pause = configuration_.find("test.deploy-ms"); pause != configuration_.end()) {
+      ::usleep(static_cast<useconds_t>(std::stoul(pause->second) * 1000));
+    }
+    for (const auto& task : placed) {
+      proto::TaskAddress address;
+      address.set_execution(task.execution.to_bytes());
+      tasks_[address.execution()] = address;
       // As in the engine, statuses come from another thread.
-      std::thread([this, address = task.address()] { run(address); }).join();
+      std::thread([this, address] { run(address); }).join();
     }
     return {};
   }

@@ -27,7 +27,7 @@ TEST_CASE("slot_table: a job may claim its own slots again, and frees all at onc
   const JobId a = JobId::random();
   CHECK(table.claim(a, std::vector<std::uint32_t>{0}).ok());
   CHECK(table.claim(a, std::vector<std::uint32_t>{0, 2}).ok());
-  CHECK(table.release(a) == 2);
-  CHECK(table.release(a) == 0);
+  CHECK(table.release_all(a) == 2);
+  CHECK(table.release_all(a) == 0);
   CHECK(table.free_count() == 3);
 }

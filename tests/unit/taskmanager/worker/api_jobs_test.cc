@@ -389,8 +389,9 @@ TEST_CASE(
     REQUIRE(wrong.deploy().ok());
     CHECK(wrong.wait_for_count(proto::FAILED, 1));
     const auto reports = wrong.reports();
-    const auto failed =
-        std::find_if(reports.begin(), reports.end(), [](const auto& report) { return report.failure().user_code(); });
+    const auto failed = std::find_if(reports.begin(), reports.end(), [](const auto& report) {
+      return report.failure().blame() == proto::RpcError::USER;
+    });
     REQUIRE(failed != reports.end());
     CHECK(failed->failure().exception() == "std::out_of_range");
     CHECK(failed->failure().message() ==

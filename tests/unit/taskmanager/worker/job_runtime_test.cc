@@ -286,7 +286,7 @@ TEST_CASE("job_runtime: what user code throws fails its task with type, message 
   CHECK(failure.exception() == "std::out_of_range");
   CHECK(failure.message() == "value 5000 is too much");
   CHECK(failure.stack_trace() == "in operator 'transform-2'");
-  CHECK(failure.user_code());
+  CHECK(failure.blame() == proto::RpcError::USER);
   CHECK(failure.timestamp_ms() > 0);
 }
 
