@@ -42,7 +42,7 @@ Job::~Job() = default;
 
 void Job::start() {
   ENSURE(phase_ == nullptr && next_ == nullptr, "job {} is started twice", submission_.id);
-  enter(make_waiting_phase(*this));
+  enter(options_.first_phase(*this));
   follow_phases();
 }
 

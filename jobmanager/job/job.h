@@ -47,6 +47,8 @@ struct SubmittedJob {
 
 struct JobOptions {
   std::uint64_t epoch = 1;  ///< of this leader
+  /// What a job begins with.
+  std::unique_ptr<Phase> (*first_phase)(PhaseContext&) = make_waiting_phase;
   JobTimeouts timeouts;
   SlotChoice slot_choice = SlotChoice::pack;
   std::size_t exceptions_max = 16;  ///< web.exception-history-size

@@ -1,6 +1,8 @@
 """Strangers at the ports of real daemons, while a job runs between two TaskManagers."""
+import glob
 import os
 import resource
+import shutil
 import socket
 import unittest
 
@@ -90,6 +92,32 @@ class FloodTest(unittest.TestCase):
                 for stranger in opened:
                     stranger.close()
             cluster.cancel(job)
+
+
+class RemovedFoldersTest(unittest.TestCase):
+    def test_jobs_run_after_all_temporary_folders_were_removed_under_both_daemons(self):
+        with Cluster(task_managers=1, slots=2) as cluster:
+            for _ in range(2):
+                job = cluster.submit(JOBS, "endless")
+                cluster.wait_for_running_tasks(job)
+                cluster.cancel(job)
+                cluster.wait_for_state(job, "CANCELED")
+                shutil.rmtree(os.path.join(cluster.directory, "tmp"))
+
+    def test_a_task_manager_that_cannot_start_jobs_fails_one_and_is_avoided_then(self):
+        with Cluster(task_managers=1, slots=2) as cluster:
+            broken, = glob.glob(os.path.join(cluster.directory, "tmp", "weir-taskmanager-*"))
+            cluster.add_task_manager()
+            cluster.wait_for_slots(4)
+            shutil.rmtree(broken)
+            with open(broken, "w", encoding="ascii"):
+                pass  # a file where its folder was: it can't be made anew
+            first = cluster.submit(JOBS, "endless")
+            cluster.wait_for_state(first, "FAILED")
+            self.assertIn("artefacts", cluster.root_exception(first))
+            for _ in range(2):
+                job = cluster.submit(JOBS, "endless")
+                cluster.wait_for_running_tasks(job)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,9 @@
 
 #include <doctest/doctest.h>
 
-#include <deque>
-#include <functional>
-
-#include "proto/task_manager.pb.h"
-#include "tests/support/deployments.h"
 #include "tests/support/run_coroutine.h"
 #include "tests/support/sim_clock.h"
+#include "tests/unit/jobmanager/job/scripted_task_manager.h"
 
 namespace weir::jobmanager {
 namespace {
@@ -16,76 +12,17 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// A TaskManager whose next answers a test has written down.
-class ScriptedTaskManager final : public TaskManagerGateway {
- public:
-  explicit ScriptedTaskManager(asio::any_io_executor executor) : go_on(executor) { go_on.set(); }
-
-  Async<proto::DeployReply> deploy(proto::DeployRequest request, SteadyTime) override {
-    std::vector<ExecutionId> executions;
-    for (const auto& placed : testing::placed_tasks(request)) executions.push_back(placed.execution);
-    deployed.push_back(std::move(executions));
-    generations.push_back(plan::decode_generation(request.generation()));
-    const Result<proto::DeployReply> answer =
-        next_deploy.empty() ? Result<proto::DeployReply>(proto::DeployReply()) : next_deploy.front();
-    if (!next_deploy.empty()) next_deploy.pop_front();
-    co_await go_on.wait();
-    co_return answer;
-  }
-  Async<proto::CancelTasksReply> cancel_tasks(proto::CancelTasksRequest request, SteadyTime) override {
-    ++cancels;
-    proto::CancelTasksReply reply;
-    for (const auto& execution : request.executions()) {
-      if (knows_nothing) reply.add_unknown(execution);
-    }
-    co_return reply;
-  }
-  Async<proto::EndJobReply> end_job(proto::EndJobRequest request, SteadyTime) override {
-    ended.push_back(plan::decode_generation(request.generation()));
-    co_await go_on.wait();
-    co_return proto::EndJobReply();
-  }
-  Async<proto::ListLogsReply> list_logs(proto::ListLogsRequest, SteadyTime) override {
-    co_return Error::user(ErrorCode::not_found, "no logs");
-  }
-  Async<proto::ReadLogReply> read_log(proto::ReadLogRequest, SteadyTime) override {
-    co_return Error::user(ErrorCode::not_found, "no logs");
-  }
-
-  std::deque<Result<proto::DeployReply>> next_deploy;
-  bool knows_nothing = false;
-  Event go_on;
-  std::vector<std::vector<ExecutionId>> deployed;
-  std::vector<plan::Generation> generations, ended;
-  int cancels = 0;
-};
-
-class Link final : public TaskManagerLink {
- public:
-  explicit Link(TaskManagerGateway& gateway) : gateway_(gateway) {}
-  TaskManagerGateway& gateway() override { return gateway_; }
-  Async<void> close() override { co_return; }
-
- private:
-  TaskManagerGateway& gateway_;
-};
-
 /// One registered TaskManager with four slots, and a job with two tasks on it.
-struct Scene final : OrderListener, TaskManagerListener, TaskManagerDialler {
+struct Scene final : OrderListener, TaskManagerListener {
   explicit Scene(ControlThread& control)
       : executor(control.executor()),
         task_manager(executor),
-        registry(executor, clock, *this, slots, RegistryOptions()),
+        dialler(executor, task_manager),
+        registry(executor, clock, dialler, slots, RegistryOptions()),
         tasks(std::make_shared<const plan::JobGraph>(graph()), clock.wall_now()),
         orders(terms(), JobTimeouts(), tasks, registry, clock, executor, *this) {
     registry.start(*this);
-    TaskManagerDescription description;
-    description.id = id;
-    description.incarnation = Incarnation::random();
-    description.host = "host";
-    description.rpc_port = 1;
-    description.slots = 4;
-    REQUIRE(registry.add(description, {}).ok());
+    REQUIRE(registry.add(described(id, 4), {}).ok());
     for (std::uint32_t i = 0; i < 2; ++i) {
       tasks.set_place({0, i}, {id, "host", 2}, i);
       enter({0, i}, TaskStatus::scheduled);
@@ -126,16 +63,13 @@ struct Scene final : OrderListener, TaskManagerListener, TaskManagerDialler {
   void on_worker_ended(const TaskManagerId&) override { ++workers_ended; }
   void on_slots_available() override {}
   void on_task_manager_lost(const TaskManagerId&, const std::string&) override {}
-  std::shared_ptr<TaskManagerLink> dial(const TaskManagerDescription&, LinkEvents events) override {
-    asio::post(executor, [connected = std::move(events.connected)] { connected(); });
-    return std::make_shared<Link>(task_manager);
-  }
 
   const TaskManagerId id = *TaskManagerId::from_string("tm");
   asio::any_io_executor executor;
   testing::SimClock clock;
   SlotPool slots;
   ScriptedTaskManager task_manager;
+  ScriptedDialler dialler;
   TaskManagerRegistry registry;
   ExecutionGraph tasks;
   TaskOrders orders;
