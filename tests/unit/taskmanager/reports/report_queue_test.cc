@@ -23,7 +23,7 @@ proto::TaskReport failure_of(std::size_t exception, std::size_t message, std::si
   report.mutable_failure()->set_exception(std::string(exception, 'e'));
   report.mutable_failure()->set_message(std::string(message, 'm'));
   report.mutable_failure()->set_stack_trace(std::string(stack_trace, 's'));
-  report.mutable_failure()->set_user_code(true);
+  report.mutable_failure()->set_blame(proto::RpcError::USER);
   for (std::size_t i = 0; i < names; ++i) {
     (*report.mutable_counters()->mutable_user())[std::string(200, 'u') + std::to_string(i)] = i;
     (*report.mutable_counters()->mutable_gauges())[std::string(200, 'g') + std::to_string(i)] = 0.5;
@@ -105,7 +105,7 @@ TEST_CASE("report_queue: every batch fits its frame, whatever reports say, and e
       for (const auto& report : batch.reports) {
         CHECK(report.address().subtask() == next++);
         CHECK(report.status() == proto::FAILED);
-        CHECK(report.failure().user_code());
+        CHECK(report.failure().blame() == proto::RpcError::USER);
         CHECK(report.counters().records_in() == 7);
       }
     }
