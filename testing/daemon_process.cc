@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -13,46 +11,32 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/process_start.h"
+#include "common/base/unique_fd.h"
+
 namespace weir::testing {
 
 namespace {
 
 constexpr std::size_t kConsoleEndBytes = 2000;
 
-std::vector<char*> pointers(std::vector<std::string>& words) {
-  std::vector<char*> list;
-  for (std::string& word : words) list.push_back(word.data());
-  list.push_back(nullptr);
-  return list;
-}
-
 }  // namespace
 
 DaemonProcess::DaemonProcess(std::vector<std::string> command, std::vector<std::string> environment,
                              std::string output_path)
     : output_path_(std::move(output_path)) {
-  const int output = ::open(output_path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (output < 0 || input < 0) throw std::runtime_error("cannot open " + output_path_ + ": " + std::strerror(errno));
-  const std::vector<char*> arguments = pointers(command);
-  const std::vector<char*> variables = pointers(environment);
-  const pid_t parent = ::getpid();
-  pid_ = ::fork();
-  if (pid_ == 0) {
-    // Only calls that are safe between fork and exec.
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(127);
-    ::setsid();
-    ::dup2(input, 0);
-    ::dup2(output, 1);
-    ::dup2(output, 2);
-    ::execve(arguments[0], arguments.data(), variables.data());
-    ::_exit(127);
-  }
-  const int reason = errno;
-  ::close(output);
-  ::close(input);
-  if (pid_ < 0) throw std::runtime_error("cannot start " + command[0] + ": " + std::strerror(reason));
+  const UniqueFd output(::open(output_path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!output.valid()) throw std::runtime_error("cannot open " + output_path_ + ": " + std::strerror(errno));
+  ProcessSpec spec;
+  spec.executable = command[0];
+  spec.arguments = std::move(command);
+  spec.environment = std::move(environment);
+  spec.standard_output = output.get();
+  spec.standard_error = output.get();
+  spec.own_session = true;
+  auto started = start_process(spec);
+  if (!started.ok()) throw std::runtime_error(started.error().message);
+  pid_ = started->pid;
 }
 
 DaemonProcess::~DaemonProcess() { kill(); }
