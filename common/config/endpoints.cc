@@ -29,8 +29,8 @@ Result<void> check_announced(const Listener& listener, std::string_view address_
     return {};
   return configuration.placed(
       Error::user(ErrorCode::failed_precondition,
-                  fmt::format("{}: others are told to connect to {}, but {} is {}, where only this machine's loopback "
-                              "is heard; set {}: 0.0.0.0, or {}: localhost",
+                  fmt::format("{}: other machines would connect to {}, but {} is {}, which only this machine can reach; "
+                              "set {}: 0.0.0.0, or {}: localhost",
                               address_key, in_quotes(*listener.advertised_host), bind_key, listener.bind_host, bind_key,
                               address_key)),
       address_key);

@@ -257,7 +257,7 @@ class WrongConfigurationTest(unittest.TestCase):
 
     def test_an_address_that_nobody_can_connect_to(self):
         kubernetes = "jobmanager.rpc.address: flink-jobmanager\nblob.server.port: 6124\njobmanager.rpc.port: 6123\ntaskmanager.rpc.port: 6122\n"
-        self.assert_refused("jobmanager", kubernetes, r'config.yaml:1: jobmanager.rpc.address: others are told .* set jobmanager.bind-host: 0.0.0.0')
+        self.assert_refused("jobmanager", kubernetes, r'config.yaml:1: jobmanager.rpc.address: other machines would connect .* set jobmanager.bind-host: 0.0.0.0')
         code, lines = self.call("taskmanager", kubernetes, "--check")
         self.assertEqual(code, 0)
         self.assertIn("a JobManager on another machine cannot reach this TaskManager", "\n".join(lines))

@@ -55,9 +55,8 @@ TEST_CASE("endpoints: an announced address beyond loopback with a listener on lo
                                    {"jobmanager.rpc.port", "6123"},
                                    {"taskmanager.rpc.port", "6122"}});
   CHECK(shown(jobmanager_rpc_listener(kubernetes)) ==
-        "c.yaml:1: jobmanager.rpc.address: others are told to connect to \"flink-jobmanager\", but "
-        "jobmanager.bind-host is "
-        "localhost, where only this machine's loopback is heard; set jobmanager.bind-host: 0.0.0.0, or "
+        "c.yaml:1: jobmanager.rpc.address: other machines would connect to \"flink-jobmanager\", but "
+        "jobmanager.bind-host is localhost, which only this machine can reach; set jobmanager.bind-host: 0.0.0.0, or "
         "jobmanager.rpc.address: localhost");
   // The TaskManager only dials that address. It starts, and says what may be wrong.
   CHECK(shown(taskmanager_rpc_listener(kubernetes)) == "localhost|6122|-|-");
@@ -67,7 +66,7 @@ TEST_CASE("endpoints: an announced address beyond loopback with a listener on lo
             "another machine cannot reach this TaskManager; set taskmanager.bind-host: 0.0.0.0"});
   CHECK(jobmanager_reach_warnings(kubernetes).empty());
   CHECK(shown(taskmanager_rpc_listener(with({{"taskmanager.host", "tm-1"}})))
-            .starts_with("c.yaml:1: taskmanager.host: others are told to connect to \"tm-1\""));
+            .starts_with("c.yaml:1: taskmanager.host: other machines would connect to \"tm-1\""));
 
   kubernetes.set("jobmanager.bind-host", "0.0.0.0", "c");
   kubernetes.set("taskmanager.bind-host", "0.0.0.0", "c");
