@@ -70,18 +70,22 @@ inline std::uint64_t text_bytes_of(const RowLayout& layout, const std::uint8_t* 
   return bytes;
 }
 
-/// The parts outside the rows, of neighbouring rows, for the target's rows from `at` on.
-inline void copy_prefixes(const Block& source, std::uint32_t row, std::uint32_t count, OpenBlock& target,
-                          std::uint32_t at) {
-  if (source.has_timestamps())
-    std::memcpy(target.block->timestamps() + at, source.timestamps() + row, count * sizeof(std::int64_t));
-  if (source.has_row_kinds()) std::memcpy(target.block->row_kinds() + at, source.row_kinds() + row, count);
+/// The parts of neighbouring rows that stand outside them.
+inline void copy_prefixes(const Block& source, std::uint32_t row, std::uint32_t count, OpenBlock& target) {
+  if (source.has_timestamps()) {
+    std::memcpy(target.time_at, source.timestamps() + row, count * sizeof(std::int64_t));
+    target.time_at += count;
+  }
+  if (source.has_row_kinds()) {
+    std::memcpy(target.kind_at, source.row_kinds() + row, count);
+    target.kind_at += count;
+  }
 }
 
-/// The parts of a row that stand outside it.
+/// The same of one row.
 inline void copy_prefix(const Block& source, std::uint32_t row, OpenBlock& target) {
-  if (source.has_timestamps()) target.block->timestamps()[target.rows] = source.timestamps()[row];
-  if (source.has_row_kinds()) target.block->row_kinds()[target.rows] = source.row_kinds()[row];
+  if (source.has_timestamps()) *target.time_at++ = source.timestamps()[row];
+  if (source.has_row_kinds()) *target.kind_at++ = source.row_kinds()[row];
 }
 
 /// Appends one row with text. @return false when it does not fit
@@ -90,7 +94,7 @@ inline bool append_text_row(const RowLayout& layout, const Block& source, const 
                             OpenBlock& target) {
   const std::uint64_t text = text_bytes_of(layout, row);
   const std::uint64_t room = target.free_bytes();
-  if (target.rows >= target.rows_max || stride + text > room) return false;
+  if (target.row_at == target.rows_end || stride + text > room) return false;
   copy_fixed<kStride>(target.row_at, row, stride);
   const bool has_room_below = room - stride - text >= 16;
   std::uint8_t* const block_end = target.block->end();
@@ -131,11 +135,10 @@ std::uint32_t scatter_rows(const RowLayout& layout, const Batch& batch, const st
     if constexpr (kText) {
       if (!append_text_row<kStride>(layout, source, row, stride, target)) return position;
     } else {
-      if (target.rows == target.rows_max) return position;
+      if (target.row_at == target.rows_end) return position;
       append_plain_row<kStride>(row, stride, target);
     }
     if constexpr (kPrefix) copy_prefix(source, index, target);
-    ++target.rows;
   }
   return count;
 }
@@ -148,17 +151,16 @@ std::uint32_t append_rows(const RowLayout& layout, const Batch& batch, std::uint
   const std::uint8_t* const rows = source.fixed();
   const std::uint16_t* const selection = batch.selection();
   if constexpr (!kText) {
-    to = std::min(to, from + (target.rows_max - target.rows));
+    const auto room = static_cast<std::size_t>(target.rows_end - target.row_at) / stride;
+    to = static_cast<std::uint32_t>(std::min<std::size_t>(to, from + room));
     if (selection == nullptr && from < to) {
       const std::size_t bytes = std::size_t{to - from} * stride;
       std::memcpy(target.row_at, rows + std::size_t{from} * stride, bytes);
-      if constexpr (kPrefix) copy_prefixes(source, from, to - from, target, target.rows);
+      if constexpr (kPrefix) copy_prefixes(source, from, to - from, target);
       target.row_at += bytes;
-      target.rows += to - from;
       return to;
     }
   }
-  const std::uint32_t rows_before = target.rows;
   std::uint32_t position = from;
   for (; position < to; ++position) {
     const std::uint32_t index = selection == nullptr ? position : selection[position];
@@ -169,10 +171,8 @@ std::uint32_t append_rows(const RowLayout& layout, const Batch& batch, std::uint
       append_plain_row<kStride>(row, stride, target);
     }
     if (kPrefix && selection != nullptr) copy_prefix(source, index, target);
-    ++target.rows;
   }
-  if (kPrefix && selection == nullptr && position > from)
-    copy_prefixes(source, from, position - from, target, rows_before);
+  if (kPrefix && selection == nullptr) copy_prefixes(source, from, position - from, target);
   return position;
 }
 
@@ -207,16 +207,17 @@ auto append_for(std::uint32_t stride) {
 void OpenBlock::open(Block* new_block, const RowLayout& layout, std::uint8_t flags) {
   block = new_block;
   block->reset(layout, flags);
-  row_at = block->fixed();
+  rows_first = row_at = block->fixed();
   text_at = block->end();
-  rows = 0;
-  rows_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(kBlockRowsMax, free_bytes() / layout.stride));
+  time_at = block->timestamps();
+  kind_at = block->row_kinds();
+  rows_end = row_at + std::min<std::uint64_t>(kBlockRowsMax, free_bytes() / layout.stride) * layout.stride;
 }
 
 Block* OpenBlock::seal() {
   Block* const sealed = block;
-  sealed->rows = rows;
-  sealed->fixed_bytes = rows * sealed->stride;
+  sealed->rows = rows();
+  sealed->fixed_bytes = sealed->rows * sealed->stride;
   sealed->text_bytes = static_cast<std::uint32_t>(sealed->end() - text_at);
   *this = OpenBlock{};
   return sealed;

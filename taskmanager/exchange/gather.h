@@ -12,13 +12,18 @@ namespace weir::taskmanager {
 /// block. Lives on: one thread.
 struct OpenBlock {
   Block* block = nullptr;
-  std::uint8_t* row_at = nullptr;   ///< where the next row goes
-  std::uint8_t* text_at = nullptr;  ///< text grows downwards from here
-  std::uint32_t rows = 0;
-  std::uint32_t rows_max = 0;  ///< rows that fit if none had text; 0 without a block
-  std::int64_t opened_us = 0;  ///< for the owner's flush policy
+  std::uint8_t* rows_first = nullptr;
+  std::uint8_t* row_at = nullptr;    ///< where the next row goes
+  std::uint8_t* rows_end = nullptr;  ///< no row begins here, whether it has text or not
+  std::uint8_t* text_at = nullptr;   ///< text grows downwards from here
+  std::int64_t* time_at = nullptr;   ///< of the next row, where the block has event times
+  RowKind* kind_at = nullptr;        ///< of the next row, where the block has row kinds
+  std::int64_t opened_us = 0;        ///< for the owner's flush policy
 
-  bool is_empty() const { return rows == 0; }
+  bool is_empty() const { return row_at == rows_first; }
+  std::uint32_t rows() const {
+    return is_empty() ? 0 : static_cast<std::uint32_t>(static_cast<std::size_t>(row_at - rows_first) / block->stride);
+  }
   std::uint64_t free_bytes() const { return static_cast<std::uint64_t>(text_at - row_at); }
   /// Begins to fill `new_block`.
   void open(Block* new_block, const RowLayout& layout, std::uint8_t flags);

@@ -113,7 +113,7 @@ Block* InputReader::merge(Gate& gate, Block* first) {
       first->home->give(first);
     }
     const Batch batch(pending_.block);
-    if (open.rows + batch.count() > kBlockRowsMax) break;
+    if (open.rows() + batch.count() > kBlockRowsMax) break;
     const OpenBlock before = open;
     if (gate.gather.append(batch, 0, batch.count(), open) < batch.count()) {
       open = before;
@@ -121,7 +121,7 @@ Block* InputReader::merge(Gate& gate, Block* first) {
     }
     drop(pending_);
     has_pending_ = false;
-    if (open.rows >= kMergedRowsEnough) break;
+    if (open.rows() >= kMergedRowsEnough) break;
   }
   return open.block != nullptr ? open.seal() : first;
 }

@@ -50,7 +50,7 @@ Block* random_block(BlockPool& pool, const RowLayout& layout, std::uint8_t flags
                     std::size_t text_max, std::mt19937& random) {
   OpenBlock open;
   open.open(pool.take(kBlockCapacity), layout, flags);
-  while (open.rows < std::min(rows_max, open.rows_max)) {
+  while (open.rows() < rows_max && open.row_at != open.rows_end) {
     std::string row(layout.stride, '\0');
     for (char& byte : row) byte = static_cast<char>(random());
     std::size_t text_total = 0;
@@ -67,11 +67,10 @@ Block* random_block(BlockPool& pool, const RowLayout& layout, std::uint8_t flags
                         static_cast<std::uint32_t>(texts[index].size())};
       std::memcpy(row.data() + layout.text_refs[index], &ref, sizeof ref);
     }
+    if (open.block->has_timestamps()) *open.time_at++ = static_cast<std::int64_t>(random());
+    if (open.block->has_row_kinds()) *open.kind_at++ = static_cast<RowKind>(random() % 4);
     std::memcpy(open.row_at, row.data(), row.size());
     open.row_at += row.size();
-    if (open.block->has_timestamps()) open.block->timestamps()[open.rows] = static_cast<std::int64_t>(random());
-    if (open.block->has_row_kinds()) open.block->row_kinds()[open.rows] = static_cast<RowKind>(random() % 4);
-    ++open.rows;
   }
   return open.seal();
 }
@@ -168,12 +167,11 @@ TEST_CASE("gather: texts up to the last byte of a block are copied whole") {
     const TextRef ref{static_cast<std::uint32_t>(text.size()), static_cast<std::uint32_t>(text.size())};
     std::memcpy(source.row_at, &ref, sizeof ref);
     source.row_at += 8;
-    ++source.rows;
     Block* const block = source.seal();
     OpenBlock target;
     target.open(pool.take(kBlockCapacity), layout, 0);
     target.row_at = target.text_at - 8 - text.size() - slack;
-    target.rows_max = kBlockRowsMax;
+    target.rows_end = target.block->end();
     std::uint8_t* const row = target.row_at;
     std::memset(target.block->payload(), 0xEE, static_cast<std::size_t>(row - target.block->payload()));
     CHECK(gather.append(Batch(block), 0, 1, target) == 1);
