@@ -48,7 +48,7 @@ class Collector {
   /// no time. Errors: RecordTooLarge.
   void collect(const T& value) {
     const std::size_t bytes = record_bytes(value);
-    if (rows_ == rows_max_) [[unlikely]]
+    if (row_at_ == rows_end_) [[unlikely]]
       make_room(bytes);
     if constexpr (!RowCodec<T>::kPlain) {
       if (bytes > room_ || bytes > record_bytes_max_) [[unlikely]]
@@ -57,7 +57,6 @@ class Collector {
     }
     RowCodec<T>::write_at(value, row_at_, texts_);
     if (flags_ != 0) stamp_row();
-    ++rows_;
     row_at_ += RowCodec<T>::kStride;
   }
   /// Emits a record with its event time. Once a record had a time, all blocks of this collector have times.
@@ -74,7 +73,7 @@ class Collector {
 
   /// Hands on what is there.
   void flush() {
-    if (rows_ != 0) emit_block();
+    if (row_at_ != rows_first_) emit_block();
   }
 
   /// Bytes that the record takes; more than record_bytes_max are refused.
@@ -83,7 +82,9 @@ class Collector {
   /// Blocks that were handed on so far.
   std::uint64_t blocks() const { return blocks_; }
   /// Records that wait for flush().
-  std::uint32_t rows() const { return rows_; }
+  std::uint32_t rows() const {
+    return static_cast<std::uint32_t>(static_cast<std::size_t>(row_at_ - rows_first_) / RowCodec<T>::kStride);
+  }
 
   // For operators: what the rows to come inherit.
 
@@ -117,18 +118,21 @@ class Collector {
   }
 
   void stamp_row() {
-    if ((flags_ & kBlockTimestamps) != 0) block_->timestamps()[rows_] = time_ms_;
-    if ((flags_ & kBlockRowKinds) != 0) block_->row_kinds()[rows_] = kind_;
+    if ((flags_ & kBlockTimestamps) != 0) *time_at_++ = time_ms_;
+    if ((flags_ & kBlockRowKinds) != 0) *kind_at_++ = kind_;
   }
 
   void open_block() {
     block_->reset(layout_, flags_);
-    rows_ = 0;
-    row_at_ = block_->fixed();
+    rows_first_ = block_->fixed();
+    row_at_ = rows_first_;
+    time_at_ = block_->timestamps();
+    kind_at_ = block_->row_kinds();
     texts_ = {block_->end(), 0};
     room_ = block_->capacity - Block::prefix_bytes(flags_);
-    rows_max_ =
+    const std::uint32_t rows_max =
         RowCodec<T>::kPlain ? std::min<std::uint32_t>(kBlockRowsMax, room_ / RowCodec<T>::kStride) : kBlockRowsMax;
+    rows_end_ = rows_first_ + std::size_t{rows_max} * RowCodec<T>::kStride;
   }
 
   [[gnu::noinline]] void make_room(std::size_t bytes) {
@@ -146,11 +150,10 @@ class Collector {
   }
 
   [[gnu::noinline]] void emit_block() {
-    block_->rows = rows_;
-    block_->fixed_bytes = rows_ * RowCodec<T>::kStride;
+    block_->rows = rows();
+    block_->fixed_bytes = block_->rows * RowCodec<T>::kStride;
     block_->text_bytes = texts_.used;
-    rows_ = 0;
-    rows_max_ = 0;
+    rows_first_ = row_at_ = rows_end_ = nullptr;
     room_ = 0;
     ++blocks_;
     Batch batch(block_);
@@ -180,8 +183,10 @@ class Collector {
   std::uint8_t* row_at_ = nullptr;
   detail::TextArea texts_{nullptr, 0};
   std::uint32_t room_ = 0;  ///< bytes left; of records without text those of the empty block
-  std::uint32_t rows_ = 0;
-  std::uint32_t rows_max_ = 0;  ///< no more go into the block; 0 without one
+  std::uint8_t* rows_first_ = nullptr;
+  std::uint8_t* rows_end_ = nullptr;  ///< no more rows go into the block
+  std::int64_t* time_at_ = nullptr;   ///< of the next row, where the block has times
+  RowKind* kind_at_ = nullptr;
   std::uint8_t flags_ = 0;
   std::uint8_t own_flags_ = 0;
   RowKind kind_ = RowKind::insert;

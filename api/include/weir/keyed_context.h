@@ -20,36 +20,29 @@ class KeyedContext : public RuntimeContext {
  public:
   /// The key of the record or timer that is being processed; a std::string key as Text, valid during the call.
   /// Errors: std::logic_error outside of such a call, as in open() and close(); so do the calls below.
-  const KeyView<K>& key() const {
-    if (key_ == nullptr) [[unlikely]]
-      detail::throw_no_current_key("key()");
-    return *key_;
-  }
+  const KeyView<K>& key() const { return current().key; }
 
   /// Calls the function's on_timer(time, ...) for this key once, when the watermark has reached the time. The same time
   /// twice is one timer.
   /// Errors: std::logic_error when the function has no on_timer.
   void register_event_timer(EventTime time) {
     require_on_timer();
-    event_timers_.add(to_ms(time), hash_, key());
+    event_timers_.add(to_ms(time), current().hash, key());
   }
   /// The same by the machine's clock.
   void register_processing_timer(EventTime time) {
     require_on_timer();
-    if (processing_timers_.add(to_ms(time), hash_, key())) wake_for(to_ms(time));
+    if (processing_timers_.add(to_ms(time), current().hash, key())) wake_for(to_ms(time));
   }
-  void delete_event_timer(EventTime time) { event_timers_.remove(to_ms(time), hash_, key()); }
-  void delete_processing_timer(EventTime time) { processing_timers_.remove(to_ms(time), hash_, key()); }
+  void delete_event_timer(EventTime time) { event_timers_.remove(to_ms(time), current().hash, key()); }
+  void delete_processing_timer(EventTime time) { processing_timers_.remove(to_ms(time), current().hash, key()); }
 
   // For operators.
 
   /// The function has an on_timer that the operator calls.
   void set_has_on_timer(bool has_on_timer) { has_on_timer_ = has_on_timer; }
-  void set_key(std::uint64_t hash, const KeyView<K>& key) {
-    hash_ = hash;
-    key_ = &key;
-  }
-  void clear_key() { key_ = nullptr; }
+  /// Whose current key is the context's.
+  void follow(const detail::TypedKeyedStates<K>& states) { states_ = &states; }
   detail::TimerQueue<K>& event_timers() { return event_timers_; }
   detail::TimerQueue<K>& processing_timers() { return processing_timers_; }
   /// Asks the engine to call on_timer when the wall clock shows `wall_ms`.
@@ -60,14 +53,19 @@ class KeyedContext : public RuntimeContext {
   }
 
  private:
+  const detail::KeyAt<K>& current() const {
+    const detail::KeyAt<K>* const at = states_ == nullptr ? nullptr : states_->current();
+    if (at == nullptr) [[unlikely]]
+      detail::throw_no_current_key("key()");
+    return *at;
+  }
   void require_on_timer() const {
     if (!has_on_timer_) [[unlikely]]
       detail::throw_no_on_timer();
   }
 
   bool has_on_timer_ = false;
-  std::uint64_t hash_ = 0;
-  const KeyView<K>* key_ = nullptr;
+  const detail::TypedKeyedStates<K>* states_ = nullptr;
   detail::TimerQueue<K> event_timers_;
   detail::TimerQueue<K> processing_timers_;
 };

@@ -21,11 +21,7 @@ class ValueState {
 
   /// The value; null when the key has none. Valid during this call of the function, until a state is created or cleared
   /// in it.
-  const V* get() const {
-    std::uint8_t* entry = used().entry();
-    if (entry == nullptr || !states_->layout().has(entry, index_)) return nullptr;
-    return static_cast<const V*>(states_->layout().value(entry, index_));
-  }
+  const V* get() const { return static_cast<const V*>(used().find(index_)); }
   bool has_value() const { return get() != nullptr; }
   /// A copy of the value, or `other` when the key has none.
   V value_or(V other) const {

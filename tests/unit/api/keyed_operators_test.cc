@@ -556,7 +556,7 @@ TEST_CASE("state_table: keys of every kind, the smallest among them, agree with 
   compare_with_map(pairs);
 }
 
-TEST_CASE("state_table: numbers, many of them, asked for ahead") {
+TEST_CASE("state_table: numbers, many of them, most of them at their first or second place") {
   detail::StateTable<std::int64_t> table;
   detail::EntryLayout layout;
   layout.add(detail::value_kind<std::int64_t>());
@@ -573,11 +573,16 @@ TEST_CASE("state_table: numbers, many of them, asked for ahead") {
     ++own;
   }
   CHECK(table.size() == static_cast<std::size_t>(own));
+  std::int64_t near_keys = 0;
   for (std::int64_t key = 0; key < 200'000; ++key) {
     const std::uint64_t hash = key_hash(key);
     if (subtask_of_key_group(key_group_of(hash, 128), 2, 128) != 1) continue;
-    table.prefetch(hash);
     std::uint8_t* entry = table.find(hash, key);
+    std::uint8_t* const near =
+        table.entry_near(detail::StateTable<std::int64_t>::Locator(table).place(hash), hash, key);
+    if (near != nullptr && near != entry) FAIL("key " << key << " is at two places");
+    near_keys += near != nullptr ? 1 : 0;
     if (entry == nullptr || *static_cast<std::int64_t*>(table.layout().value(entry, 0)) != key * 2) FAIL("key " << key);
   }
+  CHECK(near_keys > own * 8 / 10);
 }

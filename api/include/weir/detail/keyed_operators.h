@@ -15,29 +15,15 @@
 
 namespace weir::detail {
 
-/// Rows ahead of the current one whose state is fetched into the caches.
-inline constexpr std::uint32_t kPrefetchDistance = 16;
-/// So many entries are near without that.
-inline constexpr std::size_t kNearEntries = 16 * 1024;
-
-/// Calls body(row, hash, key) for each row, with the state of rows to come on its way. A function that answers keys is
-/// asked twice for that, so only where it is worth it.
+/// Calls body(row, key) for each row, with the state of rows to come on its way.
 template <class K, class Selector, class Body>
-void for_each_key(const Batch& batch, Selector& selector, const StateTable<K>& table, std::uint64_t* hashes,
-                  Body&& body) {
-  const RowArea rows(batch.block());
+[[gnu::always_inline]] inline void for_each_key(const Batch& batch, Selector& selector, TypedKeyedStates<K>& states,
+                                                Body&& body) {
   const std::uint32_t count = batch.count();
-  const auto fetch = [&](std::uint32_t i) __attribute__((always_inline)) {
-    hashes[i] = key_hash(selector.of_row(rows, batch.row_at(i)));
-    table.prefetch(hashes[i]);
-  };
-  const bool ahead = Selector::kIsField || table.size() > kNearEntries;
-  for (std::uint32_t i = 0; ahead && i < count && i < kPrefetchDistance; ++i) fetch(i);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (ahead && i + kPrefetchDistance < count) fetch(i + kPrefetchDistance);
-    const std::uint32_t row = batch.row_at(i);
-    const KeyView<K> key = selector.of_row(rows, row);
-    body(row, ahead ? hashes[i] : key_hash(key), key);
+  for (std::uint32_t first = 0; first < count; first += kKeyChunk) {
+    const std::uint32_t rows = count - first < kKeyChunk ? count - first : kKeyChunk;
+    const KeyAt<K>* const keys = states.read_keys(batch, selector, first, rows);
+    for (std::uint32_t at = 0; at < rows; ++at) body(batch.row_at(first + at), keys[at]);
   }
 }
 
@@ -64,11 +50,11 @@ class ReduceOperator final : public Operator {
     const RowArea rows(block);
     if (!states_.prepare(batch, selector_)) return;
     if (!only_last_) collector.begin(batch, output);
-    for_each_key<K>(batch, selector_, table, hashes_,
-                    [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
-      if (collector.inherits()) collector.inherit(block, row);
+    const bool inherits = block.flags != 0;
+    for_each_key<K>(batch, selector_, states_, [&](std::uint32_t row, const KeyAt<K>& at) {
+      if (inherits) collector.inherit(block, row);
       bool inserted = false;
-      std::uint8_t* const entry = table.find_or_insert(hash, key, inserted);
+      std::uint8_t* const entry = states_.find_or_insert(at, inserted);
       table.note(inserted ? Mutation::make : Mutation::change, entry, 0);
       auto& kept = *static_cast<Owned<T>*>(table.layout().value(entry, 0));
       const T& record = reader_.read(rows, row);
@@ -112,7 +98,6 @@ class ReduceOperator final : public Operator {
   RowReader<T> reader_;
   TypedKeyedStates<K> states_;
   std::unique_ptr<Collector<T>> collector_;
-  std::uint64_t hashes_[kBlockRowsMax];
   bool is_open_ = false;
   bool only_last_ = false;    // a BATCH job
   bool is_emitting_ = false;  // the input has ended
@@ -130,6 +115,7 @@ class KeyedFunctionOperator : public Operator {
   Result<void> open(OperatorContext& context) override {
     collector_ = std::make_unique<Collector<R>>(context);
     context_.attach(context, tags_, &states_);
+    context_.follow(states_);
     context_.set_has_on_timer(TakesTimers<F, K, R>);
     is_open_ = true;
     open_function(function_, context_);
@@ -163,7 +149,6 @@ class KeyedFunctionOperator : public Operator {
     if (!states_.failure().ok()) return states_.failure().error();
     if (has_due_timers()) {
       const Chunk chunk{.fired_max = kBlockRowsMax, .blocks_max = collector_->blocks() + 1};
-      states_.begin_keys();
       const std::uint32_t fired = fire(context_.event_timers(), event_due_ms_, chunk, 0, output);
       fire(context_.processing_timers(), processing_due_ms_, chunk, fired, output);
       collector_->flush();
@@ -195,31 +180,28 @@ class KeyedFunctionOperator : public Operator {
   /// Calls body(record) for each row, with the context and the states at its key, between begin and flush of everything
   /// that collects.
   template <class T, class Selector, class Body>
-  void run(RowReader<T>& reader, Selector& selector, Batch& batch, Output& output, Body&& body) {
+  [[gnu::always_inline]] void run(RowReader<T>& reader, Selector& selector, Batch& batch, Output& output, Body&& body) {
     if (!states_.prepare(batch, selector)) return;
     Collector<R>& collector = *collector_;
     const Block& block = batch.block();
     const RowArea rows(block);
     collector.begin(batch, output);
     context_.begin(batch, output);
-    states_.begin_keys();
-    for_each_key<K>(batch, selector, states_.table(), hashes_,
-                    [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
-      if (collector.inherits()) collector.inherit(block, row);
-      context_.set_row(row);
-      enter(hash, key);
-      body(reader.read(rows, row));
-    });
+    const bool inherits = block.flags != 0;
+    for_each_key<K>(
+        batch, selector, states_, [&](std::uint32_t row, const KeyAt<K>& at) __attribute__((always_inline)) {
+          if (inherits) {
+            collector.inherit(block, row);
+            context_.set_row(row);
+          }
+          states_.set_key(at);
+          reader.with(rows, row, body);
+        });
     collector.flush();
     leave();
   }
 
-  void enter(std::uint64_t hash, const KeyView<K>& key) {
-    context_.set_key(hash, key);
-    states_.set_key(hash, key);
-  }
   void leave() {
-    context_.clear_key();
     states_.finish();
     context_.end();
   }
@@ -229,7 +211,6 @@ class KeyedFunctionOperator : public Operator {
   KeyedContext<K> context_;
   TypedKeyedStates<K> states_;
   std::unique_ptr<Collector<R>> collector_;
-  std::uint64_t hashes_[kBlockRowsMax];
 
  private:
   /// Where a call of ready() stops: at so many timers, or when the collector has handed on so many blocks.
@@ -248,7 +229,7 @@ class KeyedFunctionOperator : public Operator {
            timers.pop(until_ms, due_ms, hash, key)) {
       ++fired;
       if (!states_.prepare_key(hash, key.get())) break;
-      enter(hash, key.get());
+      states_.set_key(hash, key.get());
       if constexpr (requires { function_.on_timer(EventTime{}, context_, *collector_); }) {
         collector_->bind(output);
         collector_->inherit_time(due_ms);
@@ -359,18 +340,19 @@ class KeyedFilterOperator final : public KeyedFunctionOperator<K, T, F> {
     if (!this->states_.prepare(batch, selector_)) return;
     const RowArea rows(batch.block());
     this->context_.begin(batch, output);
-    this->states_.begin_keys();
     std::uint32_t kept = 0;
-    for_each_key<K>(batch, selector_, this->states_.table(), this->hashes_,
-                    [&](std::uint32_t row, std::uint64_t hash, const KeyView<K>& key) {
+    for_each_key<K>(batch, selector_, this->states_, [&](std::uint32_t row, const KeyAt<K>& at) {
       this->context_.set_row(row);
-      this->enter(hash, key);
+      this->states_.set_key(at);
       bool keep = false;
-      if constexpr (std::is_invocable_v<F&, const T&>) {
-        keep = static_cast<bool>(std::invoke(this->function_, reader_.read(rows, row)));
-      } else {
-        keep = static_cast<bool>(std::invoke(this->function_, reader_.read(rows, row), this->context_));
-      }
+      reader_.with(
+          rows, row, [&](const T& record) __attribute__((always_inline)) {
+            if constexpr (std::is_invocable_v<F&, const T&>) {
+              keep = static_cast<bool>(std::invoke(this->function_, record));
+            } else {
+              keep = static_cast<bool>(std::invoke(this->function_, record, this->context_));
+            }
+          });
       selection_[kept] = static_cast<std::uint16_t>(row);
       kept += keep ? 1 : 0;
     });

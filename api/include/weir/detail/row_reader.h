@@ -27,17 +27,23 @@ class RowReader {
   void for_each(const Batch& batch, Body&& body) {
     const RowArea rows(batch.block());
     batch.for_each_row([&](std::uint32_t row) __attribute__((always_inline)) {
-      const std::uint8_t* at = rows.first + std::size_t{row} * RowCodec<T>::kStride;
-      if constexpr (kRecycled) {
-        body(RowCodec<T>::read_at(at, rows.end, scratch_), row);
-      } else if constexpr (RowCodec<T>::kPlain) {
-        T unused;
-        body(RowCodec<T>::read_at(at, rows.end, unused), row);
-      } else {
-        T record{};
-        body(RowCodec<T>::read_at(at, rows.end, record), row);
-      }
+      with(
+          rows, row, [&](const T& record) __attribute__((always_inline)) { body(record, row); });
     });
+  }
+  /// Calls body(const T&) for one row.
+  template <class Body>
+  [[gnu::always_inline]] void with(RowArea rows, std::uint32_t row, Body&& body) {
+    const std::uint8_t* at = rows.first + std::size_t{row} * RowCodec<T>::kStride;
+    if constexpr (kRecycled) {
+      body(RowCodec<T>::read_at(at, rows.end, scratch_));
+    } else if constexpr (RowCodec<T>::kPlain) {
+      T unused;
+      body(RowCodec<T>::read_at(at, rows.end, unused));
+    } else {
+      T record{};
+      body(RowCodec<T>::read_at(at, rows.end, record));
+    }
   }
   /// One row; valid until the next call.
   const T& read(RowArea rows, std::uint32_t row) {

@@ -15,6 +15,7 @@
 #include "weir/detail/state/keyed_snapshot.h"
 #include "weir/detail/state/state_declaration.h"
 #include "weir/detail/state/state_table.h"
+#include "weir/detail/text_arena.h"
 #include "weir/operator.h"
 #include "weir/result.h"
 #include "weir/serializer.h"
@@ -38,43 +39,62 @@ class KeyedStates {
   /// Errors: std::logic_error after seal, for a name that is taken by another type, for more than 32 states.
   std::uint32_t declare(StateDeclaration state);
 
-  /// The current key's entry; null when it has no state.
-  std::uint8_t* entry() {
-    if (!looked_up_) look_up();
-    return entry_;
+  /// The current key's value; null when it has none.
+  void* find(std::uint32_t index) {
+    if (entry_ == nullptr) [[unlikely]]
+      look_up();
+    if (entry_ == nullptr) return nullptr;
+    return layout_->has(entry_, index) ? layout_->value(entry_, index) : nullptr;
   }
   /// The current key's value, made when it was not there; it is going to be changed.
   void* make(std::uint32_t index) {
-    if (!looked_up_ || entry_ == nullptr) insert();
-    if (watcher_ != nullptr) [[unlikely]]
-      return make_watched(index);
-    return layout_->make(entry_, index);
+    if (entry_ != nullptr && only_offset_ != kNoOffset) [[likely]]
+      return entry_ + only_offset_;
+    return make_any(index);
   }
   void drop(std::uint32_t index) {
-    std::uint8_t* found = entry();
-    if (found == nullptr || !layout_->has(found, index)) return;
-    if (layout_->is_last(found, index)) return erase();
+    if (find(index) == nullptr) return;
+    if (layout_->is_last(entry_, index)) return erase();
     if (watcher_ != nullptr) [[unlikely]]
-      watcher_->on_mutation(Mutation::drop, found, index);
-    layout_->drop(found, index);
+      watcher_->on_mutation(Mutation::drop, entry_, index);
+    layout_->drop(entry_, index);
   }
   const EntryLayout& layout() const { return *layout_; }
 
  protected:
+  static constexpr std::uint32_t kNoOffset = UINT32_MAX;
+
   virtual void look_up() = 0;
   /// Also notes whether there was no entry.
   virtual void insert() = 0;
   virtual void erase() = 0;
+  [[gnu::noinline]] void* make_any(std::uint32_t index) {
+    if (entry_ == nullptr) insert();
+    return watcher_ != nullptr ? make_watched(index) : layout_->make(entry_, index);
+  }
   void* make_watched(std::uint32_t index);
+  /// Whenever the layout is sealed or the watcher changes.
+  void choose_offset() { only_offset_ = layout_->count() == 1 && watcher_ == nullptr ? layout_->offset(0) : kNoOffset; }
 
   std::vector<StateDeclaration> states_;
-  EntryLayout declared_;                 // until seal
-  const EntryLayout* layout_ = nullptr;  // after it
-  std::uint8_t* entry_ = nullptr;
-  bool looked_up_ = false;
-  bool inserted_ = false;            // the entry was just made for the current key
-  EntryWatcher* watcher_ = nullptr;  // sees all mutations
+  EntryLayout declared_;                   // until seal
+  const EntryLayout* layout_ = nullptr;    // after it
+  std::uint8_t* entry_ = nullptr;          // of the current key; null: it has none, or was not looked for
+  std::uint32_t only_offset_ = kNoOffset;  // of the value, where there is one state and nobody watches
+  bool inserted_ = false;                  // the entry was just made for the current key
+  EntryWatcher* watcher_ = nullptr;        // sees all mutations
 };
+
+/// A key, and where the look-up of its entry begins.
+template <class K>
+struct KeyAt {
+  KeyView<K> key{};
+  std::uint64_t hash = 0;
+  std::uint8_t* place = nullptr;
+};
+
+/// Rows whose keys are read, and whose state is fetched into the caches, before the first of them is processed.
+inline constexpr std::uint32_t kKeyChunk = 64;
 
 template <class K>
 class TypedKeyedStates final : public KeyedStates {
@@ -88,15 +108,16 @@ class TypedKeyedStates final : public KeyedStates {
                 key_groups_of_subtask(context.subtask_index(), context.parallelism(), context.max_parallelism()),
                 context.max_parallelism());
     layout_ = &table_.layout();
+    choose_offset();
     max_parallelism_ = context.max_parallelism();
     if (std::unique_ptr<KeyedBackend> backend = context.make_keyed_backend()) {
       cache_ = std::make_unique<BackendCache<K>>(std::move(backend), table_, states_, max_parallelism_);
       watcher_ = cache_.get();
+      choose_offset();
       std::vector<KeyedStateSchema> schemas;
       for (std::uint32_t state = 0; state < states_.size(); ++state) schemas.push_back(schema(state));
       return cache_->backend().open(schemas, table_.groups(), context.restored());
     }
-    begin_keys();
     for (std::uint32_t state = 0; state < states_.size() && context.restored() != nullptr; ++state) {
       Result<void> read =
           read_saved_state(*context.restored(), schema(state), table_.groups(),
@@ -139,20 +160,67 @@ class TypedKeyedStates final : public KeyedStates {
   /// Who sees all mutations; null: nobody. Only where there is no backend, which watches itself.
   void watch(EntryWatcher* watcher) {
     watcher_ = watcher;
+    inserted_ = false;
     table_.watch(watcher);
+    choose_offset();
+  }
+
+  /// Reads the keys of `count` rows of a batch, from the position `first` on, at most kKeyChunk. They hold until the
+  /// next call. Errors: std::logic_error for a key of another subtask; what the selector's function throws.
+  template <class Selector>
+  [[gnu::noinline]] const KeyAt<K>* read_keys(const Batch& batch, Selector& selector, std::uint32_t first,
+                                              std::uint32_t count) {
+    const RowArea rows(batch.block());
+    const typename StateTable<K>::Locator locator(table_);
+    // A member's selector in a copy, so that its offset stays in a register.
+    std::conditional_t<Selector::kIsField, Selector, Selector&> reader = selector;
+    if constexpr (!Selector::kIsField) key_texts_.clear();
+    const auto read = [&](KeyAt<K> & at, std::uint32_t row) __attribute__((always_inline)) {
+      at.key = reader.of_row(rows, row);
+      if constexpr (!Selector::kIsField && kHoldsText<View>)
+        for_each_text(at.key, [&](Text& text) { text = key_texts_.copy(text); });
+      at.hash = key_hash(at.key);
+      at.place = locator.place(at.hash);
+    };
+    chunk_count_ = 0;
+    if (const std::uint16_t* const selection = batch.selection()) {
+      for (std::uint32_t at = 0; at < count; ++at) read(chunk_[at], selection[first + at]);
+    } else {
+      for (std::uint32_t at = 0; at < count; ++at) read(chunk_[at], first + at);
+    }
+    chunk_count_ = count;
+    return chunk_;
   }
 
   /// The key that the next calls mean. The view must live as long.
   void set_key(std::uint64_t hash, const View& key) {
-    hash_ = hash;
-    key_ = key;
-    looked_up_ = false;
+    own_.key = key;
+    own_.hash = hash;
+    current_ = &own_;
+    entry_ = nullptr;
   }
-  /// Keys will be set, until clear_key().
-  void begin_keys() { has_key_ = true; }
+  /// The same for a key that read_keys has read.
+  [[gnu::always_inline]] void set_key(const KeyAt<K>& at) {
+    current_ = &at;
+    entry_ = find(at);
+  }
   void clear_key() {
-    has_key_ = false;
-    looked_up_ = false;
+    current_ = nullptr;
+    entry_ = nullptr;
+  }
+  /// Null when there is none.
+  const KeyAt<K>* current() const { return current_; }
+
+  /// The entry of a key that read_keys has read; null when there is none.
+  [[gnu::always_inline]] std::uint8_t* find(const KeyAt<K>& at) const {
+    std::uint8_t* const near = table_.entry_near(at.place, at.hash, at.key);
+    return near != nullptr ? near : table_.find(at.hash, at.key);
+  }
+  /// The same, made when there was none.
+  std::uint8_t* find_or_insert(const KeyAt<K>& at, bool& inserted) {
+    inserted = false;
+    if (std::uint8_t* const near = table_.entry_near(at.place, at.hash, at.key)) return near;
+    return find_or_insert(at.hash, at.key, inserted);
   }
   StateTable<K>& table() { return table_; }
 
@@ -211,22 +279,34 @@ class TypedKeyedStates final : public KeyedStates {
  private:
   void look_up() override {
     check_key();
-    entry_ = table_.find(hash_, key_);
-    looked_up_ = true;
-    inserted_ = false;
+    if (current_->place != nullptr) return;  // set_key has looked
+    entry_ = table_.find(current_->hash, current_->key);
   }
   void insert() override {
     check_key();
-    entry_ = table_.find_or_insert(hash_, key_, inserted_);
-    looked_up_ = true;
+    entry_ = find_or_insert(current_->hash, current_->key, inserted_);
   }
   void erase() override {
-    table_.erase(hash_, key_);
+    const std::uint64_t resizes = table_.resizes();
+    table_.erase(current_->hash, current_->key);
     entry_ = nullptr;
+    if (resizes != table_.resizes()) locate_again();
   }
   void check_key() const {
-    if (!has_key_) [[unlikely]]
+    if (current_ == nullptr) [[unlikely]]
       throw_no_current_key("a ValueState");
+  }
+  std::uint8_t* find_or_insert(std::uint64_t hash, const View& key, bool& inserted) {
+    const std::uint64_t resizes = table_.resizes();
+    std::uint8_t* const entry = table_.find_or_insert(hash, key, inserted);
+    if (resizes != table_.resizes()) [[unlikely]]
+      locate_again();
+    return entry;
+  }
+  /// The places of the keys that were read are gone.
+  [[gnu::noinline]] void locate_again() {
+    const typename StateTable<K>::Locator locator(table_);
+    for (std::uint32_t at = 0; at < chunk_count_; ++at) chunk_[at].place = locator.place(chunk_[at].hash);
   }
 
   KeyedStateSchema schema(std::uint32_t state) const {
@@ -255,9 +335,11 @@ class TypedKeyedStates final : public KeyedStates {
   std::unique_ptr<BackendCache<K>> cache_;  // behind the table, which it watches; null: the table is all there is
   Result<void> failure_;
   std::uint32_t max_parallelism_ = 0;
-  std::uint64_t hash_ = 0;
-  View key_{};
-  bool has_key_ = false;
+  const KeyAt<K>* current_ = nullptr;
+  KeyAt<K> own_;  // the current key where it is not one of the chunk's
+  KeyAt<K> chunk_[kKeyChunk];
+  std::uint32_t chunk_count_ = 0;
+  TextArena key_texts_;  // of the chunk's keys, where a function made them
 };
 
 }  // namespace weir::detail

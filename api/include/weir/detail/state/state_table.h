@@ -88,6 +88,8 @@ class EntryLayout {
   /// All values can be moved by copying their bytes.
   bool plain() const { return plain_; }
 
+  /// Of a state, within an entry.
+  std::uint32_t offset(std::uint32_t index) const { return values_[index].offset; }
   void* value(std::uint8_t* entry, std::uint32_t index) const { return entry + values_[index].offset; }
   bool has(const std::uint8_t* entry, std::uint32_t index) const {
     return is_single_ || (present(entry) >> index & 1) != 0;
@@ -183,6 +185,8 @@ class EntryWatcher {
 /// until the next insert or erase.
 template <class K>
 class StateTable {
+  struct Shard;
+
  public:
   using View = KeyView<K>;
 
@@ -210,8 +214,17 @@ class StateTable {
     const Mark first = nth_mark(0);
     Mark other = first;
     for (std::uint32_t n = 1; shard_of_mark(other) == shard_of_mark(first); ++n) other = nth_mark(n);
-    for (std::size_t s = 0; s < shards_.size(); ++s)
-      shards_[s].empty = shard_of_mark(first) == first_shard_ + s ? other : first;
+    empty_ = first;
+    other_empty_ = other;
+    other_shard_ = shard_of_mark(first) - first_shard_;
+    next_offset_ = stride_ <= kNearBytesMax ? stride_ : 0;
+    // What shards without places begin with: two empty ones that are never filled.
+    bare_ = std::make_unique<std::uint64_t[]>(2 * bare_words());
+    for (const bool is_other : {false, true})
+      for (std::uint32_t at = 0; at < 2; ++at)
+        std::memcpy(bare_places(is_other) + std::size_t{at} * stride_, is_other ? &other_empty_ : &empty_,
+                    sizeof empty_);
+    for (std::uint64_t at = 0; at < own_shards_; ++at) make_bare(shards_[at]);
   }
   const EntryLayout& layout() const { return layout_; }
 
@@ -219,7 +232,7 @@ class StateTable {
   /// Bytes of all places, full or empty.
   std::size_t place_bytes() const {
     std::size_t bytes = 0;
-    for (const Shard& shard : shards_) bytes += shard.entries == nullptr ? 0 : std::size_t{shard.mask + 1} * stride_;
+    for (const Shard& shard : shards_) bytes += is_bare(shard) ? 0 : std::size_t{shard.mask + 1} * stride_;
     return bytes;
   }
 
@@ -234,7 +247,6 @@ class StateTable {
   /// The entry of a key; null when there is none.
   std::uint8_t* find(std::uint64_t hash, const View& key) const {
     const Shard& shard = shard_of(hash);
-    if (shard.entries == nullptr) return nullptr;
     std::uint8_t* entry = probe(shard, hash, key);
     return is_empty(shard, entry) ? nullptr : entry;
   }
@@ -243,8 +255,8 @@ class StateTable {
   /// default constructed).
   std::uint8_t* find_or_insert(std::uint64_t hash, const View& key, bool& inserted) {
     Shard& shard = shard_of(hash);
-    std::uint8_t* entry = shard.entries == nullptr ? nullptr : probe(shard, hash, key);
-    inserted = entry == nullptr || is_empty(shard, entry);
+    std::uint8_t* entry = probe(shard, hash, key);
+    inserted = is_empty(shard, entry);
     if (inserted) [[unlikely]]
       entry = insert(shard, entry, hash, key);
     return entry;
@@ -267,16 +279,59 @@ class StateTable {
   void clear() {
     for (Shard& shard : shards_) {
       clear_shard(shard);
-      shard.entries = nullptr;
-      shard.mask = shard.room = 0;
+      make_bare(shard);
     }
     size_ = 0;
+    ++resizes_;
   }
 
-  /// Asks for the entry of a hash that will be looked up a while later.
-  void prefetch(std::uint64_t hash) const {
-    const Shard& shard = shard_of(hash);
-    if (shard.entries != nullptr) __builtin_prefetch(entry_at(shard, start_of(hash) & shard.mask));
+  /// Finds the places of many keys: a copy of what that needs, so that a loop which stores keeps it in registers.
+  class Locator {
+   public:
+    explicit Locator(const StateTable& table)
+        : shards_(table.shards_.data()),
+          shard_count_(table.shard_count_),
+          first_shard_(table.first_shard_),
+          own_shards_(table.own_shards_),
+          stride_(table.stride_) {}
+    /// Where the look-up of a hash begins. The place is on its way into the caches.
+    /// Errors: of shard_of.
+    [[gnu::always_inline]] std::uint8_t* place(std::uint64_t hash) const {
+      const std::uint64_t at = ((hash >> 32) * shard_count_ >> 32) - first_shard_;
+      if (at >= own_shards_) [[unlikely]]
+        throw_foreign_key();
+      const Shard& shard = shards_[at];
+      std::uint8_t* const place = shard.entries + std::size_t{start_of(hash) & shard.mask} * stride_;
+      __builtin_prefetch(place);
+      return place;
+    }
+
+   private:
+    const Shard* shards_;
+    std::uint64_t shard_count_;
+    std::uint64_t first_shard_;
+    std::uint64_t own_shards_;
+    std::size_t stride_;
+  };
+  /// Changes when places that a Locator found are gone.
+  std::uint64_t resizes() const { return resizes_; }
+
+  /// The key's entry if it is at its place or right behind it; null does not say that there is none. Which of the two
+  /// it is takes no branch: it would be guessed wrong for one key in six.
+  [[gnu::always_inline]] std::uint8_t* entry_near(std::uint8_t* place, [[maybe_unused]] std::uint64_t hash,
+                                                  const View& key) const {
+    bool is_here = false;
+    if constexpr (kKeepsHash) {
+      is_here = mark_of(place) == hash;
+    } else {
+      is_here = key_equal(mark_of(place), key);
+    }
+    std::uint8_t* const entry = place + (next_offset_ & (std::size_t{is_here} - 1));
+    if constexpr (kKeepsHash) {
+      return mark_of(entry) == hash && key_equal(reinterpret_cast<const Head*>(entry)->key(), key) ? entry : nullptr;
+    } else {
+      return key_equal(mark_of(entry), key) ? entry : nullptr;
+    }
   }
 
   static const View& key(const std::uint8_t* entry) { return reinterpret_cast<const Head*>(entry)->key(); }
@@ -301,7 +356,7 @@ class StateTable {
   bool visit_some(Cursor& cursor, std::uint32_t count_max, Visit&& visit) const {
     for (; cursor.shard < shards_.size(); ++cursor.shard, cursor.place = 0) {
       const Shard& shard = shards_[cursor.shard];
-      if (shard.entries == nullptr) continue;
+      if (is_bare(shard)) continue;
       for (; cursor.place <= shard.mask; ++cursor.place) {
         std::uint8_t* const entry = entry_at(shard, cursor.place);
         if (is_empty(shard, entry)) continue;
@@ -317,6 +372,8 @@ class StateTable {
   static constexpr std::uint32_t kCapacityMin = 8;
   static constexpr std::uint32_t kCapacityKept = 32;  ///< a shard does not shrink below that
   static constexpr std::uint32_t kSparseMax = 2048;   ///< places of a shard that is at most half full
+  /// Larger entries are not looked at two at a time: the second would often be another cache line.
+  static constexpr std::uint32_t kNearBytesMax = 32;
   /// Numbers of more than a byte are compared themselves, and enough of them are another shard's; else the hash stands
   /// before the key.
   static constexpr bool kKeepsHash = !kIsScalar<View> || sizeof(View) == 1;
@@ -342,11 +399,26 @@ class StateTable {
   using Mark = std::conditional_t<kKeepsHash, std::uint64_t, View>;
 
   struct Shard {
-    std::uint8_t* entries = nullptr;
-    std::uint32_t mask = 0;  ///< capacity - 1
-    std::uint32_t room = 0;  ///< empty places that may still be filled
-    Mark empty{};            ///< the mark of an empty place
+    std::uint8_t* entries = nullptr;  ///< capacity places, and an empty one behind them
+    std::uint32_t mask = 0;           ///< capacity - 1
+    std::uint32_t room = 0;           ///< empty places that may still be filled
   };
+
+  /// Of one kind of mark, with two places.
+  std::size_t bare_words() const {
+    return (2 * std::size_t{stride_} + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
+  }
+  std::uint8_t* bare_places(bool is_other) const {
+    return reinterpret_cast<std::uint8_t*>(bare_.get() + (is_other ? bare_words() : 0));
+  }
+  bool is_other(const Shard& shard) const {
+    return static_cast<std::uint64_t>(&shard - shards_.data()) == other_shard_;
+  }
+  /// The mark of the shard's empty places.
+  const Mark& empty_of(const Shard& shard) const { return is_other(shard) ? other_empty_ : empty_; }
+  /// Nothing was inserted yet.
+  bool is_bare(const Shard& shard) const { return shard.entries == bare_places(is_other(shard)); }
+  void make_bare(Shard& shard) { shard = {bare_places(is_other(shard)), 0, 0}; }
 
   static std::uint32_t start_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
   /// Few collisions while a shard is small, less memory when it is large.
@@ -358,7 +430,7 @@ class StateTable {
     std::memcpy(static_cast<void*>(&mark), entry, sizeof mark);
     return mark;
   }
-  static bool is_empty(const Shard& shard, const std::uint8_t* entry) { return same(mark_of(entry), shard.empty); }
+  bool is_empty(const Shard& shard, const std::uint8_t* entry) const { return same(mark_of(entry), empty_of(shard)); }
   static bool same(const Mark& a, const Mark& b) {
     if constexpr (kKeepsHash) {
       return a == b;
@@ -400,15 +472,16 @@ class StateTable {
 
   /// The entry of the key, or the empty place where it would be.
   std::uint8_t* probe(const Shard& shard, std::uint64_t hash, const View& key) const {
+    const Mark empty = empty_of(shard);
     for (std::uint32_t at = start_of(hash) & shard.mask;; at = (at + 1) & shard.mask) {
       std::uint8_t* entry = entry_at(shard, at);
       if constexpr (kKeepsHash) {
         const std::uint64_t mark = mark_of(entry);
         if (mark == hash && key_equal(reinterpret_cast<const Head*>(entry)->key(), key)) return entry;
-        if (mark == shard.empty) return entry;
+        if (mark == empty) return entry;
       } else {
         const View mark = mark_of(entry);
-        if (key_equal(mark, key) || key_equal(mark, shard.empty)) return entry;
+        if (key_equal(mark, key) || key_equal(mark, empty)) return entry;
       }
     }
   }
@@ -418,7 +491,7 @@ class StateTable {
     }
   }
 
-  /// @param place  the empty one where probing ended; null without places
+  /// @param place  the empty one where probing ended
   [[gnu::noinline]] std::uint8_t* insert(Shard& shard, std::uint8_t* place, std::uint64_t hash, const View& key) {
     if (shard.room == 0) {
       grow(shard);
@@ -458,11 +531,11 @@ class StateTable {
       relocate_entry(entry_at(shard, gap), entry);
       gap = at;
     }
-    std::memcpy(entry_at(shard, gap), &shard.empty, sizeof shard.empty);
+    std::memcpy(entry_at(shard, gap), &empty_of(shard), sizeof(Mark));
   }
 
   /// Twice the places.
-  void grow(Shard& shard) { resize(shard, shard.entries == nullptr ? kCapacityMin : 2 * (shard.mask + 1)); }
+  void grow(Shard& shard) { resize(shard, is_bare(shard) ? kCapacityMin : 2 * (shard.mask + 1)); }
 
   /// An eighth of what may be filled, or less, is filled. Small shards stay as they are: keys that come and go must not
   /// cost an allocation each.
@@ -479,30 +552,35 @@ class StateTable {
   }
 
   void resize(Shard& shard, std::uint32_t capacity) {
-    Shard resized = shard;
-    resized.mask = capacity - 1;
-    resized.entries = allocate_entries(std::size_t{capacity} * stride_);
-    if (resized.entries == nullptr) throw std::bad_alloc();
-    for (std::uint32_t at = 0; at < capacity; ++at)
-      std::memcpy(entry_at(resized, at), &resized.empty, sizeof resized.empty);
-    resized.room = room_of(capacity);
-    for_each_in(shard, [&](std::uint8_t* from) {
-      relocate_entry(empty_place(resized, reinterpret_cast<const Head*>(from)->hash()), from);
-      --resized.room;
-    });
-    std::free(shard.entries);
-    shard = resized;
+    const Mark empty = empty_of(shard);
+    std::uint8_t* const entries = allocate_entries((std::size_t{capacity} + 1) * stride_);
+    if (entries == nullptr) throw std::bad_alloc();
+    for (std::uint32_t at = 0; at <= capacity; ++at)
+      std::memcpy(entries + std::size_t{at} * stride_, &empty, sizeof empty);
+    const Shard old = shard;
+    const bool was_bare = is_bare(shard);
+    shard = {entries, capacity - 1, room_of(capacity)};
+    ++resizes_;
+    if (was_bare) return;
+    for (std::uint32_t at = 0; at <= old.mask; ++at) {
+      std::uint8_t* const from = entry_at(old, at);
+      if (same(mark_of(from), empty)) continue;
+      relocate_entry(empty_place(shard, reinterpret_cast<const Head*>(from)->hash()), from);
+      --shard.room;
+    }
+    std::free(old.entries);
   }
 
   template <class Visit>
   void for_each_in(const Shard& shard, Visit&& visit) const {
-    if (shard.entries == nullptr) return;
+    if (is_bare(shard)) return;
     for (std::uint32_t at = 0; at <= shard.mask; ++at) {
       if (std::uint8_t* entry = entry_at(shard, at); !is_empty(shard, entry)) visit(entry);
     }
   }
 
   void clear_shard(Shard& shard) {
+    if (is_bare(shard)) return;
     for_each_in(shard, [&](std::uint8_t* entry) { destroy_entry(entry); });
     std::free(shard.entries);
   }
@@ -516,8 +594,15 @@ class StateTable {
   std::uint32_t shard_bits_ = 0;  ///< shards per key group: 1 << shard_bits_
   std::uint32_t stride_ = 0;      ///< bytes of an entry
   bool plain_ = true;
+  std::size_t next_offset_ = 0;  ///< of the second place that entry_near looks at
   std::size_t size_ = 0;
+  std::uint64_t resizes_ = 0;
   EntryWatcher* watcher_ = nullptr;
+  // Marks of empty places: a key of another shard. The first is a key of one shard, which has the other.
+  Mark empty_{};
+  Mark other_empty_{};
+  std::uint64_t other_shard_ = 0;
+  std::unique_ptr<std::uint64_t[]> bare_;
 };
 
 }  // namespace weir::detail
