@@ -18,6 +18,14 @@ namespace weir {
 class ReadableFile {
  public:
   virtual ~ReadableFile() = default;
+  /// Which file this is: two open files are the same one when device and inode are equal.
+  struct Identity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    friend bool operator==(const Identity&, const Identity&) = default;
+  };
+  /// Errors: io.
+  virtual Result<Identity> identity() = 0;
   /// Reads up to into.size() bytes from `offset`; fewer only at the end of the file, 0 behind it. Blocks.
   /// Errors: io with the path.
   virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) = 0;

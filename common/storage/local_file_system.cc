@@ -44,6 +44,12 @@ class LocalReadableFile : public ReadableFile {
     return done;
   }
 
+  Result<Identity> identity() override {
+    struct stat status {};
+    if (::fstat(fd_.get(), &status) != 0) return failed("look at", path_, errno);
+    return Identity{status.st_dev, status.st_ino};
+  }
+
   Result<std::uint64_t> size() override {
     struct stat status {};
     if (::fstat(fd_.get(), &status) != 0) return failed("look at", path_, errno);

@@ -45,6 +45,9 @@ class FileReader final : public RawReader {
       TRY_VOID(reader_->read(records, rows_max));
       read_.emplace_back(before, reader_);
       if (!split->done) break;
+      // What was read is what was listed, to the end.
+      TRY_VOID(split->file->check());
+      split->file->end_split();
       reader_.reset();
     }
     return Progress::more();
@@ -76,7 +79,9 @@ class FileReader final : public RawReader {
     TRY(const std::vector<std::string> files,
         list_input_files(options_.path, monitors() ? NoFiles::wait : NoFiles::error));
     TRY(const std::size_t added, splits_.add(files, !monitors()));
-    if (added > 0 || !monitors())
+    if (files.empty() && !monitors())
+      context_->log(LogLevel::warn, fmt::format("there are no files in {}: nothing is read", options_.path));
+    else if (added > 0 || !monitors())
       context_->log(LogLevel::info, fmt::format("{} files, {} new splits here", files.size(), added));
     next_listing_ms_ = context_->now_ms() + options_.monitor_interval.count();
     return {};
@@ -96,15 +101,23 @@ class FileReader final : public RawReader {
   /// somebody's cleaning up
   Result<bool> open_split(FileSplit& split) {
     reader_ = std::make_shared<SplitReader>(
-        split, make_boundary(), SplitReaderOptions{options_.record_bytes_max, options_.format->has_header()});
+        split, [this] { return make_boundary(); },
+        SplitReaderOptions{options_.record_bytes_max, options_.format->has_header()});
     const bool begun = split.located;
-    Result<void> opened = reader_->open(files_);
+    Result<void> opened = open_reader(split);
     if (opened.ok()) return true;
     reader_.reset();
     if (!monitors() || begun || opened.error().code != ErrorCode::not_found) return std::move(opened).error();
     context_->log(LogLevel::warn, fmt::format("passed over: {}", opened.error().message));
     split.done = true;
+    split.file->end_split();
     return false;
+  }
+
+  Result<void> open_reader(FileSplit& split) {
+    TRY(std::shared_ptr<ReadableFile> file, split.file->open(files_));
+    TRY(std::unique_ptr<InputFile> input, make_input_file(std::move(file), split.path()));
+    return reader_->open(std::move(input));
   }
 
   FileSourceOptions options_;

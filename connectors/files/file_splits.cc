@@ -1,10 +1,8 @@
 #include "connectors/files/file_splits.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "common/base/try.h"
 #include "connectors/files/input_file.h"
@@ -23,7 +21,7 @@ bool FileSplits::mine(const std::string& path, std::uint64_t index) const {
 
 Result<std::size_t> FileSplits::add(const std::vector<std::string>& files, bool lose_none) {
   std::erase_if(splits_, [&](const FileSplit& split) {
-    return split.done && !std::binary_search(files.begin(), files.end(), split.path);
+    return split.done && !std::binary_search(files.begin(), files.end(), split.path());
   });
   std::erase_if(known_, [&](const std::string& path) { return !std::binary_search(files.begin(), files.end(), path); });
   current_ = splits_.begin();
@@ -31,11 +29,10 @@ Result<std::size_t> FileSplits::add(const std::vector<std::string>& files, bool 
   for (const std::string& path : files) {
     if (known_.contains(path)) continue;
     TRY(const Compression compression, compression_of(path));
-    struct stat status {};
-    const bool there = ::stat(path.c_str(), &status) == 0;
-    if (!there && !lose_none && errno == ENOENT) continue;
     // One that cannot be looked at is an error when it is read, for its owner only.
-    added += add_file(path, there ? static_cast<std::uint64_t>(status.st_size) : 1, compression != Compression::none);
+    const auto file = std::make_shared<ListedFile>(path);
+    if (file->missing() && !lose_none) continue;
+    added += add_file(file, compression != Compression::none);
     known_.insert(path);
   }
   TRY_VOID(check_restored());
@@ -43,16 +40,18 @@ Result<std::size_t> FileSplits::add(const std::vector<std::string>& files, bool 
   return added;
 }
 
-std::size_t FileSplits::add_file(const std::string& path, std::uint64_t size, bool whole) {
+std::size_t FileSplits::add_file(const std::shared_ptr<ListedFile>& file, bool whole) {
+  const std::uint64_t size = file->size();
   const std::uint64_t split_bytes = whole ? UINT64_MAX : split_bytes_;
   const std::uint64_t count = size / split_bytes + (size % split_bytes != 0 ? 1 : 0);
   std::size_t added = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
-    if (!mine(path, i)) continue;
-    FileSplit split{.path = path, .begin = i * split_bytes, .position = i * split_bytes};
+    if (!mine(file->path(), i)) continue;
+    FileSplit split{.file = file, .begin = i * split_bytes, .position = i * split_bytes};
     // Readers that list at different moments agree on every split's end, whatever the file has grown to.
     if (split_bytes != UINT64_MAX) split.end = (i + 1) * split_bytes;
     resume(split);
+    if (!split.done) file->begin_split();
     splits_.push_back(std::move(split));
     ++added;
   }
@@ -61,11 +60,13 @@ std::size_t FileSplits::add_file(const std::string& path, std::uint64_t size, bo
 }
 
 void FileSplits::resume(FileSplit& split) {
-  const auto found = restored_.find({split.path, split.begin});
+  const auto found = restored_.find({split.path(), split.begin});
   if (found == restored_.end()) return;
   split.position = found->second.position;
   split.located = found->second.located;
   split.done = found->second.done;
+  split.head = found->second.head;
+  if (!split.done) split.file->expect(split.head);
   restored_.erase(found);
 }
 
@@ -91,11 +92,14 @@ void FileSplits::snapshot(SnapshotContext& context) const {
   context.add_item("split bytes", Redistribution::union_list, bytes.view());
   for (const FileSplit& split : splits_) {
     if (!split.done && !split.located) continue;
+    const FileHead head = split.file->head().value_or(split.head);
     bytes.clear();
+    bytes.put(head.bytes);
+    bytes.put(head.hash);
     bytes.put(split.begin);
     bytes.put(split.position);
     bytes.put(static_cast<std::uint8_t>(split.done ? 2 : 1));
-    context.add_position({split.path, split.begin / split_bytes_}, bytes.view());
+    context.add_position({split.path(), split.begin / split_bytes_}, bytes.view());
   }
 }
 
@@ -116,7 +120,9 @@ Result<void> FileSplits::restore(const RestoredState& state) {
     ByteReader in(position);
     FileSplit split;
     std::uint8_t phase = 0;
-    if (!in.get(split.begin) || !in.get(split.position) || !in.get(phase)) return damaged();
+    if (!in.get(split.head.bytes) || !in.get(split.head.hash) || !in.get(split.begin) || !in.get(split.position) ||
+        !in.get(phase) || split.head.bytes > ListedFile::kHeadBytes)
+      return damaged();
     split.located = true;
     split.done = phase == 2;
     restored_[{id.name, split.begin}] = split;

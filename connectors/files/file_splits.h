@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <list>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "connectors/files/listed_file.h"
 #include "weir/result.h"
 #include "weir/snapshot.h"
 
@@ -16,13 +18,16 @@ namespace weir::connectors {
 
 /// A range of a file. The records that begin in it are its own, also the part of the last one that lies behind its end.
 struct FileSplit {
-  std::string path;
+  std::shared_ptr<ListedFile> file;
   std::uint64_t begin = 0;
   std::uint64_t end = UINT64_MAX;
   /// Where the next record begins; `begin` is only where to look for one.
   std::uint64_t position = 0;
   bool located = false;  ///< `position` is known
   bool done = false;
+  FileHead head;  ///< of a split that comes from a snapshot
+
+  const std::string& path() const { return file->path(); }
 };
 
 /// Lives on: the slot's thread. Owned by the file reader. Every subtask lists the files itself; range i of a file
@@ -49,7 +54,7 @@ class FileSplits {
 
  private:
   bool mine(const std::string& path, std::uint64_t index) const;
-  std::size_t add_file(const std::string& path, std::uint64_t size, bool whole);
+  std::size_t add_file(const std::shared_ptr<ListedFile>& file, bool whole);
   void resume(FileSplit& split);
   Result<void> check_restored() const;
 

@@ -18,7 +18,7 @@ constexpr std::size_t kSkipBytes = 64 * 1024;
 
 class PlainInput final : public InputFile {
  public:
-  explicit PlainInput(std::unique_ptr<ReadableFile> file) : file_(std::move(file)) {}
+  explicit PlainInput(std::shared_ptr<ReadableFile> file) : file_(std::move(file)) {}
 
   Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) override {
     return file_->read_at(offset, into);
@@ -29,7 +29,7 @@ class PlainInput final : public InputFile {
   }
 
  private:
-  std::unique_ptr<ReadableFile> file_;
+  std::shared_ptr<ReadableFile> file_;
 };
 
 /// What compressed files have in common: they are read from the front, and may be cut off.
@@ -53,7 +53,7 @@ class CompressedInput : public InputFile {
   Result<std::optional<std::uint64_t>> size() final { return std::optional<std::uint64_t>(); }
 
  protected:
-  explicit CompressedInput(std::unique_ptr<ReadableFile> file) : file_(std::move(file)) {}
+  explicit CompressedInput(std::shared_ptr<ReadableFile> file) : file_(std::move(file)) {}
 
   /// Takes from input_ and fills `into` from its front until one of them is used up. Once something is wrong it sets
   /// damage_ and answers what came before.
@@ -95,7 +95,7 @@ class CompressedInput : public InputFile {
     return filled;
   }
 
-  std::unique_ptr<ReadableFile> file_;
+  std::shared_ptr<ReadableFile> file_;
   std::uint64_t compressed_at_ = 0;  // bytes read from the file
   std::uint64_t position_ = 0;       // bytes answered
   std::string chunk_ = std::string(kCompressedChunkBytes, '\0');
@@ -104,7 +104,7 @@ class CompressedInput : public InputFile {
 /// One or more gzip members, and zeros that fill up a tape's block behind them.
 class GzipInput final : public CompressedInput {
  public:
-  explicit GzipInput(std::unique_ptr<ReadableFile> file) : CompressedInput(std::move(file)) {}
+  explicit GzipInput(std::shared_ptr<ReadableFile> file) : CompressedInput(std::move(file)) {}
   ~GzipInput() override { ::inflateEnd(&stream_); }
 
   /// Before the first use.
@@ -164,7 +164,7 @@ class GzipInput final : public CompressedInput {
 /// One or more zstd frames.
 class ZstdInput final : public CompressedInput {
  public:
-  explicit ZstdInput(std::unique_ptr<ReadableFile> file) : CompressedInput(std::move(file)) {}
+  explicit ZstdInput(std::shared_ptr<ReadableFile> file) : CompressedInput(std::move(file)) {}
   ~ZstdInput() override { ::ZSTD_freeDStream(stream_); }
 
   /// Before the first use.
@@ -217,9 +217,8 @@ Result<Compression> compression_of(std::string_view path) {
   return Compression::none;
 }
 
-Result<std::unique_ptr<InputFile>> open_input_file(FileSystem& files, const std::string& path) {
+Result<std::unique_ptr<InputFile>> make_input_file(std::shared_ptr<ReadableFile> file, std::string_view path) {
   TRY(const Compression compression, compression_of(path));
-  TRY(std::unique_ptr<ReadableFile> file, files.open(path));
   if (compression == Compression::none)
     return std::unique_ptr<InputFile>(std::make_unique<PlainInput>(std::move(file)));
   if (compression == Compression::gzip) {

@@ -32,7 +32,8 @@ class InputFile {
   virtual Result<std::optional<std::uint64_t>> size() = 0;
 };
 
-/// Errors: those of FileSystem::open and compression_of.
-Result<std::unique_ptr<InputFile>> open_input_file(FileSystem& files, const std::string& path);
+/// @param path  only its end counts
+/// Errors: those of compression_of; no memory.
+Result<std::unique_ptr<InputFile>> make_input_file(std::shared_ptr<ReadableFile> file, std::string_view path);
 
 }  // namespace weir::connectors

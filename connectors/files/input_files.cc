@@ -23,29 +23,43 @@ bool is_hidden(const fs::path& path) {
   return name.starts_with('.') || name.starts_with('_') || is_unfinished(name);
 }
 
-Result<std::vector<std::string>> list_directory(const std::string& path) {
-  std::vector<std::string> files;
+/// A link that leads back to a directory above it is as deep as this.
+constexpr int kDepthMax = 64;
+
+/// Adds the files of a directory and of those in it.
+Result<void> list_directory(const std::string& path, int depth, std::vector<std::string>& files) {
+  if (depth > kDepthMax)
+    return Error::user(
+        ErrorCode::invalid_argument,
+        fmt::format("{} lies more than {} directories deep: does a link in it lead back?", path, kDepthMax));
   std::error_code error;
   for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    if (is_hidden(entry->path())) continue;
     std::error_code ignored;
-    if (entry->is_regular_file(ignored) && !is_hidden(entry->path())) files.push_back(entry->path().string());
+    if (entry->is_regular_file(ignored)) {
+      files.push_back(entry->path().string());
+    } else if (entry->is_directory(ignored)) {
+      TRY_VOID(list_directory(entry->path().string(), depth + 1, files));
+    }
   }
   if (error)
     return Error::external(ErrorCode::io, fmt::format("cannot read the directory {}: {}", path, error.message()));
-  return files;
+  return {};
 }
 
 Result<std::vector<std::string>> list_pattern(const std::string& pattern) {
   glob_t found{};
   const int answer = ::glob(pattern.c_str(), GLOB_ERR, nullptr, &found);
-  std::vector<std::string> files;
+  std::vector<std::string> files, directories;
   for (std::size_t i = 0; answer == 0 && i < found.gl_pathc; ++i) {
     std::error_code ignored;
     if (fs::is_regular_file(found.gl_pathv[i], ignored)) files.emplace_back(found.gl_pathv[i]);
+    if (fs::is_directory(found.gl_pathv[i], ignored)) directories.emplace_back(found.gl_pathv[i]);
   }
   ::globfree(&found);
   if (answer == GLOB_ABORTED)
     return Error::external(ErrorCode::io, fmt::format("cannot read a directory of the pattern {}", pattern));
+  for (const std::string& directory : directories) TRY_VOID(list_directory(directory, 0, files));
   return files;
 }
 
@@ -59,9 +73,7 @@ Result<std::vector<std::string>> list_input_files(const std::string& path, NoFil
   const fs::file_status status = fs::status(path, error);
   std::vector<std::string> files;
   if (fs::is_directory(status)) {
-    TRY(files, list_directory(path));
-    if (files.empty() && none == NoFiles::error)
-      return Error::user(ErrorCode::not_found, fmt::format("the directory {} holds no files", path));
+    TRY_VOID(list_directory(path, 0, files));
   } else if (fs::is_regular_file(status)) {
     files.push_back(path);
   } else if (path.find_first_of("*?[") != std::string::npos) {

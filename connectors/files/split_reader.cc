@@ -17,72 +17,112 @@ constexpr std::size_t kChunkBytes = 256 * 1024;
 constexpr std::size_t kHeadBytes = 64 * 1024;
 /// About what fits a block or two.
 constexpr std::size_t kReadBytesMax = 64 * 1024;
+constexpr std::size_t kLineEndBytes = 2;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
 
-SplitReader::SplitReader(FileSplit& split, std::unique_ptr<RecordBoundary> boundary, SplitReaderOptions options)
+SplitReader::SplitReader(FileSplit& split, const BoundaryFactory& make_boundary, SplitReaderOptions options)
     : split_(split),
-      boundary_(std::move(boundary)),
+      boundary_(make_boundary()),
       options_(options),
-      too_long_(fmt::format("the record is longer than {} bytes", options.record_bytes_max)) {}
+      next_split_(split.end),
+      too_long_(fmt::format("the record is longer than {} bytes", options.record_bytes_max)) {
+  if (boundary_->splittable()) middle_ = make_boundary();
+}
 
-Result<void> SplitReader::open(FileSystem& files) {
-  TRY(file_, open_input_file(files, split_.path));
+Result<void> SplitReader::open(std::unique_ptr<InputFile> file) {
+  file_ = std::move(file);
   TRY(const std::optional<std::uint64_t> size, file_->size());
   size_ = size.value_or(UINT64_MAX);
   if (split_.located && split_.position > size_) {
     return Error::external(
         ErrorCode::failed_precondition,
-        fmt::format("{} has {} bytes, but was read up to byte {} before: it was cut back or replaced", split_.path,
+        fmt::format("{} has {} bytes, but was read up to byte {} before: it was cut back or replaced", split_.path(),
                     size_, split_.position));
   }
   TRY_VOID(look_at_head());
-  if (split_.located || split_.begin == 0) {
-    // The file's first record begins at its first byte.
-    const std::uint64_t begin = split_.located ? split_.position : 0;
-    if (begin <= window_.size() && window_offset_ == 0) {
-      record_ = searched_ = static_cast<std::size_t>(begin);
+  std::uint64_t begin = split_.position;
+  if (!split_.located) {
+    if (split_.begin == 0) {
+      begin = mark_bytes_;
     } else {
-      window_.drop_front(window_.size());
-      window_offset_ = begin;
-      record_ = 0;
+      TRY(const std::optional<std::uint64_t> first, find_near(split_.begin, split_.end));
+      split_.done = !first;
+      begin = first.value_or(split_.end);
     }
+    split_.position = begin;
+    split_.located = true;
+  }
+  if (begin <= window_.size()) {
+    record_ = searched_ = static_cast<std::size_t>(begin);
   } else {
-    const std::uint64_t back = std::min<std::uint64_t>(split_.begin, boundary_->look_back_bytes());
     window_.drop_front(window_.size());
-    window_offset_ = split_.begin - back;
-    searched_ = static_cast<std::size_t>(back);
+    window_offset_ = begin;
   }
   return {};
+}
+
+Result<std::optional<std::uint64_t>> SplitReader::find_near(std::uint64_t from, std::uint64_t stop) {
+  ByteWindow window;
+  std::uint64_t offset = from - std::min<std::uint64_t>(from, middle_->look_back_bytes());
+  std::size_t searched = 0;
+  auto what = RecordBoundary::From::middle;
+  if (offset <= mark_bytes_) {
+    offset = mark_bytes_;
+    what = RecordBoundary::From::record;
+  }
+  for (;;) {
+    const bool at_end = offset + window.size() >= size_;
+    const RecordBoundary::Found found = middle_->find_start(window.view(), searched, what, at_end);
+    if (found.start != RecordBoundary::npos) {
+      if (offset + found.start >= from) return std::optional<std::uint64_t>(offset + found.start);
+      searched = found.start;
+      what = RecordBoundary::From::record;
+      continue;
+    }
+    if (at_end || offset + found.resume >= stop) return std::optional<std::uint64_t>();
+    window.drop_front(found.resume);
+    offset += found.resume;
+    searched = 0;
+    what = RecordBoundary::From::resume;
+    TRY([[maybe_unused]] const bool more, append_chunk(window, offset, kChunkBytes));
+  }
 }
 
 /// The window is the file's head afterwards.
 Result<void> SplitReader::look_at_head() {
   bool whole = false, damaged = false;
   while (!whole && window_.size() < kHeadBytes) {
-    Result<bool> more = append_chunk(kHeadBytes - window_.size());
+    Result<bool> more = append_chunk(window_, window_offset_, kHeadBytes - window_.size());
     // Damage is told by read() when all before it is read.
     damaged = !more.ok() && more.error().code == ErrorCode::corrupt;
     if (damaged) break;
     if (!more.ok()) return std::move(more).error();
     whole = !*more || window_at_end();
   }
-  const std::string_view head = window_.view();
+  std::string_view head = window_.view();
+  if (head.starts_with(kByteOrderMark)) {
+    mark_bytes_ = kByteOrderMark.size();
+    head.remove_prefix(mark_bytes_);
+  }
   boundary_->begin_file(head);
+  if (middle_) middle_->begin_file(head);
+  if (middle_ && middle_->look_back_bytes() <= 1) next_split_ = UINT64_MAX;
   return options_.has_header && !head.empty() ? take_header(head, whole, damaged) : Result<void>();
 }
 
 Result<void> SplitReader::take_header(std::string_view head, bool whole, bool damaged) {
-  const std::size_t end = boundary_->find_start(head, 0, 1, whole);
+  const std::size_t end = boundary_->find_start(head, 0, RecordBoundary::From::record, whole).start;
   if (end == RecordBoundary::npos && damaged) return {};
   if (end == RecordBoundary::npos && !whole)
     return Error::user(ErrorCode::corrupt,
-                       fmt::format("the header of {} is longer than {} bytes", split_.path, head.size()));
+                       fmt::format("the header of {} is longer than {} bytes", split_.path(), head.size()));
   const std::size_t size = end == RecordBoundary::npos ? head.size() : end;
   header_ = boundary_->trim(head.substr(0, size));
   header_pending_ = true;
   if (!split_.located && split_.begin == 0) {
-    split_.position = size;
+    split_.position = mark_bytes_ + size;
     split_.located = true;
   }
   return {};
@@ -100,7 +140,7 @@ Result<void> SplitReader::read(std::vector<RawRecord>& records, std::size_t rows
     records.push_back(header);
   }
   while (!split_.done) {
-    produce(records, rows_max);
+    TRY_VOID(produce(records, rows_max));
     if (records.size() > before || split_.done) break;
     Result<void> filled = fill();
     if (filled.ok()) continue;
@@ -111,70 +151,74 @@ Result<void> SplitReader::read(std::vector<RawRecord>& records, std::size_t rows
 }
 
 Result<void> SplitReader::fill() {
-  // What lies before the open record is needed only to judge whether a line begins a record.
-  const std::size_t needed = record_ == RecordBoundary::npos || overlong_ ? searched_ : record_;
-  const std::size_t keep_from = std::min(needed - std::min(needed, boundary_->look_back_bytes()), window_.size());
+  const std::size_t keep_from = std::min(overlong_ ? searched_ : record_, window_.size());
   window_.drop_front(keep_from);
   window_offset_ += keep_from;
-  searched_ -= std::min(searched_, keep_from);
-  if (record_ != RecordBoundary::npos) record_ -= std::min(record_, keep_from);
-  TRY([[maybe_unused]] const bool more, append_chunk(kChunkBytes));
+  searched_ -= keep_from;
+  record_ -= std::min(record_, keep_from);
+  TRY([[maybe_unused]] const bool more, append_chunk(window_, window_offset_, kChunkBytes));
   return {};
 }
 
-Result<bool> SplitReader::append_chunk(std::size_t bytes_max) {
-  const std::uint64_t at = window_offset_ + window_.size();
+Result<bool> SplitReader::append_chunk(ByteWindow& window, std::uint64_t window_offset, std::size_t bytes_max) {
+  const std::uint64_t at = window_offset + window.size();
   const std::uint64_t left = size_ - std::min(size_, at);
-  const std::span<char> room = window_.room(static_cast<std::size_t>(std::min<std::uint64_t>(bytes_max, left)));
+  const std::span<char> room = window.room(static_cast<std::size_t>(std::min<std::uint64_t>(bytes_max, left)));
   if (room.empty()) return false;
   TRY(const std::size_t got, file_->read_at(at, room));
-  window_.added(got);
+  window.added(got);
   if (got > 0) return true;
   if (size_ != UINT64_MAX)
     return Error::external(
         ErrorCode::failed_precondition,
         fmt::format("{} had {} bytes and ends at byte {} now: it was cut back or replaced while it was read",
-                    split_.path, size_, at));
+                    split_.path(), size_, at));
   size_ = at;
   if (split_.located && split_.position > size_)
     return Error::external(
         ErrorCode::failed_precondition,
-        fmt::format("{} holds {} bytes, but was read up to byte {} before: it was cut back or replaced", split_.path,
+        fmt::format("{} holds {} bytes, but was read up to byte {} before: it was cut back or replaced", split_.path(),
                     size_, split_.position));
   return false;
 }
 
-void SplitReader::produce(std::vector<RawRecord>& records, std::size_t rows_max) {
+Result<void> SplitReader::produce(std::vector<RawRecord>& records, std::size_t rows_max) {
   const bool at_end = window_at_end();
   std::size_t bytes = 0;
-  if (record_ == RecordBoundary::npos) {
-    if (window_.size() <= searched_ && !at_end) return;
-    const std::size_t found = boundary_->find_start(window_.view(), RecordBoundary::npos, searched_, at_end);
-    if (found == RecordBoundary::npos) {
-      searched_ = std::max(searched_, window_.size());
-      split_.done = at_end || window_offset_ + searched_ >= split_.end;
-      return;
-    }
-    record_ = found;
-  }
   split_.position = window_offset_ + record_;
-  split_.located = true;
   while (records.size() < rows_max && bytes < kReadBytesMax) {
     if (!overlong_ && (split_.position >= split_.end || split_.position >= size_)) {
       split_.done = true;
-      return;
+      return {};
     }
-    const std::size_t found = boundary_->find_start(window_.view(), record_, std::max(searched_, record_ + 1), at_end);
-    if (found == RecordBoundary::npos && !at_end) {
-      const std::size_t line = window_.view().rfind('\n');
-      searched_ = std::max(searched_, line == std::string::npos ? 0 : line + 1);
-      if (overlong_ || window_.size() - record_ > options_.record_bytes_max) drop_overlong(records);
-      return;
+    const RecordBoundary::Found found = boundary_->find_start(window_.view(), searched_, what_, at_end);
+    TRY(const std::size_t end, record_end(found, at_end));
+    if (end == RecordBoundary::npos) {
+      searched_ = found.resume;
+      what_ = RecordBoundary::From::resume;
+      if (overlong_ || searched_ - record_ > options_.record_bytes_max + kLineEndBytes) drop_overlong(records);
+      return {};
     }
-    const std::size_t end = found == RecordBoundary::npos ? window_.size() : found;
     bytes += end - record_;
     deliver(end, records);
   }
+  return {};
+}
+
+/// Where the open record ends in the window; npos when that is not known yet. A record that goes on into the next split
+/// ends at the latest where that one's reader finds its first record, whatever is found from here.
+Result<std::size_t> SplitReader::record_end(const RecordBoundary::Found& found, bool at_end) {
+  const bool ended = found.start != RecordBoundary::npos;
+  const std::size_t end = ended ? found.start : at_end ? window_.size() : found.resume;
+  const std::uint64_t reached = window_offset_ + end;
+  while (reached > next_split_ && first_of_next_ == UINT64_MAX) {
+    const std::uint64_t stop = next_split_ + (split_.end - split_.begin);
+    TRY(const std::optional<std::uint64_t> first, find_near(next_split_, stop));
+    first_of_next_ = first.value_or(UINT64_MAX);
+    next_split_ = stop;
+  }
+  if (reached >= first_of_next_) return static_cast<std::size_t>(first_of_next_ - window_offset_);
+  return ended || at_end ? end : RecordBoundary::npos;
 }
 
 void SplitReader::deliver(std::size_t end, std::vector<RawRecord>& records) {
@@ -187,6 +231,7 @@ void SplitReader::deliver(std::size_t end, std::vector<RawRecord>& records) {
     records.push_back(record);
   }
   record_ = searched_ = end;
+  what_ = RecordBoundary::From::record;
   split_.position = window_offset_ + end;
 }
 
@@ -198,17 +243,14 @@ void SplitReader::drop_overlong(std::vector<RawRecord>& records) {
     records.push_back(record);
     return;
   }
-  // A last line that is longer than what a boundary looks at begins nothing.
-  if (window_.size() - searched_ > 2 * boundary_->look_back_bytes()) searched_ = window_.size();
-  // The record's first bytes are no longer needed; a boundary that counts from them, as quoted CSV does, goes on from
-  // here.
+  // The record's first bytes are no longer needed.
   record_ = std::max(record_, searched_);
 }
 
 /// Nothing behind the window can be read.
 void SplitReader::set_aside_rest(std::string reason, std::vector<RawRecord>& records) {
   damage_ = std::move(reason);
-  const std::size_t from = std::min(record_ == RecordBoundary::npos || overlong_ ? searched_ : record_, window_.size());
+  const std::size_t from = std::min(overlong_ ? searched_ : record_, window_.size());
   RawRecord record = raw_record(window_.view().substr(from));
   record.broken = damage_.c_str();
   places_.emplace_back(window_offset_ + from, window_.size() - from);
@@ -225,7 +267,7 @@ RawRecord SplitReader::raw_record(std::string_view bytes) const {
 
 std::string SplitReader::place(std::size_t index) const {
   const auto [offset, size] = places_[index];
-  return fmt::format("{}:{}..{}", split_.path, offset, offset + size);
+  return fmt::format("{}:{}..{}", split_.path(), offset, offset + size);
 }
 
 }  // namespace weir::connectors

@@ -86,7 +86,6 @@ class CsvDecoder final : public RecordDecoder {
   }
 
   Result<void> begin(std::string_view header) override {
-    if (header.starts_with("\xEF\xBB\xBF")) header.remove_prefix(3);
     if (const char* wrong = cell_reader_.read(header, cells_))
       return Error::user(ErrorCode::corrupt, std::string("the header of the CSV file: ") + wrong);
     columns_.assign(cells_.size(), -1);
@@ -206,27 +205,81 @@ class CsvEncoder final : public RecordEncoder {
   std::string cell_;
 };
 
-/// A line end inside quotes does not end the record, and only who has read from the start knows what is inside.
+/// A line end inside quotes does not end the record, and only who has read from the start knows what is inside. A quote
+/// opens a field only at its beginning. A quoted field whose quote is never closed, or is followed by something that
+/// cannot follow it, has ended at its first line end: the lines behind it are records again.
 class QuotedBoundary final : public RecordBoundary {
  public:
-  explicit QuotedBoundary(char quote) : quote_(quote) {}
+  /// A quoted field of several lines is not closed when it is longer.
+  static constexpr std::size_t kFieldBytesMax = 16u << 20;
+
+  QuotedBoundary(char delimiter, char quote) : delimiter_(delimiter), quote_(quote) {}
 
   bool splittable() const override { return false; }
-  std::size_t find_start(std::string_view window, std::size_t record, std::size_t, bool) override {
-    bool inside = false;
-    ByteScan marks(window, quote_, '\n');
-    for (std::size_t at = marks.next(record); at < window.size(); at = marks.next(at + 1)) {
-      if (window[at] == quote_) {
-        inside = !inside;
-      } else if (!inside) {
-        return at + 1 < window.size() ? at + 1 : npos;
-      }
+
+  Found find_start(std::string_view window, std::size_t from, From what, bool at_end) override {
+    if (what != From::resume) {
+      quoted_ = has_line_end_ = false;
+      ahead_ = 0;
+      before_ = delimiter_;
     }
-    return npos;
+    std::size_t at = from + ahead_;
+    std::size_t line_end = has_line_end_ ? from : npos;  // the first one of the quoted field
+    const char before = before_;
+    const auto byte_before = [&](std::size_t place) { return place == from ? before : window[place - 1]; };
+    const auto pause = [&](std::size_t place) -> Found {
+      has_line_end_ = line_end != npos;
+      const std::size_t resume = has_line_end_ ? line_end : place;
+      ahead_ = place - resume;
+      before_ = byte_before(resume);
+      return {npos, resume};
+    };
+    for (ByteScan marks(window, quote_, '\n');;) {
+      at = marks.next(at);
+      if (at >= window.size()) break;
+      if (line_end != npos && at - line_end > kFieldBytesMax) return {line_end, line_end};
+      if (window[at] == '\n') {
+        if (!quoted_) {
+          if (at + 1 == window.size()) return at_end ? Found{} : pause(at);
+          return {at + 1, at + 1};
+        }
+        if (line_end == npos) line_end = at + 1;
+        ++at;
+        continue;
+      }
+      if (!quoted_) {
+        quoted_ = byte_before(at) == delimiter_;
+        ++at;
+        continue;
+      }
+      if (at + 1 == window.size()) {
+        if (!at_end) return pause(at);
+        return {};
+      }
+      const char next = window[at + 1];
+      if (next == quote_) {
+        at += 2;
+        continue;
+      }
+      const bool closed = next == delimiter_ || next == '\n' || next == '\r';
+      if (!closed && line_end != npos) return {line_end, line_end};
+      quoted_ = false;
+      line_end = npos;
+      ++at;
+    }
+    const bool lines_follow = quoted_ && line_end != npos && line_end < window.size();
+    if (lines_follow && window.size() - line_end > kFieldBytesMax) return {line_end, line_end};
+    if (!at_end) return pause(window.size());
+    return lines_follow ? Found{line_end, line_end} : Found{};
   }
 
  private:
+  char delimiter_;
   char quote_;
+  bool quoted_ = false;
+  bool has_line_end_ = false;  // the search goes on behind the quoted field's first line end
+  std::size_t ahead_ = 0;      // of the place where it goes on, seen from there
+  char before_ = '\0';         // the byte before the place
 };
 
 class CsvFormat final : public Format {
@@ -255,7 +308,7 @@ class CsvFormat final : public Format {
   }
   std::unique_ptr<RecordBoundary> make_boundary() const override {
     if (!options_.quotes_over_lines) return Format::make_boundary();
-    return std::make_unique<QuotedBoundary>(options_.quote);
+    return std::make_unique<QuotedBoundary>(options_.delimiter, options_.quote);
   }
   bool has_header() const override { return options_.header; }
 

@@ -9,13 +9,13 @@ namespace {
 
 class LineBoundary final : public RecordBoundary {
  public:
-  std::size_t find_start(std::string_view window, std::size_t, std::size_t from, bool) override {
-    if (from == 0) return window.empty() ? npos : 0;
-    if (from > window.size()) return npos;
-    const void* end = std::memchr(window.data() + from - 1, '\n', window.size() - from + 1);
-    if (end == nullptr) return npos;
+  Found find_start(std::string_view window, std::size_t from, From, bool at_end) override {
+    const void* end = from < window.size() ? std::memchr(window.data() + from, '\n', window.size() - from) : nullptr;
+    if (end == nullptr) return {npos, window.size()};
     const std::size_t next = static_cast<std::size_t>(static_cast<const char*>(end) - window.data()) + 1;
-    return next < window.size() ? next : npos;
+    if (next < window.size()) return {next, next};
+    // Whether anything follows is not known yet.
+    return {npos, at_end ? next : next - 1};
   }
 };
 

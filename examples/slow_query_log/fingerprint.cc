@@ -27,6 +27,7 @@ enum class Kind : uint8_t {
 
 constexpr bool is_letter(int c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 constexpr bool is_digit(int c) { return c >= '0' && c <= '9'; }
+constexpr bool is_hex(int c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 constexpr std::array<Kind, 256> make_kinds() {
   std::array<Kind, 256> kinds{};
@@ -80,6 +81,17 @@ bool expects_value(std::string_view word) {
     case 6: return word == "having" || word == "offset" || word == "return" || word == "select" || word == "values";
     case 7: return word == "between";
     case 8: return word == "interval";
+    default: return false;
+  }
+}
+
+/// Words after which NULL, TRUE and FALSE are values, never grammar.
+bool expects_literal(std::string_view word) {
+  switch (word.size()) {
+    case 2: return word == "or";
+    case 3: return word == "and" || word == "xor";
+    case 4: return word == "else" || word == "like" || word == "then" || word == "when";
+    case 7: return word == "between";
     default: return false;
   }
 }
@@ -221,11 +233,21 @@ class Pass {
       const char* before = before_blank(word);
       if (before == begin_) return;
       const char c = before[-1];
-      if (c == '(' || c == ',' || c == '=' || c == '<' || c == '>') {
+      if (c == '(' || c == ',' || c == '=' || c == '<' || c == '>' || expects_literal(last_word(before))) {
         o_ = word;
         literal();
       }
+    } else if (size == 3 && std::memcmp(word, "asc", 3) == 0 && word > begin_ && word[-1] != '.' &&
+               (p_ == end_ || *p_ != '.')) {
+      o_ = before_blank(word);  // a reserved word: the direction that is the default
     }
+  }
+
+  /// The word that ends before `at`; empty when none does.
+  std::string_view last_word(const char* at) const {
+    const char* word = at;
+    while (word > begin_ && kWordBytes[byte(word[-1])] != 0) --word;
+    return {word, static_cast<size_t>(at - word)};
   }
 
   /// Moves over blanks to a string; stays when none follows.
@@ -256,8 +278,12 @@ class Pass {
     }
   }
 
-  /// A word that begins with a digit, with its dots and the sign of its exponent.
+  /// A number with its dots and the sign of its exponent; or a name that begins with a digit, as MySQL allows.
   void take_number() {
+    if (is_name()) {
+      take_word();
+      return;
+    }
     bool decimal = true;  // digits and dots so far
     while (p_ < end_) {
       const char c = *p_;
@@ -267,6 +293,34 @@ class Pass {
       decimal = decimal && (is_digit(c) || c == '.');
     }
     literal();
+  }
+
+  /// Whether the word that begins here with a digit is no number: `2019_parts`, but not `5`, `1.5`, `1e5`, `0x1F`,
+  /// `0b01`.
+  bool is_name() const {
+    const char* p = p_;
+    while (p < end_ && is_digit(*p)) ++p;
+    if (p == end_ || kWordBytes[byte(*p)] == 0) return false;
+    const bool prefixed = p == p_ + 1 && *p_ == '0';
+    const char letter = *p;
+    const char* rest = p + 1;
+    if (prefixed && letter == 'x') {
+      p = rest;
+      while (p < end_ && is_hex(*p)) ++p;
+    } else if (prefixed && letter == 'b') {
+      p = rest;
+      while (p < end_ && (*p == '0' || *p == '1')) ++p;
+    } else if (letter == 'e' || letter == 'E') {
+      const bool sign = rest < end_ && (*rest == '-' || *rest == '+');
+      p = rest + (sign ? 1 : 0);
+      rest = p;
+      while (p < end_ && is_digit(*p)) ++p;
+      // `1e-x` is the name 1e, a minus and x.
+      if (sign) return p == rest;
+    } else {
+      return true;
+    }
+    return p == rest || (p < end_ && kWordBytes[byte(*p)] != 0);
   }
 
   /// Past the string that begins here, or to the end when nothing closes it.
@@ -327,9 +381,7 @@ class Pass {
     if (at == begin_) return true;
     const uint8_t last = byte(at[-1]);
     if (kWordBytes[last] == 0) return last != ')' && last != '?' && last != '`';
-    const char* word = at;
-    while (word > begin_ && kWordBytes[byte(word[-1])] != 0) --word;
-    return expects_value({word, static_cast<size_t>(at - word)});
+    return expects_value(last_word(at));
   }
 
   void take_slash() {

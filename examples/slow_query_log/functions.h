@@ -57,18 +57,22 @@ class ParseRecord {
   }
 
   void process(const weir::Text& record, weir::RuntimeContext& context, weir::Collector<Query>& out) {
-    switch (parser_.parse(record, query_)) {
-      case SlowLogParser::Outcome::query:
-        out.collect({weir::Text::borrow(fingerprinter_->normalise(query_.statement, query_.line_end)),
-                     query_.query_time_us, query_.rows_examined});
-        break;
-      case SlowLogParser::Outcome::nothing: break;
-      case SlowLogParser::Outcome::broken:
-        broken_count_->add(1);
-        context.output(
-            kBroken,
-            weir::BadRecord{std::string(context.operator_name()), {}, std::string(parser_.reason()), record.str()});
-        break;
+    parser_.begin(record);
+    while (const auto outcome = parser_.next(query_)) {
+      switch (*outcome) {
+        case SlowLogParser::Outcome::query:
+          out.collect({weir::Text::borrow(fingerprinter_->normalise(query_.statement, query_.line_end)),
+                       query_.query_time_us, query_.rows_examined});
+          break;
+        case SlowLogParser::Outcome::nothing: break;
+        case SlowLogParser::Outcome::broken:
+          broken_count_->add(1);
+          context.output(kBroken, weir::BadRecord{std::string(context.operator_name()),
+                                                  {},
+                                                  std::string(parser_.reason()),
+                                                  std::string(parser_.record())});
+          break;
+      }
     }
   }
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "examples/slow_query_log/record_splitter.h"
+#include "examples/slow_query_log/record_finder.h"
 #include "weir/connectors/format.h"
 
 namespace slow_query_log {
@@ -12,14 +12,28 @@ namespace slow_query_log {
 /// Lives on: the slot's thread; one per file.
 class LogBoundary final : public weir::connectors::RecordBoundary {
  public:
-  void begin_file(std::string_view head) override { form_ = form_of(head); }
-  std::size_t look_back_bytes() const override { return kLookBackBytes; }
-  std::size_t find_start(std::string_view window, std::size_t, std::size_t from, bool at_end) override {
-    return find_record_start(window, from, form_, at_end);
+  void begin_file(std::string_view head) override {
+    form_ = form_of(head);
+    finder_ = RecordFinder(form_, LineEnd::newline);
+  }
+  std::size_t look_back_bytes() const override { return form_ == FileForm::lines ? 1 : RecordFinder::kLookBackBytes; }
+  Found find_start(std::string_view window, std::size_t from, From what, bool at_end) override {
+    const RecordFinder::Found found = finder_.find(window, from, from_of(what), at_end);
+    return {found.start, found.resume};
   }
 
  private:
+  static RecordFinder::From from_of(From what) {
+    switch (what) {
+      case From::record: return RecordFinder::From::record;
+      case From::middle: return RecordFinder::From::middle;
+      case From::resume: break;
+    }
+    return RecordFinder::From::resume;
+  }
+
   FileForm form_ = FileForm::blocks;
+  RecordFinder finder_{FileForm::blocks, LineEnd::newline};
 };
 
 }  // namespace slow_query_log

@@ -4,7 +4,10 @@
 #include <cstring>
 #include <limits>
 
+#include "examples/slow_query_log/header_line.h"
 #include "examples/slow_query_log/json_message.h"
+#include "examples/slow_query_log/record_finder.h"
+#include "examples/slow_query_log/sql_quotes.h"
 
 namespace slow_query_log {
 namespace {
@@ -15,7 +18,7 @@ constexpr int64_t kMicros = 1'000'000;
 constexpr int64_t kSecondsMax = 1'000'000'000;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
@@ -217,34 +220,38 @@ class Header {
  public:
   explicit Header(SlowQuery& query) : query_(query) {}
 
-  /// Whether this is a line of the header; after `use` and `SET` lines it would be the statement's own comment.
-  /// MariaDB puts an empty `#` before and after the lines of `explain`.
-  bool takes(std::string_view line) const {
-    const bool marked = line.starts_with("# ") || line == "#" || line == "#\r";
-    return marked && !line.starts_with(kAdministrator) && !saw_use_ && !saw_set_;
-  }
+  enum class Line {
+    header,     ///< read
+    next,       ///< belongs to the next record's header
+    statement,  ///< not the header's
+  };
 
-  /// @param line  one that it takes
-  /// @return      null, or what is wrong with it
-  const char* read(std::string_view line) {
-    begun_ = true;
-    switch (line.size() > 2 ? line[2] : '\0') {
-      case 'Q': return line.starts_with("# Query_time:") ? pairs(line.substr(2)) : nullptr;
-      case 'U':
-        if (line.starts_with("# User@Host: ")) read_account(line.substr(13), query_);
-        return nullptr;
-      case 'T':
-        if (line.starts_with("# Time: ")) time_ = read_time(trimmed(line.substr(8)));
-        return line.starts_with("# Thread_id:") ? pairs(line.substr(2)) : nullptr;
-      case 'S': return line.starts_with("# Schema:") ? pairs(line.substr(2)) : nullptr;
-      case 'R': return line.starts_with("# Rows_") ? pairs(line.substr(2)) : nullptr;
-      default: return nullptr;
+  /// Reads a line where it is the header's; after `use` and `SET` lines it would be the statement's own comment.
+  /// MariaDB puts an empty `#` before and after the lines of `explain`.
+  /// @param line   without blanks at its ends
+  /// @param wrong  set to what is wrong with it
+  Line take(std::string_view line, const char*& wrong) {
+    if (saw_use_ || saw_set_) return Line::statement;
+    if (line[0] != '#') {
+      if (!begun_ || !is_bare_header(line)) return Line::statement;
+      wrong = pairs(line);
+      if (line.starts_with("User@Host:")) read_account(line.substr(10), query_);
+      return Line::header;
     }
+    const HeaderLine kind = leading_header_line(line);
+    if (kind == HeaderLine::administrator) return Line::statement;
+    if (kind == HeaderLine::none && line.size() > 1 && !is_blank(line[1]) && header_line(line) == HeaderLine::none)
+      return Line::statement;
+    if (!lines_.take(kind)) return Line::next;
+    begun_ = true;
+    wrong = read(kind, line);
+    return Line::header;
   }
 
   /// `use db;` and `SET timestamp=1;` stand before the statement, at most once each; the same text after them is one.
   /// @param line  without blanks at its ends
   bool takes_prelude(std::string_view line) {
+    if (!begun_) return false;
     if (!saw_use_ && !saw_set_ && line.starts_with("use ") && line.ends_with(';')) {
       saw_use_ = true;
       std::string_view name = trimmed(line.substr(4, line.size() - 5));
@@ -271,54 +278,94 @@ class Header {
   }
 
  private:
-  /// `Key: value  Key: value ...`; keys that the job does not know are passed over.
+  const char* read(HeaderLine kind, std::string_view line) {
+    const std::string_view body = header_body(line);
+    if (kind == HeaderLine::query_time) return pairs(body);
+    if (kind == HeaderLine::none) {
+      const bool known = body.starts_with("Thread_id:") || body.starts_with("Schema:") || body.starts_with("Rows_") ||
+                         (!has_query_time_ && has_query_time_inside(line));
+      return known ? pairs(body) : nullptr;
+    }
+    // A time that was not written in full can stand in one line with what follows.
+    const size_t inside = header_inside(line);
+    const std::string_view value = trimmed(line.substr(0, inside).substr(line.size() - body.size()));
+    if (kind == HeaderLine::time) {
+      time_ = read_time(trimmed(value.substr(5)));
+    } else {
+      read_account(trimmed(value.substr(10)), query_);
+    }
+    if (inside == std::string_view::npos) return nullptr;
+    line.remove_prefix(inside);
+    kind = leading_header_line(line);
+    lines_.take(kind);
+    return read(kind, line);
+  }
+
+  enum class Key : uint8_t { none, query_time, lock_time, rows_sent, rows_examined, rows_affected, thread_id, schema };
+
+  /// The key at the beginning of a text, and how long it is with its colon.
+  static Key key_of(std::string_view text, size_t& bytes) {
+    const auto is = [&](std::string_view key) {
+      bytes = key.size();
+      return text.starts_with(key);
+    };
+    switch (text[0]) {
+      case 'Q': return is("Query_time:") ? Key::query_time : Key::none;
+      case 'L': return is("Lock_time:") ? Key::lock_time : Key::none;
+      case 'R':
+        return is("Rows_examined:")   ? Key::rows_examined
+               : is("Rows_sent:")     ? Key::rows_sent
+               : is("Rows_affected:") ? Key::rows_affected
+                                      : Key::none;
+      case 'T': return is("Thread_id:") ? Key::thread_id : Key::none;
+      case 'S': return is("Schema:") ? Key::schema : Key::none;
+      default: return Key::none;
+    }
+  }
+
+  /// `Key: value  Key: value ...`; what the job does not know is passed over.
   const char* pairs(std::string_view text) {
     const char* p = text.data();
     const char* end = p + text.size();
-    while (p < end) {
+    for (;;) {
       while (p < end && is_blank(*p)) ++p;
-      const char* key = p;
-      while (p < end && *p != ':' && *p != ' ') ++p;
-      if (p == end) break;
-      if (*p == ' ') continue;  // a value of two words, or no header at all
-      const std::string_view name(key, static_cast<size_t>(p - key));
-      ++p;
-      while (p < end && is_blank(*p)) ++p;
+      if (p == end) return nullptr;
+      size_t bytes = 0;
+      const Key key = key_of({p, static_cast<size_t>(end - p)}, bytes);
+      if (key != Key::none) {
+        p += bytes;
+        while (p < end && is_blank(*p)) ++p;
+      }
       const char* from = p;
       while (p < end && !is_blank(*p)) ++p;
+      if (key == Key::none) continue;
       std::string_view value(from, static_cast<size_t>(p - from));
       if (value.ends_with(':')) {  // `Schema:   QC_hit: No`: this one is empty
         value = {};
         p = from;
       }
-      if (const char* wrong = field(name, value)) return wrong;
+      if (const char* wrong = field(key, value)) return wrong;
     }
-    return nullptr;
   }
 
-  const char* field(std::string_view name, std::string_view value) {
-    // By length first: this runs for every word of every header.
-    switch (name.size()) {
-      case 6:
-        if (name == "Schema" && !value.empty()) query_.schema = value;
-        break;
-      case 9:
-        if (name == "Lock_time")
-          return read_seconds(value, query_.lock_time_us) ? nullptr : "Lock_time is not a number of seconds";
-        if (name == "Rows_sent") return read_count(value, query_.rows_sent) ? nullptr : "Rows_sent is not a count";
-        if (name == "Thread_id") read_count(value, query_.connection_id);
-        break;
-      case 10:
-        if (name != "Query_time") break;
+  const char* field(Key key, std::string_view value) {
+    switch (key) {
+      case Key::schema:
+        if (!value.empty()) query_.schema = value;
+        return nullptr;
+      case Key::thread_id: read_count(value, query_.connection_id); return nullptr;
+      case Key::query_time:
+        if (has_query_time_) return "the header has more than one Query_time";
         has_query_time_ = true;
         return read_seconds(value, query_.query_time_us) ? nullptr : "Query_time is not a number of seconds";
-      case 13:
-        if (name == "Rows_examined")
-          return read_count(value, query_.rows_examined) ? nullptr : "Rows_examined is not a count";
-        if (name == "Rows_affected")
-          return read_count(value, query_.rows_affected) ? nullptr : "Rows_affected is not a count";
-        break;
-      default: break;
+      case Key::lock_time:
+        return read_seconds(value, query_.lock_time_us) ? nullptr : "Lock_time is not a number of seconds";
+      case Key::rows_sent: return read_count(value, query_.rows_sent) ? nullptr : "Rows_sent is not a count";
+      case Key::rows_examined:
+        return read_count(value, query_.rows_examined) ? nullptr : "Rows_examined is not a count";
+      case Key::rows_affected:
+        return read_count(value, query_.rows_affected) ? nullptr : "Rows_affected is not a count";
+      case Key::none: break;
     }
     return nullptr;
   }
@@ -349,6 +396,7 @@ class Header {
   }
 
   SlowQuery& query_;
+  HeaderLines lines_;
   HeaderTime time_;
   int64_t set_time_us_ = SlowQuery::kNoTime;
   bool begun_ = false;
@@ -359,10 +407,23 @@ class Header {
 
 /// Lines that a server writes at its start: its version, its ports, the names of columns that it no longer uses.
 bool is_banner_line(std::string_view line) {
-  return (line.ends_with("started with:") && line.find(", Version: ") != std::string_view::npos) ||
-         line.starts_with("Tcp port: ") || line.starts_with("TCP Port: ") ||
+  return is_banner(line) || line.starts_with("Tcp port: ") || line.starts_with("TCP Port: ") ||
          (line.starts_with("Time ") && line.ends_with("Argument")) ||
          (line.starts_with("Time\t") && line.ends_with("Argument"));
+}
+
+/// Whether a header stands in a line comment: a shipper joined two records in one line.
+bool has_header_in_comment(std::string_view statement, LineEnd line_end) {
+  static constexpr std::string_view kMark = "# Query_time: ";
+  SqlQuotes quotes(line_end);
+  size_t followed = 0;
+  for (size_t at = statement.find(kMark); at != std::string_view::npos; at = statement.find(kMark, at + 1)) {
+    const size_t value = at + kMark.size();
+    if (value == statement.size() || !is_digit(statement[value])) continue;
+    followed = quotes.follow(statement, followed, at, true);
+    if (!quotes.in_text()) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -372,48 +433,90 @@ SlowLogParser::Outcome SlowLogParser::broken(const char* reason) {
   return Outcome::broken;
 }
 
-SlowLogParser::Outcome SlowLogParser::parse(std::string_view record, SlowQuery& query) {
-  query = SlowQuery{};
-  if (record.starts_with("\xEF\xBB\xBF")) record.remove_prefix(3);
-  record = trimmed(record);
-  if (!record.starts_with('{')) return parse_lines(record, query);
-  if (const char* wrong = unwrap_message(record, message_)) return broken(wrong);
-  record = trimmed(message_);
-  if (record.starts_with('{')) return broken("the JSON object's message is a JSON object again");
-  return parse_lines(record, query);
+void SlowLogParser::begin(std::string_view message) {
+  if (message.starts_with("\xEF\xBB\xBF")) message.remove_prefix(3);
+  rest_ = trimmed(message);
+  done_ = false;
+  wrapping_ = nullptr;
+  if (rest_.starts_with('{')) {
+    wrapping_ = unwrap_message(rest_, unwrapped_);
+    if (wrapping_ == nullptr) {
+      rest_ = trimmed(unwrapped_);
+      if (rest_.starts_with('{')) wrapping_ = "the JSON object's message is a JSON object again";
+    }
+  }
+  line_end_ = is_joined(rest_) ? LineEnd::newline_or_bar : LineEnd::newline;
 }
 
-SlowLogParser::Outcome SlowLogParser::parse_lines(std::string_view record, SlowQuery& query) {
-  // A header line of a block holds no bar.
-  const std::string_view first = record.substr(0, std::min(record.find('\n'), record.size()));
-  const bool joined = first.find('|') != std::string_view::npos;
-  query.line_end = joined ? LineEnd::newline_or_bar : LineEnd::newline;
+std::optional<SlowLogParser::Outcome> SlowLogParser::next(SlowQuery& query) {
+  if (done_) return std::nullopt;
+  query = SlowQuery{};
+  query.line_end = line_end_;
+  if (wrapping_ != nullptr) {
+    done_ = true;
+    record_ = rest_;
+    return broken(wrapping_);
+  }
+  const Outcome outcome = read_record(query);
+  done_ = rest_.empty();
+  return outcome;
+}
 
-  Lines lines(record, joined);
+/// Reads the record at the beginning of rest_, and takes it off.
+SlowLogParser::Outcome SlowLogParser::read_record(SlowQuery& query) {
+  Lines lines(rest_, line_end_ == LineEnd::newline_or_bar);
   Header header(query);
-  while (!lines.at_end()) {
+  const char* wrong = nullptr;
+  bool next = false;
+  while (!lines.at_end() && !next) {
     const std::string_view line = lines.line();
     const std::string_view text = trimmed(line);
-    const bool passed = text.empty() || (!header.begun() && is_banner_line(text));
-    if (!passed) {
-      if (header.takes(line)) {
-        if (const char* wrong = header.read(line)) return broken(wrong);
-      } else if (!header.takes_prelude(text)) {
-        break;
-      }
+    if (!text.empty() && (header.begun() || !is_banner_line(text))) {
+      const char* wrong_here = nullptr;
+      const Header::Line kind = header.take(text, wrong_here);
+      if (wrong == nullptr) wrong = wrong_here;
+      next = kind == Header::Line::next;
+      if (kind == Header::Line::statement && !header.takes_prelude(text)) break;
     }
-    lines.skip(line);
+    if (!next) lines.skip(line);
   }
-  if (lines.at_end() && !header.begun()) return Outcome::nothing;
+  const size_t begin = rest_.size() - lines.rest().size();
+  // A further record has a header. (The first lines of a server stay with the statement; they are cut off after its
+  // semicolon.)
+  const bool hash =
+      !next && begin < rest_.size() && std::memchr(rest_.data() + begin, '#', rest_.size() - begin) != nullptr;
+  const size_t end = next ? begin : hash ? record_end(header.begun() ? begin : std::string_view::npos) : rest_.size();
+  record_ = trimmed(rest_.substr(0, end));
+  query.statement = trimmed(rest_.substr(begin, end - begin));
+  rest_ = rest_.substr(end);
+  if (line_end_ == LineEnd::newline_or_bar) {
+    while (rest_.starts_with('|') || (!rest_.empty() && is_blank(rest_[0]))) rest_.remove_prefix(1);
+  } else {
+    rest_ = trimmed(rest_);
+  }
+  if (query.statement.empty() && !header.begun()) return Outcome::nothing;
+  if (wrong != nullptr) return broken(wrong);
   if (!header.has_query_time()) return broken("there is no Query_time");
   header.settle_time();
-  query.statement = trimmed(lines.rest());
   if (query.statement.starts_with(kAdministrator)) {
     query.administrator_command = true;
     query.statement.remove_prefix(2);
   }
   if (query.statement.empty()) return broken("there is no statement");
+  if (hash && has_header_in_comment(query.statement, line_end_))
+    return broken("another Query_time stands in a comment of the statement");
   return Outcome::query;
+}
+
+/// Where in rest_ the record ends whose statement begins at `statement`; npos: it has no header.
+size_t SlowLogParser::record_end(size_t statement) const {
+  RecordFinder finder(FileForm::blocks, line_end_);
+  const bool headless = statement == std::string_view::npos;
+  const size_t found = finder
+                           .find(rest_, headless ? 0 : statement,
+                                 headless ? RecordFinder::From::record : RecordFinder::From::statement, true)
+                           .start;
+  return found == RecordFinder::npos ? rest_.size() : found;
 }
 
 }  // namespace slow_query_log

@@ -1,7 +1,9 @@
-// Reads one record of a slow-query log, in the forms of MySQL 5.7, MySQL 8 and MariaDB.
+// Reads one record of a slow-query log, in the forms of MySQL, Percona Server and MariaDB.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,6 +35,7 @@ struct SlowQuery {
   static constexpr int64_t kNoTime = INT64_MIN;
 };
 
+/// Reads what one message holds: one record for most, several where a shipper put them together.
 /// Lives on: one thread. Owns a buffer for unwrapped records; reads each record once, allocates nothing for records
 /// that are not JSON, throws nothing.
 class SlowLogParser {
@@ -43,20 +46,30 @@ class SlowLogParser {
     broken,   ///< reason() says why
   };
 
-  /// @param record  a block of lines, a record whose lines are joined by bars, or a JSON object whose `message` is one
-  /// of them
-  /// @param query   overwritten in every case; valid until the next call or the end of `record`
-  Outcome parse(std::string_view record, SlowQuery& query);
+  /// @param message  a block of lines, a record whose lines are joined by bars, or a JSON object whose `message` is one
+  ///                 of them; or several records of one form. It must stay until the last call of next().
+  void begin(std::string_view message);
+  /// The message's next record; none when all are read. Every message has at least one.
+  /// @param query  overwritten; valid until the next call of begin()
+  std::optional<Outcome> next(SlowQuery& query);
 
   /// Why the last record was broken: one sentence without its stop.
   std::string_view reason() const { return reason_; }
+  /// The last record's text, without what JSON put around it.
+  std::string_view record() const { return record_; }
 
  private:
   Outcome broken(const char* reason);
-  Outcome parse_lines(std::string_view record, SlowQuery& query);
+  Outcome read_record(SlowQuery& query);
+  size_t record_end(size_t statement) const;
 
-  std::string message_;
+  std::string unwrapped_;
+  std::string_view rest_;  // of the message
+  std::string_view record_;
   std::string_view reason_;
+  const char* wrapping_ = nullptr;  // what is wrong with the JSON object
+  LineEnd line_end_ = LineEnd::newline;
+  bool done_ = true;
 };
 
 }  // namespace slow_query_log

@@ -60,9 +60,12 @@ Fold fold_log(const std::string& path) {
   Fingerprinter fingerprinter;
   SlowQuery query;
   for_each_record(path, [&](std::string_view record) {
-    if (parser.parse(record, query) != SlowLogParser::Outcome::query) return;
-    fold[std::string(fingerprinter.normalise(query.statement, query.line_end))].add(query.query_time_us,
-                                                                                    query.rows_examined);
+    parser.begin(record);
+    while (const auto outcome = parser.next(query)) {
+      if (*outcome != SlowLogParser::Outcome::query) continue;
+      fold[std::string(fingerprinter.normalise(query.statement, query.line_end))].add(query.query_time_us,
+                                                                                      query.rows_examined);
+    }
   });
   return fold;
 }
@@ -188,7 +191,8 @@ int joined(const std::string& log) {
   SlowLogParser parser;
   SlowQuery query;
   for_each_record(log, [&](std::string_view record) {
-    if (parser.parse(record, query) == SlowLogParser::Outcome::nothing) return;
+    parser.begin(record);
+    if (parser.next(query) == SlowLogParser::Outcome::nothing) return;
     std::string line(record);
     std::erase(line, '\r');
     std::replace(line.begin(), line.end(), '\n', '|');

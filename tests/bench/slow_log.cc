@@ -44,15 +44,17 @@ void bench_slow_log(const std::string& log, const weir::bench::Printer& printer)
     return records.size();
   });
   const double split = records_per_second([&] {
+    RecordFinder finder(FileForm::blocks, LineEnd::newline);
     std::size_t count = 0;
-    for (std::size_t at = 0; (at = find_record_start(log, at, FileForm::blocks, true)) != std::string::npos; ++at)
-      ++count;
+    for (std::size_t at = 0; at != RecordFinder::npos; ++count)
+      at = finder.find(log, at, RecordFinder::From::record, true).start;
     return count;
   });
   printer.print(per_core_measure("slow log, records cut out of a file", split, bytes_limit));
   const double parsed = records_per_second([&] {
     for (const std::string& record : records) {
-      parser.parse(record, query);
+      parser.begin(record);
+      parser.next(query);
       checksum += static_cast<std::uint64_t>(query.query_time_us);
     }
     return records.size();
@@ -60,7 +62,8 @@ void bench_slow_log(const std::string& log, const weir::bench::Printer& printer)
   printer.print(per_core_measure("slow log, records parsed", parsed, bytes_limit));
   Measure both = per_core_measure("slow log, records parsed and fingerprinted", records_per_second([&] {
                                     for (const std::string& record : records) {
-                                      if (parser.parse(record, query) != SlowLogParser::Outcome::query) continue;
+                                      parser.begin(record);
+                                      if (parser.next(query) != SlowLogParser::Outcome::query) continue;
                                       checksum += fingerprinter.normalise(query.statement, query.line_end).size();
                                     }
                                     return records.size();

@@ -15,8 +15,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Fingerprinter fingerprinter;
   SlowQuery query;
   const auto take = [&](std::string_view record) {
-    if (parser.parse(record, query) != SlowLogParser::Outcome::query) return;
-    if (fingerprinter.normalise(query.statement, query.line_end).size() > Fingerprinter::kBytesMax) std::abort();
+    parser.begin(record);
+    std::size_t read = 0;
+    while (const auto outcome = parser.next(query)) {
+      if (++read > record.size() + 1) std::abort();
+      if (*outcome != SlowLogParser::Outcome::query) continue;
+      if (fingerprinter.normalise(query.statement, query.line_end).size() > Fingerprinter::kBytesMax) std::abort();
+    }
   };
   std::size_t given = 0;
   for (std::size_t at = 0; at < size; at += chunk_bytes) {

@@ -21,8 +21,8 @@ namespace weir::connectors {
 using BoundaryFactory = std::function<std::unique_ptr<RecordBoundary>()>;
 
 struct FileSourceOptions {
-  /// Absolute: a file, a directory (its files, without those whose name begins with '.' or '_' and parts in progress),
-  /// or a pattern with * ? [ ].
+  /// Absolute: a file, a directory (its files and those of the directories in it, without names that begin with '.' or
+  /// '_' and parts in progress), or a pattern with * ? [ ].
   std::string path;
   FormatPtr format;
   /// Where records begin; empty: as the format says.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -47,26 +48,36 @@ class RecordEncoder {
   virtual void encode(const void* record, std::string& out) = 0;
 };
 
-/// Where records begin in a file. Lives on: one thread; one per file that is being read.
+/// Where records begin in a file. Lives on: one thread; one per file that is being read. It remembers what it has seen
+/// of the record that it is in.
 class RecordBoundary {
  public:
   static constexpr std::size_t npos = std::string_view::npos;
 
+  /// What stands where a search begins.
+  enum class From : std::uint8_t {
+    record,  ///< the first byte of a record; the one behind it is wanted
+    middle,  ///< anything (splittable only); the first record that begins behind it is wanted
+    resume,  ///< where the last search stopped for want of bytes
+  };
+  struct Found {
+    std::size_t start = npos;  ///< where a record begins; npos when none does, or more bytes are needed
+    std::size_t resume = 0;    ///< when more are needed: none begins before; the next search goes on here
+  };
+
   virtual ~RecordBoundary() = default;
-  /// The first bytes of the file, all of a short one.
+  /// The first bytes of the file, all of a short one, without a byte order mark.
   virtual void begin_file(std::string_view /*head*/) {}
-  /// Whether find_start() can find a record from the middle of the file. If not, one reader reads all of the file.
+  /// Whether a search can begin in the middle of the file. If not, one reader reads all of the file.
   virtual bool splittable() const { return true; }
-  /// How many bytes before `from` find_start() may look at.
+  /// How far before a place in the middle a search must begin, to find the first record at or behind that place. 1:
+  /// what is found does not depend on where the search began.
   virtual std::size_t look_back_bytes() const { return 1; }
   /// The next place where a record begins; the end of the file is none.
-  /// @param window  bytes of the file
-  /// @param record  offset in `window` where the record before that place begins; npos when it is not known (splittable
-  /// only)
-  /// @param from    the first offset that counts; not below record + 1
+  /// @param window  bytes of the file; all from `from` on are there
+  /// @param from    where the search begins; with `resume` the place in the file that the last call named
   /// @param at_end  whether the file ends with the window
-  /// @return        an offset in `window`; npos when more bytes are needed or none begins
-  virtual std::size_t find_start(std::string_view window, std::size_t record, std::size_t from, bool at_end) = 0;
+  virtual Found find_start(std::string_view window, std::size_t from, From what, bool at_end) = 0;
   /// The record between two beginnings without the line end after it. An empty one is passed over.
   virtual std::string_view trim(std::string_view record) const;
 };
@@ -100,8 +111,9 @@ struct CsvOptions {
   /// and files are split.
   bool quotes_over_lines = true;
 };
-/// RFC 4180. Numbers, bools, enums, times, decimals and text, and optionals of these: an empty field that is not quoted
-/// is none.
+/// RFC 4180: a quote inside a field that does not begin with one makes a bad record, and so does a quoted field that is
+/// never closed; in a file the lines behind it are records again. Numbers, bools, enums, times, decimals and text, and
+/// optionals of these: an empty field that is not quoted is none.
 FormatPtr csv_format(CsvOptions options);
 FormatPtr csv_format();
 

@@ -1,17 +1,15 @@
 // Generator: records made from their number.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "weir/bytes.h"
 #include "weir/collector.h"
 #include "weir/connectors/raw_reader.h"
-#include "weir/detail/collection_source.h"
+#include "weir/detail/numbered_splits.h"
 #include "weir/source.h"
 
 namespace weir::connectors {
@@ -35,8 +33,8 @@ struct GeneratorOptions {
   double records_per_second = RateLimit::kNone;
 };
 
-/// Makes record n for n = 0, 1, 2, ... by calling `make(n)`; subtask i of p makes i, i + p, i + 2p, ... The same
-/// numbers give the same records at any parallelism. State: the next number.
+/// Makes record n for n = 0, 1, 2, ... by calling `make(n)`; each of p subtasks makes every p-th. The same numbers give
+/// the same records at any parallelism. State: the next number of each split (weir/detail/numbered_splits.h).
 ///     GeneratorSource<Bid, decltype(make_bid)> source(make_bid, {.records = 1'000'000});
 template <class T, class Make>
 class GeneratorSource final : public Source<T> {
@@ -59,32 +57,23 @@ class GeneratorSource final : public Source<T> {
     Result<void> open(OperatorContext& context) override {
       context_ = &context;
       collector_.emplace(context);
-      step_ = context.parallelism();
-      Result<std::uint64_t> first = weir::detail::restored_next(context);
-      if (!first.ok()) return std::move(first).error();
-      next_ = *first;
+      Result<void> opened = splits_.open(context);
+      if (!opened.ok()) return opened;
       rate_.start(context.now_ms(), context.parallelism());
       return {};
     }
 
     Result<Progress> poll(SourceOutput& output) override {
       const std::size_t room = rate_.room(context_->now_ms(), kBlockRowsMax);
-      if (room == 0 && next_ < options_.records) return Progress::blocked_until(rate_.next_ms());
+      if (room == 0 && splits_.next() < options_.records) return Progress::blocked_until(rate_.next_ms());
       collector_->bind(output);
-      // Numbers of the loop's own: what is written into a block might be a member, as far as the compiler knows.
-      const std::uint64_t step = step_;
-      const std::uint64_t first = next_;
-      const std::uint64_t left = first < options_.records ? (options_.records - first - 1) / step + 1 : 0;
-      const std::uint64_t count = std::min<std::uint64_t>(room, left);
-      std::uint64_t number = first;
-      for (std::uint64_t i = 0; i < count; ++i, number += step) collector_->collect(make_(number));
+      rate_.take(
+          splits_.take(room, options_.records, [this](std::uint64_t number) { collector_->collect(make_(number)); }));
       collector_->flush();
-      next_ = number;
-      rate_.take(count);
-      return next_ < options_.records ? Progress::more() : Progress::finished();
+      return splits_.next() < options_.records ? Progress::more() : Progress::finished();
     }
 
-    Result<void> snapshot(SnapshotContext& context) override { return weir::detail::save_next(context, next_, step_); }
+    Result<void> snapshot(SnapshotContext& context) override { return splits_.snapshot(context); }
     void close() noexcept override { collector_.reset(); }
 
    private:
@@ -92,8 +81,7 @@ class GeneratorSource final : public Source<T> {
     GeneratorOptions options_;
     OperatorContext* context_ = nullptr;
     std::optional<Collector<T>> collector_;
-    std::uint64_t next_ = 0;
-    std::uint64_t step_ = 1;
+    weir::detail::NumberedSplits splits_;
     RateLimit rate_;
   };
 

@@ -201,6 +201,109 @@ TEST_CASE("file source: a file that is renamed or removed while it is read is re
   CHECK(removed.take() == expected);
 }
 
+namespace {
+
+/// Two versions of a log; of the same length when `bytes` is 0, else longer or shorter by about so much.
+std::string other_version(std::size_t lines_count, long bytes) {
+  std::string text = joined(lines(static_cast<int>(lines_count)));
+  for (char& c : text) {
+    if (c == 'x') c = 'y';
+    if (c == 'l') c = 'L';
+  }
+  if (bytes > 0) text += std::string(static_cast<std::size_t>(bytes), 'z') + "\n";
+  if (bytes < 0) text.resize(text.size() - static_cast<std::size_t>(-bytes));
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("file rotation: a log that is renamed, with a new one under its name, is read to its end, and only it") {
+  const auto expected = lines(9000);
+  for (const long bytes : {-100'000L, 0L, 500'000L}) {
+    TemporaryDirectory directory;
+    const std::string path = directory.write("slow.log", joined(expected));
+    Reader<std::string> reader(text_source(path).split_bytes(20'000));
+    reader.poll_once();
+    std::filesystem::rename(path, directory / "slow.log.1");
+    directory.write("slow.log", other_version(9000, bytes));
+    reader.poll();
+    CAPTURE(bytes);
+    CHECK(reader.error == "");
+    CHECK(reader.take() == expected);
+  }
+}
+
+TEST_CASE("file rotation: a log that is replaced before its first split is begun fails the task") {
+  for (const long bytes : {-100'000L, 0L, 500'000L}) {
+    TemporaryDirectory directory;
+    const std::string path = directory.write("slow.log", joined(lines(9000)));
+    Reader<std::string> reader(text_source(path).split_bytes(20'000));
+    directory.write("next", other_version(9000, bytes));
+    std::filesystem::rename(directory / "next", path);
+    reader.poll();
+    CHECK(reader.take().empty());
+    CHECK(reader.error.find(path + " was replaced by another file before this one was read to its end") == 0);
+  }
+}
+
+TEST_CASE("file rotation: a log that is copied and cut back fails the task, also when it has grown again") {
+  const auto expected = lines(9000);
+  for (const std::uint64_t split : {20'000u, 16u << 20}) {
+    for (const long bytes : {-200'000L, -100'000L, 0L, 500'000L}) {
+      TemporaryDirectory directory;
+      const std::string path = directory.write("slow.log", joined(expected));
+      Reader<std::string> reader(text_source(path).split_bytes(split));
+      reader.poll_once();
+      // Written into the same file, as `copytruncate` and `>` do.
+      std::filesystem::resize_file(path, 0);
+      append(path, other_version(9000, bytes));
+      reader.poll();
+      CAPTURE(split);
+      CAPTURE(bytes);
+      CHECK(reader.take().size() < expected.size() + 1);
+      CHECK(reader.error.find(path) == 0);
+      CHECK_MESSAGE((reader.error.find("cut back") != std::string::npos ||
+                     reader.error.find("was written anew") != std::string::npos),
+                    reader.error);
+    }
+  }
+}
+
+TEST_CASE("file rotation: a log that is cut back to nothing between two splits is no silent end") {
+  TemporaryDirectory directory;
+  const std::string path = directory.write("slow.log", joined(lines(9000)));
+  Reader<std::string> reader(text_source(path).split_bytes(20'000));
+  reader.poll_once();
+  std::filesystem::resize_file(path, 0);
+  reader.poll();
+  CHECK(reader.error.find("cut back") != std::string::npos);
+}
+
+TEST_CASE(
+    "file rotation: between a snapshot and its restore a log may be copied to its place, but not be another one") {
+  TemporaryDirectory directory;
+  const auto expected = lines(9000);
+  const std::string path = directory.write("slow.log", joined(expected));
+  Reader<std::string> reader(text_source(path).split_bytes(50'000));
+  reader.poll_once();
+  Lines records = reader.take();
+  const std::string state = reader.snapshot();
+  directory.write("copy", joined(expected));
+  std::filesystem::rename(directory / "copy", path);
+  Reader<std::string> again(text_source(path).split_bytes(50'000), state);
+  again.poll();
+  CHECK(again.error == "");
+  const Lines rest = again.take();
+  records.insert(records.end(), rest.begin(), rest.end());
+  CHECK(records == expected);
+  directory.write("other", other_version(9000, 0));
+  std::filesystem::rename(directory / "other", path);
+  Reader<std::string> other(text_source(path).split_bytes(50'000), state);
+  other.poll();
+  CHECK(other.take().empty());
+  CHECK(other.error.find(path + " begins with something else than when it was read") == 0);
+}
+
 TEST_CASE("file source: a file that is removed before its turn, or may not be read, fails the task with its name") {
   TemporaryDirectory directory;
   directory.write("a", "a\n");
@@ -239,10 +342,12 @@ TEST_CASE("file source: a restored reader refuses a file that is gone or shorter
   CHECK(Reader<std::string>(text_source(directory.string()).split_bytes(1000), state)
             .error.find("the file source's splits had 16777216 bytes when the snapshot was taken, and have 1000 now") ==
         0);
-  std::filesystem::resize_file(path, 1000);
-  Reader<std::string> shorter(text_source(directory.string()), state);
-  shorter.poll();
-  CHECK(shorter.error.find(path + " has 1000 bytes, but was read up to byte ") == 0);
+  for (const std::uint64_t bytes : {5000, 1000}) {
+    std::filesystem::resize_file(path, bytes);
+    Reader<std::string> shorter(text_source(directory.string()), state);
+    shorter.poll();
+    CHECK(shorter.error.find(path + " has " + std::to_string(bytes) + " bytes, but ") == 0);
+  }
   std::filesystem::remove(path);
   for (const bool monitor : {false, true}) {
     CHECK(Reader<std::string>(monitor ? watch(directory.string()) : text_source(directory.string()), state)
@@ -259,7 +364,8 @@ TEST_CASE("file source: a restored reader refuses a compressed file that holds l
   Reader<std::string> shorter(text_source(path), reader.snapshot());
   shorter.poll();
   CHECK(shorter.take().empty());
-  CHECK(shorter.error.find(path + " holds 6 bytes, but was read up to byte ") == 0);
+  CHECK(shorter.error.find(path + " has ") == 0);
+  CHECK(shorter.error.find("cut back or replaced") != std::string::npos);
 }
 
 TEST_CASE("file source: many small files share blocks") {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "examples/slow_query_log/log_boundary.h"
+#include "examples/slow_query_log/record_splitter.h"
 #include "examples/slow_query_log/slow_log_parser.h"
 #include "tests/support/fake_operator_context.h"
 #include "tests/support/temporary_directory.h"

@@ -8,40 +8,30 @@
 #include <vector>
 
 #include "examples/slow_query_log/record_splitter.h"
+#include "tests/unit/examples/slow_query_log/folded.h"
 #include "tests/unit/examples/slow_query_log/samples.h"
 
 using namespace slow_query_log;
 using Outcome = SlowLogParser::Outcome;
+using slow_query_log::test::fold;
+using slow_query_log::test::Folded;
 
 namespace {
 
-struct Folded {
-  int queries = 0;
-  int nothing = 0;
-  std::vector<std::string> reasons;
-  std::map<std::string, int> counts;
-  int64_t total_us = 0;
-};
-
-Folded fold(std::string_view file) {
-  RecordSplitter splitter({.form = form_of(file)});
-  splitter.feed(file);
-  splitter.finish();
-  SlowLogParser parser;
-  Fingerprinter fingerprinter;
-  SlowQuery query;
+std::map<std::string, int> counts_of(const std::string& file) {
   Folded folded;
-  while (auto record = splitter.next()) {
-    switch (parser.parse(record->text, query)) {
-      case Outcome::nothing: ++folded.nothing; break;
-      case Outcome::broken: folded.reasons.emplace_back(parser.reason()); break;
-      case Outcome::query:
-        ++folded.queries;
-        ++folded.counts[std::string(fingerprinter.normalise(query.statement, query.line_end))];
-        folded.total_us += query.query_time_us;
-    }
-  }
-  return folded;
+  fold(file, folded);
+  return folded.counts;
+}
+
+/// The only record of a message.
+Outcome parse_one(SlowLogParser& parser, std::string_view message, SlowQuery& query) {
+  parser.begin(message);
+  const auto outcome = parser.next(query);
+  REQUIRE(outcome.has_value());
+  SlowQuery further;
+  CHECK_FALSE(parser.next(further).has_value());
+  return *outcome;
 }
 
 /// Good until the next call: the record's bytes live here as long.
@@ -50,14 +40,14 @@ SlowQuery parsed(std::string record) {
   static SlowLogParser parser;
   bytes = std::move(record);
   SlowQuery query;
-  REQUIRE(parser.parse(bytes, query) == Outcome::query);
+  REQUIRE(parse_one(parser, bytes, query) == Outcome::query);
   return query;
 }
 
 std::string reason(std::string_view record) {
   SlowLogParser parser;
   SlowQuery query;
-  REQUIRE(parser.parse(record, query) == Outcome::broken);
+  REQUIRE(parse_one(parser, record, query) == Outcome::broken);
   return std::string(parser.reason());
 }
 
@@ -120,9 +110,9 @@ TEST_CASE("slow_log_parser: a block and its joined form say the same") {
     Fingerprinter fingerprinter;
     while (auto record = splitter.next()) {
       SlowQuery block, line;
-      if (parser.parse(record->text, block) != Outcome::query) continue;
+      if (parse_one(parser, record->text, block) != Outcome::query) continue;
       const std::string record_line = joined(record->text);
-      REQUIRE(other.parse(record_line, line) == Outcome::query);
+      REQUIRE(parse_one(other, record_line, line) == Outcome::query);
       CAPTURE(record_line);
       CHECK(line.time_us == block.time_us);
       CHECK(line.rows_examined == block.rows_examined);
@@ -199,7 +189,7 @@ TEST_CASE("slow_log_parser: a banner or nothing at all is no query and no error"
                            "C:\\mysqld, Version: 8.0 (x). started with:\r\nTCP Port: 3306, Named Pipe: "
                            "MySQL\r\nTime\t\t    Id Command\tArgument"}) {
     CAPTURE(text);
-    CHECK(parser.parse(text, query) == Outcome::nothing);
+    CHECK(parse_one(parser, text, query) == Outcome::nothing);
   }
 }
 
@@ -252,7 +242,8 @@ TEST_CASE("slow_log_parser: broken JSON is named") {
 }
 
 TEST_CASE("slow_log_parser: the log of a real MariaDB has 2,909 statements of 35 kinds") {
-  const Folded folded = fold(sample("mariadb-10.11-slow.log"));
+  Folded folded;
+  fold(sample("mariadb-10.11-slow.log"), folded);
   CHECK(folded.queries == 2909);
   CHECK(folded.nothing == 1);
   CHECK(folded.reasons.empty());
@@ -302,7 +293,8 @@ TEST_CASE("slow_log_parser: the log of a real MariaDB has 2,909 statements of 35
 }
 
 TEST_CASE("slow_log_parser: the samples made by hand") {
-  const Folded old = fold(sample("mysql-5.7-slow.log"));
+  Folded old;
+  fold(sample("mysql-5.7-slow.log"), old);
   CHECK(old.nothing == 2);
   CHECK(old.reasons.empty());
   CHECK(old.total_us == 3405 + 1'250'000 + 8 + 2'000'000);
@@ -311,21 +303,23 @@ TEST_CASE("slow_log_parser: the samples made by hand") {
                           {"insert into orders (customer, amount, note) values (?)", 1},
                           {"select id, name from customers where country = ? and note like ? and balance > ?", 1},
                           {"select sql_no_cache * from `order items` where `from` `to` > ? state is not null", 1}});
-  const Folded recent = fold(sample("mysql-8.0-slow.log"));
+  Folded recent;
+  fold(sample("mysql-8.0-slow.log"), recent);
   CHECK(recent.reasons.empty());
   CHECK(recent.counts ==
         std::map<std::string, int>{{"administrator command: ping", 1},
                                    {"create procedure p() begin select ?; select ?; end", 1},
                                    {"select * from products where id in (?) order by price limit ?", 2}});
-  CHECK(fold(sample("joined.log")).counts ==
+  CHECK(counts_of(sample("joined.log")) ==
         std::map<std::string, int>{{"administrator command: quit", 1},
                                    {"select ? from dual", 1},
                                    {"select name from `a|b` where note = ? and id in (?)", 2}});
-  CHECK(fold(sample("filebeat.jsonl")).counts == std::map<std::string, int>{{"select ? from dual", 2}});
+  CHECK(counts_of(sample("filebeat.jsonl")) == std::map<std::string, int>{{"select ? from dual", 2}});
 }
 
 TEST_CASE("slow_log_parser: broken records do not disturb their neighbours") {
-  const Folded folded = fold(sample("malformed.log"));
+  Folded folded;
+  fold(sample("malformed.log"), folded);
   CHECK(folded.queries == 4);
   CHECK(folded.reasons == std::vector<std::string>{"there is no Query_time", "there is no Query_time",
                                                    "Query_time is not a number of seconds",
@@ -362,11 +356,15 @@ TEST_CASE("slow_log_parser: a record changed at random is a query, nothing or br
     CAPTURE(seed);
     const std::vector<char> exact(record.begin(), record.end());
     SlowQuery query;
-    const Outcome outcome = parser.parse({exact.data(), exact.size()}, query);
-    if (outcome == Outcome::broken) REQUIRE_FALSE(parser.reason().empty());
-    if (outcome != Outcome::query) continue;
-    REQUIRE_FALSE(query.statement.empty());
-    REQUIRE(query.query_time_us >= 0);
-    fingerprinter.normalise(query.statement, query.line_end);
+    parser.begin({exact.data(), exact.size()});
+    size_t count = 0;
+    while (const auto outcome = parser.next(query)) {
+      REQUIRE(++count <= exact.size() + 1);
+      if (outcome == Outcome::broken) REQUIRE_FALSE(parser.reason().empty());
+      if (outcome != Outcome::query) continue;
+      REQUIRE_FALSE(query.statement.empty());
+      REQUIRE(query.query_time_us >= 0);
+      fingerprinter.normalise(query.statement, query.line_end);
+    }
   }
 }
