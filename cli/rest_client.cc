@@ -9,7 +9,9 @@
 #include <numeric>
 #include <string>
 
+#include "common/base/text.h"
 #include "common/base/try.h"
+#include "common/http/json.h"
 #include "common/http/target.h"
 
 namespace weir::cli {
@@ -124,6 +126,13 @@ Result<void> RestClient::delete_jar(const std::string& jar_id) {
 }
 
 Result<StartedJob> RestClient::run(const std::string& jar_id, const RunRequest& request) {
+  for (const std::string& argument : request.arguments) {
+    if (http::valid_utf8(argument) == argument) continue;
+    return Error::user(ErrorCode::invalid_argument,
+                       fmt::format("the argument {} is not UTF-8, as arguments of a job must be: give the file another "
+                                   "name, or name its directory or a pattern",
+                                   printable(argument, 200)));
+  }
   TRY(std::string body, ask("POST", fmt::format("/v1/jars/{}/run", http::percent_encode(jar_id)), body_for(request)));
   return read_json(body, [](const json::object& answer) {
     StartedJob job{text_at(answer, "jobid"), {}};

@@ -45,11 +45,14 @@ DurableFile::DurableFile(DurableFile&& other) noexcept
       temporary_(std::exchange(other.temporary_, std::string())),
       file_(std::move(other.file_)),
       size_(other.size_),
-      broken_(other.broken_) {}
+      broken_(other.broken_),
+      sealed_(other.sealed_),
+      kept_(other.kept_) {}
 
 DurableFile::~DurableFile() {
   file_.reset();
-  if (!temporary_.empty()) (void)files_->remove(temporary_);  // best effort: remove_unfinished finds what stays
+  if (!temporary_.empty() && !kept_)
+    (void)files_->remove(temporary_);  // best effort: remove_unfinished finds what stays
 }
 
 Result<void> DurableFile::append(std::string_view bytes) {
@@ -60,15 +63,32 @@ Result<void> DurableFile::append(std::string_view bytes) {
   return written;
 }
 
-Result<void> DurableFile::publish() {
-  if (broken_ || !file_) return Error::internal("publish a file that is closed or broken: " + path_);
+Result<void> DurableFile::seal() {
+  if (sealed_) return {};
+  if (broken_ || !file_) return Error::internal("seal a file that is closed or broken: " + path_);
   broken_ = true;  // whatever fails below, there is no second try
   TRY_VOID(file_->sync());
   TRY_VOID(file_->close());
   file_.reset();
+  sealed_ = true;
+  return {};
+}
+
+Result<void> DurableFile::publish() {
+  TRY_VOID(seal());
+  if (temporary_.empty()) return Error::internal("publish a file twice: " + path_);
   TRY_VOID(files_->rename(temporary_, path_));
   temporary_.clear();
   return files_->sync_directory(directory_of(path_));
+}
+
+Result<void> publish_sealed(FileSystem& files, const std::string& hidden_path, const std::string& path) {
+  Result<void> moved = files.rename(hidden_path, path);
+  if (!moved.ok()) {
+    if (moved.error().code != ErrorCode::not_found) return moved;
+    TRY([[maybe_unused]] const std::unique_ptr<ReadableFile> published, files.open(path));
+  }
+  return files.sync_directory(directory_of(path));
 }
 
 Result<void> write_durably(FileSystem& files, const std::string& path, std::string_view bytes) {

@@ -24,10 +24,19 @@ class DurableFile {
 
   /// Errors: io, and the file cannot be published any more.
   Result<void> append(std::string_view bytes);
-  /// Makes the file visible under its name, in place of one that was there. Once only.
+  /// Makes what was appended durable, and closes the file, which stays hidden. Nothing can be appended afterwards. May
+  /// run on another thread than the other calls, not at the same time. Errors: io; the file cannot be published.
+  Result<void> seal();
+  /// Seals the file if that was not done, and makes it visible under its name, in place of one that was there. Once
+  /// only.
   /// Errors: io. What was there before then still is, unless only the last step failed, the sync of the directory: the
   /// new file is then in place, but might not survive the loss of power.
   Result<void> publish();
+  /// From here on the file stays when this object ends: somebody has noted that it must be published.
+  void keep() { kept_ = true; }
+  const std::string& path() const { return path_; }
+  /// Its name while it is hidden.
+  const std::string& hidden_path() const { return temporary_; }
   /// Bytes appended so far.
   std::uint64_t size() const { return size_; }
 
@@ -40,7 +49,13 @@ class DurableFile {
   std::unique_ptr<WritableFile> file_;
   std::uint64_t size_ = 0;
   bool broken_ = false;
+  bool sealed_ = false;
+  bool kept_ = false;
 };
+
+/// Publishes a file that was sealed and kept by a process that has ended: moves it to its name, if that was not done
+/// yet. Errors: io; not_found when there is neither.
+Result<void> publish_sealed(FileSystem& files, const std::string& hidden_path, const std::string& path);
 
 /// Writes `bytes` as a durable file. Errors: as DurableFile.
 Result<void> write_durably(FileSystem& files, const std::string& path, std::string_view bytes);

@@ -50,13 +50,7 @@ class Printer final : public ByteSink {
   }
 
   void finish() override {}
-  Result<void> flush() override {
-    while (written_ < pending_.size()) {
-      Result<void> piece = write_piece();
-      if (!piece.ok()) return piece;
-    }
-    return {};
-  }
+  Result<Progress> prepare_snapshot() override { return ready(); }
   void close() noexcept override {}
 
  private:

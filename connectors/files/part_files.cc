@@ -1,15 +1,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "common/base/try.h"
 #include "common/storage/durable_file.h"
 #include "common/storage/local_file_system.h"
+#include "weir/bytes.h"
 #include "weir/connectors/files.h"
+#include "weir/snapshot.h"
 
 namespace weir::connectors {
 namespace {
@@ -17,8 +23,34 @@ namespace {
 constexpr std::size_t kBufferBytes = 256 * 1024;
 
 constexpr std::int64_t kNoTimer = INT64_MAX;
+/// How often to look whether the last parts are on the disk.
+constexpr std::int64_t kSealMs = 5;
+constexpr std::string_view kSealedParts = "sealed parts";
 
-/// Lives on: the slot's thread. A part is either in progress, or whole, on disk and under its name; never in between.
+/// Seals a part on the snapshot pool. The sink asks for the outcome only.
+class SealPart final : public SnapshotWork {
+ public:
+  enum class Outcome : std::uint8_t { open, sealed, failed };
+
+  SealPart(std::shared_ptr<DurableFile> part, std::shared_ptr<std::atomic<Outcome>> outcome)
+      : part_(std::move(part)), outcome_(std::move(outcome)) {}
+  ~SealPart() override {
+    if (outcome_->load() == Outcome::open) outcome_->store(Outcome::failed);
+  }
+  Result<void> run(KeyGroupWriter&) override {
+    Result<void> sealed = part_->seal();
+    part_.reset();
+    outcome_->store(sealed.ok() ? Outcome::sealed : Outcome::failed);
+    return sealed;
+  }
+
+ private:
+  std::shared_ptr<DurableFile> part_;
+  std::shared_ptr<std::atomic<Outcome>> outcome_;
+};
+
+/// Lives on: the slot's thread. A part is in progress; or part of a checkpoint that is not complete, then it is sealed
+/// and hidden; or on disk under its name.
 class PartFiles final : public ByteSink {
  public:
   explicit PartFiles(FileSinkOptions options) : options_(std::move(options)) {}
@@ -28,9 +60,11 @@ class PartFiles final : public ByteSink {
     header_ = std::move(header);
     prefix_ = fmt::format("part-{}-", context.subtask_index());
     TRY_VOID(files_.make_directories(options_.directory));
-    // Parts of earlier runs stay: the numbers go on behind them.
+    if (context.restored() != nullptr) TRY_VOID(restore(*context.restored()));
+    // Parts of earlier runs stay, hidden ones as well: the numbers go on behind them.
     TRY(const std::vector<std::string> names, files_.list(options_.directory));
-    for (const std::string& name : names) {
+    for (const std::string& listed : names) {
+      const std::string_view name = std::string_view(listed).substr(listed.starts_with('.') ? 1 : 0);
       std::uint64_t number = 0;
       if (!name.starts_with(prefix_)) continue;
       if (std::from_chars(name.data() + prefix_.size(), name.data() + name.size(), number).ec == std::errc())
@@ -55,6 +89,13 @@ class PartFiles final : public ByteSink {
   Result<Progress> ready() override {
     if (!state_.ok()) return state_.error();
     if (std::exchange(has_written_, false)) written_ms_ = context_->now_ms();
+    if (!finishing_) return Progress::more();
+    // The last parts are published here, also those that wait for a checkpoint: there may be none any more.
+    for (const Sealed& sealed : sealed_) {
+      if (sealed.outcome->load() == SealPart::Outcome::open)
+        return Progress::blocked_until(context_->now_ms() + kSealMs);
+    }
+    TRY_VOID(checkpoint_completed(UINT64_MAX));
     return Progress::more();
   }
   void on_timer(std::int64_t at_ms) override {
@@ -67,11 +108,42 @@ class PartFiles final : public ByteSink {
     }
   }
   void finish() override {
+    finishing_ = true;
     if (state_.ok()) state_ = publish();
   }
-  Result<void> flush() override {
-    finish();
-    return state_;
+  Result<Progress> prepare_snapshot() override {
+    if (!state_.ok()) return state_.error();
+    if (part_) TRY_VOID(write_out());
+    return Progress::more();
+  }
+  /// Ends the part. It is made durable on the snapshot pool, and published when the checkpoint is complete.
+  Result<void> snapshot(SnapshotContext& context) override {
+    if (part_) {
+      const auto part = std::make_shared<DurableFile>(std::move(*part_));
+      part_.reset();
+      part->keep();
+      const auto outcome = std::make_shared<std::atomic<SealPart::Outcome>>(SealPart::Outcome::open);
+      sealed_.push_back({context.checkpoint_id(), part->hidden_path(), part->path(), outcome});
+      context.write_later(std::make_unique<SealPart>(part, outcome));
+    }
+    ByteWriter bytes;
+    for (const Sealed& sealed : sealed_) {
+      bytes.clear();
+      bytes.put_text(sealed.hidden_path);
+      bytes.put_text(sealed.path);
+      context.add_item(kSealedParts, Redistribution::list, bytes.view());
+    }
+    return {};
+  }
+  Result<void> checkpoint_completed(std::uint64_t checkpoint_id) override {
+    while (!sealed_.empty() && sealed_.front().checkpoint_id <= checkpoint_id) {
+      const Sealed sealed = std::move(sealed_.front());
+      sealed_.pop_front();
+      if (sealed.outcome->load() != SealPart::Outcome::sealed)
+        return Error::external(ErrorCode::io, fmt::format("{} could not be written to the disk", sealed.path));
+      TRY_VOID(publish_sealed(files_, sealed.hidden_path, sealed.path));
+    }
+    return {};
   }
   void close() noexcept override { part_.reset(); }
 
@@ -116,9 +188,35 @@ class PartFiles final : public ByteSink {
     return {};
   }
 
+  /// Publishes the parts of the checkpoint that is restored.
+  Result<void> restore(const RestoredState& state) {
+    for (const std::string_view item : state.items(kSealedParts)) {
+      ByteReader in(item);
+      std::string_view hidden_path, path;
+      if (!in.get_text(hidden_path) || !in.get_text(path))
+        return Error::external(ErrorCode::corrupt, "the file sink's state is damaged");
+      Result<void> published = publish_sealed(files_, std::string(hidden_path), std::string(path));
+      if (published.ok()) continue;
+      return Error::external(
+          published.error().code,
+          fmt::format("a part that belongs to the checkpoint cannot be published: {}", published.error().message));
+    }
+    return {};
+  }
+
+  /// Ended by a checkpoint that is not known to be complete.
+  struct Sealed {
+    std::uint64_t checkpoint_id;
+    std::string hidden_path;
+    std::string path;
+    std::shared_ptr<std::atomic<SealPart::Outcome>> outcome;
+  };
+
   FileSinkOptions options_;
   OperatorContext* context_ = nullptr;
   LocalFileSystem files_;
+  std::deque<Sealed> sealed_;  // the oldest first
+  bool finishing_ = false;
   std::string header_;
   std::string prefix_;
   std::uint64_t next_ = 0;  // number of the next part

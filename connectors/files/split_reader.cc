@@ -249,6 +249,10 @@ void SplitReader::drop_overlong(std::vector<RawRecord>& records) {
 
 /// Nothing behind the window can be read.
 void SplitReader::set_aside_rest(std::string reason, std::vector<RawRecord>& records) {
+  // A line that has its end is whole.
+  if (!overlong_ && middle_ && middle_->look_back_bytes() <= 1 && record_ < window_.size() &&
+      window_.view().ends_with('\n'))
+    deliver(window_.size(), records);
   damage_ = std::move(reason);
   const std::size_t from = std::min(overlong_ ? searched_ : record_, window_.size());
   RawRecord record = raw_record(window_.view().substr(from));

@@ -19,7 +19,6 @@ using std::chrono::steady_clock;
 constexpr std::int64_t kDrainMs = 5;
 /// So many messages go to the client in one call.
 constexpr std::size_t kBatchMax = 1024;
-constexpr auto kFlushLimit = std::chrono::seconds(60);
 
 const KafkaProperties& fixed_properties() {
   static const KafkaProperties properties{
@@ -124,7 +123,23 @@ class Producer final : public KafkaProducer {
     if (pending_.size() == kBatchMax && started_) drain();
   }
 
-  Result<Progress> ready() override {
+  Result<Progress> ready() override { return advance(finishing_); }
+
+  void finish() override { finishing_ = true; }
+
+  Result<Progress> flush() override { return advance(true); }
+
+  void close() noexcept override {
+    start_.stop();
+    // What is still in the queue belongs to an attempt that failed or was cancelled: waiting for it would only delay
+    // the end.
+    if (client_) rd_kafka_purge(client_->get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    client_.reset();
+  }
+
+ private:
+  /// Gives the client what it has room for. @param empty  whether to wait until all is acknowledged
+  Result<Progress> advance(bool empty) {
     client_->drain_wake();
     if (!started_) {
       if (!start_.done()) return Progress::blocked_on(client_->wake_fd());
@@ -137,37 +152,11 @@ class Producer final : public KafkaProducer {
     if (!complaint.empty()) context_->log(LogLevel::warn, "Kafka: " + complaint);
     if (!client_->fatal().empty())
       return Error::external(ErrorCode::unavailable, "the Kafka client gave up: " + client_->fatal());
-    const bool unfinished = pending_.size() > 0 || (finishing_ && rd_kafka_outq_len(client_->get()) > 0);
+    const bool unfinished = pending_.size() > 0 || (empty && rd_kafka_outq_len(client_->get()) > 0);
     if (unfinished) return Progress::blocked_on(client_->wake_fd(), context_->now_ms() + kDrainMs);
     return Progress::more();
   }
 
-  void finish() override { finishing_ = true; }
-
-  Result<void> flush() override {
-    const auto deadline = steady_clock::now() + kFlushLimit;
-    if (!started_) TRY_VOID(begin());
-    for (;;) {
-      drain();
-      rd_kafka_flush(client_->get(), 500);
-      TRY_VOID(state_);
-      if (pending_.size() == 0 && rd_kafka_outq_len(client_->get()) == 0) return {};
-      if (steady_clock::now() >= deadline)
-        return Error::external(ErrorCode::deadline_exceeded,
-                               fmt::format("Kafka has not acknowledged what was sent to '{}' within {} s",
-                                           options_.topic, kFlushLimit.count()));
-    }
-  }
-
-  void close() noexcept override {
-    start_.stop();
-    // What is still in the queue belongs to an attempt that failed or was cancelled: waiting for it would only delay
-    // the end.
-    if (client_) rd_kafka_purge(client_->get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    client_.reset();
-  }
-
- private:
   /// Once the work beside is done, or waits for it.
   Result<void> begin() {
     TRY_VOID(start_.take_result());

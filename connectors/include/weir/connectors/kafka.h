@@ -158,8 +158,8 @@ class KafkaProducer {
   /// refused or not acknowledged in time (`message.timeout.ms`).
   virtual Result<Progress> ready() = 0;
   virtual void finish() = 0;
-  /// Returns when everything sent is acknowledged.
-  virtual Result<void> flush() = 0;
+  /// Blocked until all that was sent is acknowledged; never waits itself.
+  virtual Result<Progress> flush() = 0;
   virtual void close() noexcept = 0;
 };
 
@@ -230,7 +230,7 @@ class KafkaSink final : public Sink<T> {
     }
     void end_of_input(std::uint32_t) override { producer_->finish(); }
     Result<Progress> ready(Output&) override { return producer_->ready(); }
-    Result<void> snapshot(SnapshotContext&) override { return producer_->flush(); }
+    Result<Progress> prepare_snapshot(std::uint64_t, Output&) override { return producer_->flush(); }
     void close() noexcept override { producer_->close(); }
 
    private:

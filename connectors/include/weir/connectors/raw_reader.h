@@ -54,6 +54,15 @@ inline void require(const Result<void>& checked, const std::string& whose) {
   if (!checked.ok()) throw UsageError(whose + ": " + checked.error().message);
 }
 
+/// Whether text is rather UTF-16 than UTF-8: it begins with the mark, or every second byte of its beginning is 0.
+inline bool looks_like_utf16(std::string_view bytes) {
+  if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) return true;
+  bytes = bytes.substr(0, 64);
+  std::size_t zeros = 0;
+  for (const char c : bytes) zeros += c == '\0' ? 1 : 0;
+  return zeros >= 4 && zeros * 5 >= bytes.size() * 2;
+}
+
 /// The reader of a source of T: bytes from a RawReader, records by a decoder, bad ones by the source's choice.
 /// Lives on: the slot's thread.
 template <class T>
@@ -127,6 +136,8 @@ class DecodingReader final : public SourceReader {
         return {};
       }
       reason_ = "the record is longer than the job allows";
+    } else if (looks_like_utf16(record.bytes)) {
+      reason_ += "; it looks like UTF-16: convert it to UTF-8";
     }
     return set_aside(index);
   }
@@ -142,10 +153,22 @@ class DecodingReader final : public SourceReader {
     letter_.place = raw_->place(index);
     letter_.reason = reason_;
     letter_.bytes.assign(records_[index].bytes);
-    // The limit of a record holds for this one, too: what does not fit is told by its place.
-    while (!bad_->fits(letter_)) letter_.bytes.resize(letter_.bytes.size() / 2);
+    cut_to_fit(records_[index].bytes);
     bad_->collect(letter_);
     return {};
+  }
+
+  /// The limit of a record holds for the bad one, too: it keeps as many bytes as fit, and says how many there were.
+  void cut_to_fit(std::string_view bytes) {
+    if (bad_->fits(letter_)) return;
+    letter_.reason += " (cut: the record has " + std::to_string(bytes.size()) + " bytes)";
+    std::size_t fits = 0;
+    for (std::size_t least_too_many = bytes.size(); least_too_many - fits > 1;) {
+      const std::size_t middle = fits + (least_too_many - fits) / 2;
+      letter_.bytes.assign(bytes.substr(0, middle));
+      (bad_->fits(letter_) ? fits : least_too_many) = middle;
+    }
+    letter_.bytes.assign(bytes.substr(0, fits));
   }
 
   std::string name_;

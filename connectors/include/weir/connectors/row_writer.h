@@ -10,6 +10,7 @@
 #include "weir/connectors/format.h"
 #include "weir/operator.h"
 #include "weir/row_codec.h"
+#include "weir/snapshot.h"
 
 namespace weir::connectors {
 
@@ -25,10 +26,15 @@ class ByteSink {
   virtual Result<Progress> ready() = 0;
   /// A time that it asked for with OperatorContext::wake_at has come.
   virtual void on_timer(std::int64_t /*at_ms*/) {}
-  /// No more records: make all that was taken safe. Done when ready() answers more or idle.
+  /// No more records: make all that was taken safe. Done when ready() returns more or idle.
   virtual void finish() = 0;
-  /// Everything taken so far is safe when this has returned.
-  virtual Result<void> flush() = 0;
+  /// A checkpoint begins: makes all that was taken safe, or ready to be handed to snapshot(). Does not block; is asked
+  /// again, as ready() is, until it returns more. Nothing is written meanwhile.
+  virtual Result<Progress> prepare_snapshot() = 0;
+  /// Notes what is needed so that nothing taken before is lost when the checkpoint is restored.
+  virtual Result<void> snapshot(SnapshotContext& /*context*/) { return {}; }
+  /// The checkpoint is safe, and all before it.
+  virtual Result<void> checkpoint_completed(std::uint64_t /*checkpoint_id*/) { return {}; }
   virtual void close() noexcept = 0;
 };
 
@@ -50,7 +56,11 @@ class RowWriter final : public Operator {
   void on_timer(std::int64_t at_ms) override { sink_->on_timer(at_ms); }
   void end_of_input(std::uint32_t) override { sink_->finish(); }
   Result<Progress> ready(Output&) override { return sink_->ready(); }
-  Result<void> snapshot(SnapshotContext&) override { return sink_->flush(); }
+  Result<Progress> prepare_snapshot(std::uint64_t, Output&) override { return sink_->prepare_snapshot(); }
+  Result<void> snapshot(SnapshotContext& context) override { return sink_->snapshot(context); }
+  Result<void> checkpoint_completed(std::uint64_t checkpoint_id) override {
+    return sink_->checkpoint_completed(checkpoint_id);
+  }
   void close() noexcept override { sink_->close(); }
 
  private:

@@ -146,6 +146,20 @@ TEST_CASE("compressed files: one that is cut off gives what is whole, then is a 
   }
 }
 
+TEST_CASE("compressed files: what follows the compressed data is a bad record of its own") {
+  TemporaryDirectory directory;
+  const auto expected = lines(100);
+  for (const auto& [name, compressed] :
+       {std::pair<std::string, std::string>{"a.gz", gzip(joined(expected))}, {"a.zst", zstd(joined(expected))}}) {
+    const auto reading = read_all(text_source(directory.write(name, compressed + "garbage that is not compressed"))
+                                      .on_bad_record(OnBadRecord::dead_letter));
+    CAPTURE(name);
+    CHECK(reading.records == expected);
+    REQUIRE(reading.bad.size() == 1);
+    CHECK(reading.bad[0].bytes == "");
+  }
+}
+
 TEST_CASE("compressed files: a checksum that is wrong, and bytes that were changed, are named") {
   TemporaryDirectory directory;
   const auto expected = lines(20'000);

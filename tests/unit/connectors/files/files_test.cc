@@ -16,6 +16,7 @@
 #include "weir/connectors/console.h"
 #include "weir/connectors/files.h"
 #include "weir/connectors/generator.h"
+#include "weir/detail/collection_source.h"
 
 using namespace weir;
 using namespace weir::connectors;
@@ -233,6 +234,32 @@ TEST_CASE("file source: bad records fail the task, are skipped, or are set aside
   CHECK(aside.bad[0].bytes == "{\"a\":");
   CHECK(aside.bad[0].place == path + ":16..21");
   CHECK(aside.bad[0].source == "Files: " + path);
+}
+
+TEST_CASE("file source: a bad record that is too long for the job keeps as many bytes as fit, and says so") {
+  TemporaryDirectory directory;
+  const std::string path = directory.write("a.json", std::string(18'000'000, 'x') + "\n{\"a\":1,\"b\":\"x\"}\n");
+  FileSource<Pair> source(path, json_format());
+  source.on_bad_record(OnBadRecord::dead_letter).record_bytes_max(20'000'000);
+  const auto reading = read_all(source);
+  CHECK(reading.records == std::vector<Pair>{{1, "x"}});
+  REQUIRE(reading.bad.size() == 1);
+  const std::size_t record_bytes_max = FakeOperatorContext(0, 1).record_bytes_max();
+  CHECK(reading.bad[0].bytes.size() > record_bytes_max - 1000);
+  CHECK(reading.bad[0].bytes.size() < record_bytes_max);
+  CHECK(reading.bad[0].reason.find("(cut: the record has 18000000 bytes)") != std::string::npos);
+}
+
+TEST_CASE("file source: text in UTF-16 is a bad record that names the encoding") {
+  TemporaryDirectory directory;
+  std::string file = "\xFF\xFE";
+  for (const char c : std::string("{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":\"y\"}\n")) file += c, file += '\0';
+  FileSource<Pair> source(directory.write("a.json", file), json_format());
+  source.on_bad_record(OnBadRecord::dead_letter);
+  const auto reading = read_all(source);
+  CHECK(reading.records.empty());
+  REQUIRE(reading.bad.size() == 2);
+  for (const BadRecord& bad : reading.bad) CHECK(bad.reason.find("it looks like UTF-16") != std::string::npos);
 }
 
 TEST_CASE("file source: a rate holds records back, and a reader that is restored meanwhile misses none") {
@@ -455,6 +482,102 @@ TEST_CASE("file sink: a part in progress is hidden, also from a source, until it
   CHECK(names(directory.string()) == std::set<std::string>{"part-0-0"});
 }
 
+namespace {
+
+/// A checkpoint of a file sink: what it notes. The part that runs on the snapshot pool has run when this returns.
+std::string checkpoint(Writing& writing, std::uint64_t id) {
+  const Result<Progress> prepared = writing.writer->prepare_snapshot(id, writing.nowhere);
+  REQUIRE(prepared.ok());
+  CHECK(prepared->kind == Progress::Kind::more);
+  taskmanager::OperatorSnapshotBuilder builder(id);
+  REQUIRE(writing.writer->snapshot(builder).ok());
+  taskmanager::OperatorSnapshot snapshot = builder.take();
+  struct Nowhere final : KeyGroupWriter {
+    Result<void> begin_state(const KeyedStateSchema&) override { return {}; }
+    Result<void> write(std::uint32_t, std::string_view) override { return {}; }
+  } nowhere;
+  for (const auto& work : snapshot.works) REQUIRE(work->run(nowhere).ok());
+  return taskmanager::encode_operator_state(snapshot.state);
+}
+
+}  // namespace
+
+TEST_CASE("file sink: a checkpoint hides the part that it ends until it is complete") {
+  TemporaryDirectory directory;
+  Writing writing(FileSink<Pair>(directory.string(), json_format()));
+  writing.write({1, "x"});
+  checkpoint(writing, 1);
+  CHECK(visible(directory.string()).empty());
+  writing.write({2, "y"});
+  checkpoint(writing, 2);
+  CHECK(writing.writer->checkpoint_completed(1).ok());
+  CHECK(visible(directory.string()) == std::set<std::string>{"part-0-0"});
+  writing.writer->checkpoint_aborted(2);
+  checkpoint(writing, 3);
+  CHECK(visible(directory.string()) == std::set<std::string>{"part-0-0"});
+  CHECK(writing.writer->checkpoint_completed(3).ok());
+  CHECK(visible(directory.string()) == std::set<std::string>{"part-0-0", "part-0-1"});
+  CHECK(names(directory.string()).size() == 2);
+  writing.write({3, "z"});
+  writing.writer->end_of_input(0);
+  CHECK(writing.ready() == "");
+  CHECK(read_all(FileSource<Pair>(directory.string(), json_format())).records ==
+        std::vector<Pair>{{1, "x"}, {2, "y"}, {3, "z"}});
+}
+
+TEST_CASE("file sink: at the end of input parts that wait for a checkpoint are published") {
+  TemporaryDirectory directory;
+  Writing writing(FileSink<Pair>(directory.string(), json_format()));
+  writing.write({1, "x"});
+  checkpoint(writing, 1);
+  writing.writer->end_of_input(0);
+  CHECK(writing.ready() == "");
+  CHECK(names(directory.string()) == std::set<std::string>{"part-0-0"});
+}
+
+TEST_CASE("file sink: what a restored checkpoint holds is published, what came after it is not") {
+  TemporaryDirectory directory;
+  const FileSink<Pair> sink(directory.string(), json_format());
+  std::string state;
+  {
+    Writing writing(sink);
+    writing.write({1, "x"});
+    state = checkpoint(writing, 1);
+    writing.write({2, "lost and written again"});
+  }
+  CHECK(visible(directory.string()).empty());
+  for (int round = 0; round < 2; ++round) {
+    taskmanager::RestoredOperator restored = weir::test::restored_from({state});
+    FakeOperatorContext context(0, 1);
+    context.restored_state = &restored;
+    const auto writer = sink.make_writer();
+    REQUIRE(writer->open(context).ok());
+    writer->close();
+    // The second time it is there already.
+    CHECK(names(directory.string()) == std::set<std::string>{"part-0-0"});
+  }
+  std::filesystem::remove(directory / "part-0-0");
+  taskmanager::RestoredOperator restored = weir::test::restored_from({state});
+  FakeOperatorContext context(0, 1);
+  context.restored_state = &restored;
+  const auto writer = sink.make_writer();
+  CHECK(writer->open(context).error().message.find("a part that belongs to the checkpoint cannot be published") == 0);
+}
+
+TEST_CASE("file sink: a part that another subtask is still to publish keeps its number") {
+  TemporaryDirectory directory;
+  const FileSink<Pair> sink(directory.string(), json_format());
+  {
+    Writing writing(sink);
+    writing.write({1, "x"});
+    checkpoint(writing, 1);
+  }
+  Writing next(sink);
+  next.write({2, "y"});
+  next.writer->end_of_input(0);
+  CHECK(visible(directory.string()) == std::set<std::string>{"part-0-1"});
+}
+
 TEST_CASE("file sink: a part is published when its first record is as old as the policy says, however busy it is") {
   TemporaryDirectory directory;
   Writing writing(FileSink<Pair>(directory.string(), json_format())
@@ -545,6 +668,85 @@ TEST_CASE("generator: any parallelism makes the same records") {
     for (std::size_t i = 0; i < part.size(); ++i) together[i * 3 + subtask] = part[i];
   }
   CHECK(together == alone);
+}
+
+namespace {
+
+/// Reads `polls` blocks in each of `subtasks` subtasks, from what all of the last run have saved; returns what they
+/// save.
+template <class T>
+std::vector<std::string> read_part(const Source<T>& source, std::uint32_t subtasks,
+                                   const std::vector<std::string>& saved, int polls, std::vector<T>& records) {
+  std::vector<std::string> states;
+  for (std::uint32_t subtask = 0; subtask < subtasks; ++subtask) {
+    FakeOperatorContext context(subtask, subtasks);
+    RowOutput<T> output([&](const T& record) { records.push_back(record); });
+    const auto reader = source.make_reader();
+    std::optional<taskmanager::RestoredOperator> restored;
+    if (!saved.empty()) context.restored_state = &restored.emplace(weir::test::restored_from(saved, subtask, subtasks));
+    REQUIRE(reader->open(context).ok());
+    // Subtasks come to different places.
+    for (int i = 0; polls < 0 || i < polls + static_cast<int>(subtask); ++i) {
+      const Result<Progress> progress = reader->poll(output);
+      REQUIRE(progress.ok());
+      if (progress->kind == Progress::Kind::finished) break;
+    }
+    states.push_back(weir::test::save(*reader));
+    reader->close();
+  }
+  return states;
+}
+
+/// Runs of a source, each at another parallelism, until all is read.
+template <class T>
+std::vector<T> read_rescaled(const Source<T>& source, const std::vector<std::uint32_t>& parallelisms) {
+  std::vector<T> records;
+  std::vector<std::string> saved;
+  for (std::size_t i = 0; i < parallelisms.size(); ++i)
+    saved = read_part(source, parallelisms[i], saved, i + 1 < parallelisms.size() ? 2 : -1, records);
+  std::sort(records.begin(), records.end());
+  return records;
+}
+
+const std::vector<std::vector<std::uint32_t>> kRescales{{1, 3},    {3, 1},       {2, 4},       {5, 3},
+                                                        {4, 4, 4}, {1, 3, 2, 5}, {7, 2, 1, 3}, {128, 1, 100}};
+
+}  // namespace
+
+TEST_CASE("sources: at any other parallelism a restored source reads the rest, nothing lost and nothing twice") {
+  std::vector<std::uint64_t> numbers(20'011);
+  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
+  TemporaryDirectory directory;
+  std::vector<std::string> all;
+  for (int file = 0; file < 5; ++file) {
+    std::string text;
+    for (int i = 0; i < 4000; ++i) {
+      all.push_back(std::to_string(file) + " line " + std::to_string(i));
+      text += all.back() + "\n";
+    }
+    directory.write(std::to_string(file), text);
+  }
+  std::sort(all.begin(), all.end());
+  for (const auto& parallelisms : kRescales) {
+    CAPTURE(parallelisms.front());
+    CAPTURE(parallelisms[1]);
+    CHECK(read_rescaled(generate<std::uint64_t>([](std::uint64_t n) { return n; }, {.records = numbers.size()}),
+                        parallelisms) == numbers);
+    CHECK(read_rescaled(weir::detail::CollectionSource<std::uint64_t>(numbers), parallelisms) == numbers);
+    CHECK(read_rescaled(text_source(directory.string()).split_bytes(9'000), parallelisms) == all);
+  }
+}
+
+TEST_CASE("sources: a state whose pieces are not all there is refused") {
+  std::vector<std::uint64_t> records;
+  const auto source = generate<std::uint64_t>([](std::uint64_t n) { return n; }, {.records = 100'000});
+  auto saved = read_part(source, 3, {}, 2, records);
+  saved.pop_back();
+  taskmanager::RestoredOperator restored = weir::test::restored_from(saved, 0, 1);
+  FakeOperatorContext context(0, 1);
+  context.restored_state = &restored;
+  const auto reader = source.make_reader();
+  CHECK(reader->open(context).error().message == "the source's state is damaged or not whole");
 }
 
 TEST_CASE("generator: a rate holds records back until their time") {

@@ -125,9 +125,16 @@ class Writing {
 
   /// As before a snapshot. @return  what went wrong
   std::string flush() {
-    taskmanager::OperatorSnapshotBuilder builder(1);
-    const Result<void> flushed = writer_->snapshot(builder);
-    return flushed.ok() ? "" : flushed.error().message;
+    for (const auto deadline = steady_clock::now() + std::chrono::seconds(60); steady_clock::now() < deadline;) {
+      context_.clock_ms = now_ms();
+      const auto before = steady_clock::now();
+      const Result<Progress> progress = writer_->prepare_snapshot(1, nowhere_);
+      CHECK_MESSAGE(steady_clock::now() - before < std::chrono::milliseconds(400), "it waited by itself");
+      if (!progress.ok()) return progress.error().message;
+      if (progress->kind == Progress::Kind::more) return "";
+      wait_for(*progress, deadline);
+    }
+    return "not flushed in time";
   }
 
   std::string error;
