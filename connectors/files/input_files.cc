@@ -23,7 +23,6 @@ bool is_hidden(const fs::path& path) {
   return name.starts_with('.') || name.starts_with('_') || is_unfinished(name);
 }
 
-/// A link that leads back to a directory above it is as deep as this.
 constexpr int kDepthMax = 64;
 
 /// Adds the files of a directory and of those in it.
@@ -35,10 +34,14 @@ Result<void> list_directory(const std::string& path, int depth, std::vector<std:
   std::error_code error;
   for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
     if (is_hidden(entry->path())) continue;
-    std::error_code ignored;
-    if (entry->is_regular_file(ignored)) {
+    std::error_code failed;
+    const fs::file_status status = entry->status(failed);
+    if (status.type() == fs::file_type::none)
+      return Error::external(ErrorCode::io, fmt::format("cannot look at {}: {}; does a link in it lead back?",
+                                                        entry->path().string(), failed.message()));
+    if (fs::is_regular_file(status)) {
       files.push_back(entry->path().string());
-    } else if (entry->is_directory(ignored)) {
+    } else if (fs::is_directory(status)) {
       TRY_VOID(list_directory(entry->path().string(), depth + 1, files));
     }
   }

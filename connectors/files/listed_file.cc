@@ -71,7 +71,7 @@ Result<void> ListedFile::check(ReadableFile& file) const {
   if (head.bytes == head_->bytes && head.hash == head_->hash) return {};
   return Error::external(
       ErrorCode::failed_precondition,
-      fmt::format("{} begins with something else than before: it was written anew while it was read; "
+      fmt::format("{} begins with something else than when it was read: it was written anew or replaced; "
                   "rotate it by renaming it",
                   path_));
 }

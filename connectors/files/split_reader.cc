@@ -64,6 +64,8 @@ Result<void> SplitReader::open(std::unique_ptr<InputFile> file) {
 }
 
 Result<std::optional<std::uint64_t>> SplitReader::find_near(std::uint64_t from, std::uint64_t stop) {
+  if (from <= mark_bytes_ && !options_.has_header && mark_bytes_ < size_)
+    return std::optional<std::uint64_t>(mark_bytes_);
   ByteWindow window;
   std::uint64_t offset = from - std::min<std::uint64_t>(from, middle_->look_back_bytes());
   std::size_t searched = 0;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "weir/bytes.h"
+#include "weir/key_group.h"
 #include "weir/operator.h"
 #include "weir/snapshot.h"
 
@@ -38,15 +39,16 @@ class NumberedSplits {
     }
     own_.clear();
     for (std::uint64_t k = 0; k < count_; ++k) {
-      if (owner_of_split(kName, k, parallelism) == context.subtask_index()) own_.push_back({k, k});
+      if (owner_of_split(kName, index_of(k), parallelism) == context.subtask_index()) own_.push_back({k, k});
     }
     if (restored) {
       std::size_t found = 0;
       for (const auto& [split, position] : context.restored()->positions()) {
         ByteReader in(position);
-        const auto own = std::lower_bound(own_.begin(), own_.end(), split.index,
-                                          [](const Own& one, std::uint64_t index) { return one.split < index; });
-        if (split.name != kName || own == own_.end() || own->split != split.index || !in.get(own->next) ||
+        const std::uint64_t number = split.index - index_of(0);
+        const auto own = std::lower_bound(own_.begin(), own_.end(), number,
+                                          [](const Own& one, std::uint64_t split) { return one.split < split; });
+        if (split.name != kName || own == own_.end() || own->split != number || !in.get(own->next) ||
             own->next % count_ != own->split)
           return damaged();
         ++found;
@@ -83,7 +85,7 @@ class NumberedSplits {
     for (const Own& own : own_) {
       bytes.clear();
       bytes.put(even_ ? next_ + (own.split + count_ - next_ % count_) % count_ : own.next);
-      context.add_position({std::string(kName), own.split}, bytes.view());
+      context.add_position({std::string(kName), index_of(own.split)}, bytes.view());
     }
     return {};
   }
@@ -95,6 +97,9 @@ class NumberedSplits {
   };
   static constexpr std::string_view kName = "numbers";
   static constexpr std::string_view kCountItem = "count of splits";
+
+  /// The index by which split k belongs to subtask k modulo parallelism: subtask i of p has i, i + p, i + 2 p, ...
+  static std::uint64_t index_of(std::uint64_t split) { return split - hash_bytes(kName); }
 
   static Error damaged() { return Error::external(ErrorCode::corrupt, "the source's state is damaged or not whole"); }
 

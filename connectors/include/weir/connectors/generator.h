@@ -33,8 +33,9 @@ struct GeneratorOptions {
   double records_per_second = RateLimit::kNone;
 };
 
-/// Makes record n for n = 0, 1, 2, ... by calling `make(n)`; each of p subtasks makes every p-th. The same numbers give
-/// the same records at any parallelism. State: the next number of each split (weir/detail/numbered_splits.h).
+/// Makes record n for n = 0, 1, 2, ... by calling `make(n)`; subtask i of p makes i, i + p, i + 2p, ... The same
+/// numbers give the same records at any parallelism. State: the next number of each split
+/// (weir/detail/numbered_splits.h).
 ///     GeneratorSource<Bid, decltype(make_bid)> source(make_bid, {.records = 1'000'000});
 template <class T, class Make>
 class GeneratorSource final : public Source<T> {
