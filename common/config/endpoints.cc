@@ -28,11 +28,12 @@ Result<void> check_announced(const Listener& listener, std::string_view address_
   if (!listener.advertised_host || is_loopback(*listener.advertised_host) || !is_loopback(listener.bind_host))
     return {};
   return configuration.placed(
-      Error::user(ErrorCode::failed_precondition,
-                  fmt::format("{}: other machines would connect to {}, but {} is {}, which only this machine can reach; "
-                              "set {}: 0.0.0.0, or {}: localhost",
-                              address_key, in_quotes(*listener.advertised_host), bind_key, listener.bind_host, bind_key,
-                              address_key)),
+      Error::user(
+          ErrorCode::failed_precondition,
+          fmt::format("{}: other machines would connect to {}, but {} is {}, which only this machine can reach; "
+                      "set {}: 0.0.0.0, or {}: localhost",
+                      address_key, in_quotes(*listener.advertised_host), bind_key, listener.bind_host, bind_key,
+                      address_key)),
       address_key);
 }
 
