@@ -39,7 +39,7 @@ struct Scene {
     log::set_level(log::Level::off);
     registry.start(losses);
   }
-  Result<std::vector<JobId>> add(const Incarnation& incarnation, std::uint16_t port) {
+  Result<std::vector<plan::JobWorker>> add(const Incarnation& incarnation, std::uint16_t port) {
     TaskManagerDescription description;
     description.id = TaskManagerId::from_string("tm").value();
     description.incarnation = incarnation;

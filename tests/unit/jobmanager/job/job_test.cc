@@ -69,7 +69,7 @@ struct Scene final : TaskManagerListener, JobOwner {
     REQUIRE(registry.add(described(id, 2), {}).ok());
   }
   std::unique_ptr<Job> make_job(JobOptions options) {
-    PlannedJob planned;
+    SubmittedJob planned;
     planned.submission.id = JobId::random();
     plan::JobVertex vertex;
     vertex.id = VertexId::random();
