@@ -166,7 +166,7 @@ TEST_CASE("compressed files: a checksum that is wrong, and bytes that were chang
   std::string wrong_crc = gzip(joined(expected));
   wrong_crc[wrong_crc.size() - 8] = static_cast<char>(wrong_crc[wrong_crc.size() - 8] ^ 1);
   const auto crc = read_all(text_source(directory.write("crc.gz", wrong_crc)).on_bad_record(OnBadRecord::dead_letter));
-  // Where the last record ends is not known before the end of the file is.
+  // The last line has its end, so it is whole; the damage is a bad record without bytes.
   CHECK(crc.records == expected);
   REQUIRE(crc.bad.size() == 1);
   CHECK(crc.bad[0].bytes == "");
