@@ -205,7 +205,6 @@ TEST_CASE("value state: the hook sees every edit(), also in the next call for th
   Noting noting;
   two.states.watch(&noting);
   const auto call = [&](std::int64_t key, auto&& body) {
-    two.states.begin_keys();
     two.states.set_key(key_hash(key), key);
     body();
     two.states.finish();
