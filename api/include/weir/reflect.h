@@ -275,8 +275,9 @@ constexpr Misfit any_misfit(const std::variant<T...>*) {
   return found;
 }
 
+/// An aggregate whose fields can be looked at one by one: nothing is wrong with it but, maybe, with them.
 template <class T>
-constexpr Misfit aggregate_misfit() {
+constexpr Misfit shape_misfit() {
   if constexpr (!std::is_aggregate_v<T>) {
     return std::is_class_v<T> ? Misfit::not_aggregate : Misfit::unknown_class;
   } else if constexpr (!std::is_default_constructible_v<T>) {
@@ -296,8 +297,20 @@ constexpr Misfit aggregate_misfit() {
     } else if constexpr (!has_no_array<T, kCount>(std::make_index_sequence<kCount>{})) {
       return Misfit::array;
     } else {
-      return fields_misfit<T>(std::make_index_sequence<kCount>{});
+      return Misfit::none;
     }
+  }
+}
+template <class T>
+constexpr bool has_checked_fields() {
+  return shape_misfit<T>() == Misfit::none;
+}
+template <class T>
+constexpr Misfit aggregate_misfit() {
+  if constexpr (has_checked_fields<T>()) {
+    return fields_misfit<T>(std::make_index_sequence<initialiser_count<T>()>{});
+  } else {
+    return shape_misfit<T>();
   }
 }
 
@@ -347,11 +360,67 @@ concept Serializable = detail::kMisfit<T>
 
 namespace detail {
 
-// One line that says what is wrong, wherever a type enters the API. `Type` is the stream's or state's type; the field
-// is in it.
+/// A field's name as the compiler shows it: CheckField<Order, FieldName<4>{"tags"}, std::set<int>>.
+template <std::size_t Size>
+struct FieldName {
+  char text[Size + 1] = {};
+  explicit constexpr FieldName(std::string_view name) {
+    for (std::size_t i = 0; i < Size; ++i) text[i] = name[i];
+  }
+};
+
+/// The first field of a record that is wrong; kNoField when the fault lies in the record itself.
+inline constexpr std::size_t kNoField = SIZE_MAX;
+template <class T, std::size_t... I>
+constexpr std::size_t first_wrong_field(std::index_sequence<I...>) {
+  std::size_t found = kNoField;
+  static_cast<void>(((kMisfit<FieldType<T, I>> != Misfit::none ? (found = I, false) : true) && ...));
+  return found;
+}
+template <class T>
+constexpr std::size_t wrong_field() {
+  if constexpr (kMisfit<T> == Misfit::none || !std::is_class_v<T>) {
+    return kNoField;
+  } else if constexpr (HasSchema<T> || kIsTuple<T>) {
+    return first_wrong_field<T>(std::make_index_sequence<kFieldCount<T>>{});
+  } else if constexpr (has_checked_fields<T>()) {
+    return first_wrong_field<T>(std::make_index_sequence<initialiser_count<T>()>{});
+  } else {
+    return kNoField;
+  }
+}
+
+template <class Type>
+struct CheckType;
+/// Names the field in the compiler's message.
+template <class Record, FieldName Name, class Field>
+struct CheckField {
+  static constexpr bool kFits = CheckType<Field>::kFits;
+};
+/// Whether the fault lies in a field, an element or a value of the type; it is said there.
+template <class T>
+constexpr bool is_within() {
+  if constexpr (kMisfit<T> == Misfit::none) {
+    return false;
+  } else if constexpr (kIsOptional<T> || (kIsList<T> && !std::is_same_v<T, std::vector<bool>>)) {
+    return !CheckType<typename T::value_type>::kFits;
+  } else if constexpr (kIsMap<T>) {
+    return !CheckType<typename T::key_type>::kFits || !CheckType<typename T::mapped_type>::kFits;
+  } else if constexpr (constexpr std::size_t kField = wrong_field<T>(); kField != kNoField) {
+    constexpr std::string_view kName = field_name<T, kField>();
+    return !CheckField<T, FieldName<kName.size()>(kName), FieldType<T, kField>>::kFits;
+  } else {
+    return false;
+  }
+}
+
+// One line that says what is wrong, wherever a type enters the API. `Type` is the stream's or state's type, or of what
+// lies in it.
 template <class Type>
 struct CheckType {
-  static constexpr Misfit kFound = kMisfit<Type>;
+  static constexpr Misfit kAny = kMisfit<Type>;
+  /// What is wrong with the type itself; of what lies in it is said where it lies.
+  static constexpr Misfit kFound = is_within<Type>() ? Misfit::none : kAny;
   static_assert(kFound != Misfit::pointer,
                 "weir: this type holds a pointer, which means nothing in another process; hold the value itself, or "
                 "std::optional of it");
@@ -382,7 +451,7 @@ struct CheckType {
                 "weir: this type holds a struct of more than 100 fields; group them in nested structs");
   static_assert(kFound != Misfit::unknown_class,
                 "weir: this type holds something that is neither a value nor a plain struct");
-  static constexpr bool kFits = kFound == Misfit::none;
+  static constexpr bool kFits = kAny == Misfit::none && !is_within<Type>();
 };
 
 /// A type with fields.

@@ -325,4 +325,19 @@ struct RowCodec {
   }
 };
 
+/// A type that cannot be in a stream. It has been reported; nothing more is said of its rows.
+template <class T>
+requires(!detail::CheckType<T>::kFits) struct RowCodec<T> {
+  static constexpr bool kPlain = false;
+  static constexpr std::uint32_t kAlign = 1;
+  static constexpr std::uint32_t kStride = 1;
+  static const RowLayout& layout();
+  static std::size_t text_bytes(const T& value);
+  static const T& read(const Block& block, std::uint32_t row, T& scratch);
+  static T read(const Block& block, std::uint32_t row);
+  static const T& read_at(const std::uint8_t* at, const std::uint8_t* block_end, T& scratch);
+  static void write_at(const T& value, std::uint8_t* at, detail::TextArea& texts);
+  static bool append(const T& value, Block& block);
+};
+
 }  // namespace weir

@@ -177,7 +177,7 @@ struct CheckPartitioner {
 /// only when the stream is keyed by it.
 template <class T, class F>
 constexpr bool is_of_a_field() {
-  if constexpr (std::is_member_object_pointer_v<F> && kIsRecord<T>) {
+  if constexpr (std::is_member_object_pointer_v<F> && Serializable<T> && kIsRecord<T>) {
     using K = std::remove_cvref_t<std::invoke_result_t<F, const T&>>;
     bool found = false;
     for_each_index<T>([&](auto index) { found = found || std::is_same_v<FieldType<T, index>, K>; });
