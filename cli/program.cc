@@ -4,6 +4,9 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <string_view>
+
+#include "weir/file_path.h"
 
 namespace weir::cli {
 
@@ -21,17 +24,22 @@ Result<void> check_library(const std::string& path) {
 
 Result<void> check_arguments(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
-    std::size_t at = argument.starts_with("file:") ? 0 : argument.find("=file:");
+    const std::size_t at = argument.starts_with("file:") ? 0 : argument.find("=file:");
     if (at == std::string::npos) continue;
-    std::size_t path = argument.find("file:", at) + 5;
-    if (path < argument.size() && argument[path] == '/') continue;
+    const std::size_t place = argument.find("file:", at);
+    const auto parsed = parse_file_path(std::string_view(argument).substr(place));
+    if (parsed.ok()) continue;
+    const std::string relative = argument.substr(place + 5);
+    if (relative.starts_with('/'))
+      return Error::user(ErrorCode::invalid_argument,
+                         fmt::format("the argument {}: {}", argument, parsed.error().message));
     std::error_code error;
-    std::string absolute = (std::filesystem::current_path(error) / argument.substr(path)).lexically_normal().string();
+    std::string absolute = (std::filesystem::current_path(error) / relative).lexically_normal().string();
     return Error::user(
         ErrorCode::invalid_argument,
         fmt::format("a relative path in the argument {}: client, planner and workers stand in different directories; "
-                    "write the absolute one, {}{}",
-                    argument, argument.substr(0, path), absolute));
+                    "write the absolute one, {}file:{}",
+                    argument, argument.substr(0, place), absolute));
   }
   return {};
 }

@@ -56,7 +56,8 @@ Result<void> check_operators(const StreamGraph& graph) {
   for (const OperatorNode& node : graph.operators) {
     if (node.role != OperatorRole::sink && !consumed[node.id]) {
       return refuse("nothing consumes " + shown(node) +
-                    ": end the stream with .sink_to(...), or with connectors::discard() where the rows are not wanted");
+                    ": end the stream with .sink_to(...); where the records are not wanted, with "
+                    ".sink_to(weir::connectors::DiscardSink<T>()) of weir/connectors/console.h");
     }
   }
   return {};

@@ -9,11 +9,9 @@
 
 WEIR_JOB(@ident@) {
   args.allow_only({"input"});
-  std::string path = args.require("input");
-  if (path.starts_with("file:")) path.erase(0, 5);
 
   env.set_job_name("@name@");
-  env.from_source(weir::connectors::FileSource<std::string>(path, weir::connectors::raw_format()))
+  env.from_source(weir::connectors::FileSource<std::string>(args.require("input"), weir::connectors::raw_format()))
       .flat_map(@ident@::split)
       .name("split")
       .key_by(&@ident@::Count::word)

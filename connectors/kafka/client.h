@@ -66,7 +66,7 @@ class KafkaClient {
   /// Whether the brokers have a topic; gone when they say so for two seconds. Blocks a little longer than that at most.
   /// Any thread.
   TopicPresence presence(const std::string& topic, const std::atomic<bool>& stop) const;
-  /// "Kafka at HOST:PORT has no topic 'x': create it first, or mend the name"
+  /// "Kafka at HOST:PORT has no topic 'x': create it first, or correct the name"
   Error no_topic(const std::string& topic) const;
 
   /// The value of one of librdkafka's options as it is in force; empty when there is no such option.

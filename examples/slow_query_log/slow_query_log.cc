@@ -13,6 +13,7 @@
 #include "weir/connectors/kafka.h"
 #include "weir/datastream.h"
 #include "weir/environment.h"
+#include "weir/file_path.h"
 #include "weir/job.h"
 
 namespace {
@@ -20,7 +21,7 @@ namespace {
 using namespace slow_query_log;
 using namespace weir::connectors;
 
-/// "file:/logs" -> {file, /logs}
+/// "file:///logs" -> {file, /logs}, "/logs" -> the same, "kafka:orders" -> {kafka, orders}
 struct Place {
   std::string kind;
   std::string name;
@@ -29,8 +30,15 @@ struct Place {
 Place parse_place(const std::string& option, const std::string& text, const std::vector<std::string>& kinds) {
   const std::size_t colon = text.find(':');
   Place place{text.substr(0, colon), colon == std::string::npos ? "" : text.substr(colon + 1)};
+  if (text.starts_with('/')) place = {"file", text};
   for (const std::string& kind : kinds) {
-    if (place.kind == kind && (kind == "console") == place.name.empty()) return place;
+    if (place.kind != kind || (kind == "console") != place.name.empty()) continue;
+    if (kind == "file") {
+      const auto path = weir::parse_file_path(text);
+      if (!path.ok()) throw weir::UsageError("--" + option + ": " + path.error().message);
+      place.name = *path;
+    }
+    return place;
   }
   std::string forms;
   for (const std::string& kind : kinds) {

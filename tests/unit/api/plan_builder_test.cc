@@ -59,8 +59,8 @@ TEST_CASE(
   StreamGraph loose = source_to_sink();
   loose.operators.pop_back();
   CHECK(refusal(loose) ==
-        "nothing consumes Source \"numbers\": end the stream with .sink_to(...), or with connectors::discard() where "
-        "the rows are not wanted");
+        "nothing consumes Source \"numbers\": end the stream with .sink_to(...); where "
+        "the records are not wanted, with .sink_to(weir::connectors::DiscardSink<T>()) of weir/connectors/console.h");
 
   StreamGraph loop = source_to_sink();
   loop.operators[1].inputs[0].source = 2;

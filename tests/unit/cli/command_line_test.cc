@@ -94,6 +94,8 @@ TEST_CASE("run: relative file arguments are refused with the absolute way to wri
     CHECK(checked.error().message.find("relative path in the argument " + argument) != std::string::npos);
     CHECK(checked.error().message.find("file:/") != std::string::npos);
   }
+  CHECK(check_arguments({"--input=file://localhost/a"}).ok());
+  CHECK(check_arguments({"file://other/a"}).error().message.find("names the machine 'other'") != std::string::npos);
 }
 
 TEST_CASE("run: a finished job is noticed soon, a long one is not asked about often") {

@@ -51,16 +51,11 @@ std::unique_ptr<RawReader> make_file_reader(FileSourceOptions options);
 template <class T>
 class FileSource final : public Source<T> {
  public:
-  FileSource(std::string path, FormatPtr format) {
-    options_.path = std::move(path);
+  /// @param path  absolute; "/logs" or as parse_file_path takes it, "file:///logs"
+  FileSource(const std::string& path, FormatPtr format) {
+    options_.path = required_path(path, "file source");
     options_.format = std::move(format);
     require(options_.format->check(type_of<T>()), "file source of " + options_.path);
-    if (!options_.path.starts_with('/')) {
-      require(Error::user(ErrorCode::invalid_argument,
-                          "the path is relative, and client, planner and workers stand in different directories; give "
-                          "an absolute one"),
-              "file source of '" + options_.path + "'");
-    }
   }
   FileSource& record_boundary(BoundaryFactory boundary) { return options_.boundary = std::move(boundary), *this; }
   FileSource& on_bad_record(OnBadRecord choice) { return options_.on_bad_record = choice, *this; }
@@ -121,16 +116,11 @@ std::unique_ptr<ByteSink> make_part_files(FileSinkOptions options);
 template <class T>
 class FileSink final : public Sink<T> {
  public:
-  FileSink(std::string directory, FormatPtr format) {
-    options_.directory = std::move(directory);
+  /// @param directory  absolute; as parse_file_path takes it
+  FileSink(const std::string& directory, FormatPtr format) {
+    options_.directory = required_path(directory, "file sink");
     options_.format = std::move(format);
     require(options_.format->check(type_of<T>()), "file sink to " + options_.directory);
-    if (!options_.directory.starts_with('/')) {
-      require(Error::user(ErrorCode::invalid_argument,
-                          "the path is relative, and client, planner and workers stand in different directories; give "
-                          "an absolute one"),
-              "file sink to '" + options_.directory + "'");
-    }
   }
   FileSink& rolling_policy(RollingPolicy policy) {
     require(check_rolling_policy(policy), "file sink to " + options_.directory);

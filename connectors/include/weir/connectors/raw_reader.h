@@ -13,6 +13,7 @@
 #include "weir/collector.h"
 #include "weir/connectors/format.h"
 #include "weir/connectors/rate_limit.h"
+#include "weir/file_path.h"
 #include "weir/source.h"
 #include "weir/type_of.h"
 
@@ -61,6 +62,13 @@ inline bool looks_like_utf16(std::string_view bytes) {
   std::size_t zeros = 0;
   for (const char c : bytes) zeros += c == '\0' ? 1 : 0;
   return zeros >= 4 && zeros * 5 >= bytes.size() * 2;
+}
+
+/// The absolute path in what a job gave. Errors: as parse_file_path, thrown as require does.
+inline std::string required_path(std::string_view text, const std::string& whose) {
+  const Result<std::string> path = parse_file_path(text);
+  if (!path.ok()) require(path.error(), whose);
+  return *path;
 }
 
 /// The reader of a source of T: bytes from a RawReader, records by a decoder, bad ones by the source's choice.

@@ -210,9 +210,11 @@ TEST_CASE("file source: a csv field that is never closed costs its line, whereve
 TEST_CASE("file source: what is not there is named") {
   TemporaryDirectory directory;
   CHECK(read_all(text_source(directory / "none")).error == "there is no file " + (directory / "none"));
+  CHECK(read_all(text_source("file://" + (directory / "none"))).error == "there is no file " + (directory / "none"));
   CHECK(read_all(text_source(directory / "*.none")).error == "no file matches " + (directory / "*.none"));
   CHECK(read_all(text_source("/dev/null")).error.find("/dev/null is neither a file nor a directory") == 0);
-  CHECK_THROWS_WITH(text_source("relative/a.log"), doctest::Contains("the path is relative"));
+  CHECK_THROWS_WITH(text_source("relative/a.log"),
+                    doctest::Contains("is relative, and client, planner and workers stand in different directories"));
   CHECK_THROWS_WITH(FileSource<Pair>("/a", raw_format()), doctest::Contains("the raw format has no fields"));
 }
 
@@ -426,7 +428,8 @@ TEST_CASE("file sink: a directory that cannot be made is named") {
   TemporaryDirectory directory;
   const std::string file = directory.write("file", "x");
   CHECK(write_all(FileSink<Pair>(file + "/out", json_format()), {{1, "x"}}).find(file) != std::string::npos);
-  CHECK_THROWS_WITH(FileSink<Pair>("out", json_format()), doctest::Contains("the path is relative"));
+  CHECK_THROWS_WITH(FileSink<Pair>("out", json_format()),
+                    doctest::Contains("is relative, and client, planner and workers stand in different directories"));
 }
 
 namespace {

@@ -263,7 +263,7 @@ TEST_CASE("kafka: more than the client's queue holds is sent all the same") {
 TEST_CASE("kafka: an absent topic and an absent broker are one sentence each") {
   Running<Item> no_topic(source("nowhere"), 0, 1);
   CHECK(no_topic.to_end().error ==
-        "Kafka at " + broker().address() + " has no topic 'nowhere': create it first, or mend the name");
+        "Kafka at " + broker().address() + " has no topic 'nowhere': create it first, or correct the name");
   CHECK(send(sink("nowhere"), items(0, 1)) == no_topic.error);
   KafkaSource<Item> lost("127.0.0.1:1", "orders", json_format());
   lost.connect_timeout(std::chrono::milliseconds(600));

@@ -124,6 +124,8 @@ TEST_CASE("slow_query_log: what makes no sense is refused with a sentence before
   CHECK(refusal({"--input", file, "--output", "console", "--bad-records", "console"}) ==
         "--bad-records is 'console': it must be file:DIR or kafka:TOPIC");
   CHECK(refusal({"--input", "file:slow.log", "--output", "console"}).find("absolute") != std::string::npos);
+  CHECK(refusal({"--input", "file://other/slow.log", "--output", "console"}).find("the machine 'other'") !=
+        std::string::npos);
   CHECK(refusal({"--input", file, "--output", "file:out"}).find("absolute") != std::string::npos);
   CHECK(refusal({"--input", "kafka:t", "--output", "console"}).find("--brokers") != std::string::npos);
   CHECK(refusal({"--input", file, "--output", "kafka:t"}).find("--brokers") != std::string::npos);
