@@ -10,7 +10,7 @@ prefix=${home%/lib/weir}
 
 # Only what a distribution owns is replaced: a user's own files in conf, usrlib and log stay.
 mkdir -p "$target"/{conf,usrlib,log}
-rm -rf "$target"/{bin,lib,include,examples}
+rm -rf "$target"/{bin,lib,include,examples,docs}
 mkdir -p "$target"/{lib,include,examples}
 cp -a "$home/bin" "$target/bin"
 find "$prefix"/lib* -name 'libweir*.so*' -exec cp -a {} "$target/lib/" \;
@@ -24,3 +24,4 @@ for file in "$here"/conf/*; do
   [[ -e $target/conf/$(basename "$file") || $(basename "$file") == meson.build ]] || cp "$file" "$target/conf/"
 done
 cp "$here/LICENSE" "$here/README.md" "$target/"
+cp -r "$here/docs" "$target/docs"

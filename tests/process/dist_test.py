@@ -1,5 +1,6 @@
 """A distribution as a user has it: copied elsewhere, started by its scripts, used to write a job."""
 import ctypes
+import json
 import os
 import re
 import shutil
@@ -151,6 +152,16 @@ class DistTest(unittest.TestCase):
         self.assertNotEqual(again.returncode, 0)
         self.assertIn("my-job", again.stderr)
 
+    def test_public_headers_need_no_boost_of_the_machine(self):
+        include = os.path.join(self.home, "include")
+        headers = "".join(f"#include <weir/{name}>\n" for name in ("environment.h", "job.h", "connectors/files.h", "connectors/kafka.h"))
+        read = subprocess.run(["g++", "-std=c++20", "-M", "-x", "c++", "-I" + include, "-I" + os.path.join(include, "weir", "third_party"), "-"],
+                              input=headers, capture_output=True, text=True, check=True).stdout
+        self.assertIn("third_party/boost/pfr/", read)
+        self.assertNotIn("/usr/include/boost", read)
+        self.assertNotIn("/usr/local/include/boost", read)
+        self.assertTrue(os.path.exists(os.path.join(include, "weir", "third_party", "boost_pfr_license.txt")))
+
     def test_new_job_builds_with_cmake(self):
         if not shutil.which("cmake"):
             self.skipTest("no cmake on this machine")
@@ -162,6 +173,10 @@ class DistTest(unittest.TestCase):
             run = self.call(*command, cwd=project)
             self.assertEqual(run.returncode, 0, run.stdout[-2000:] + run.stderr[-2000:])
         self.assertTrue(re.search(r"other_job", " ".join(os.listdir(os.path.join(project, "out")))))
+        with open(os.path.join(project, "out", "compile_commands.json"), encoding="utf-8") as file:
+            commands = [entry["command"] for entry in json.load(file)]
+        for command in commands:
+            self.assertRegex(command, r" -O3 .*-g |-g .*-O3 ")
 
 
 if __name__ == "__main__":
