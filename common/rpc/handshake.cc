@@ -79,7 +79,7 @@ Result<Identity> judge(const Frame& frame, const Identity& self) {
   if (!peer.cluster.is_none() && !self.cluster.is_none() && peer.cluster != self.cluster) {
     return Error::user(ErrorCode::failed_precondition,
                        fmt::format("another cluster: {} {} belongs to {}, this process to {}; check the address and "
-                                   "high-availability.cluster-id",
+                                   "cluster.id",
                                    role_name(peer.role), peer.name, peer.cluster, self.cluster));
   }
   return peer;

@@ -273,8 +273,9 @@ TopicAnswer KafkaClient::ask_topic(const std::string& topic) const {
 }
 
 Error KafkaClient::no_topic(const std::string& topic) const {
-  return Error::user(ErrorCode::not_found,
-                     fmt::format("Kafka at {} has no topic '{}': create it first, or correct the name", brokers_, topic));
+  return Error::user(
+      ErrorCode::not_found,
+      fmt::format("Kafka at {} has no topic '{}': create it first, or correct the name", brokers_, topic));
 }
 
 std::string KafkaClient::setting(const char* name) const {
