@@ -72,6 +72,12 @@ class JobOptionsTest(unittest.TestCase):
         self.assertEqual(shown, {"region": "north", "api-token": "******"})
         self.assertEqual(records(target), [{"text": "north"}])
 
+    def test_keys_of_the_users_own_reach_functions(self):
+        target = os.path.join(self.cluster.directory, "own")
+        code, _, error = self.cluster.run("-Dfraud.threshold=5", "-c", "tells_setting", JOBS, "--key", "fraud.threshold", "--output", "file://" + target)
+        self.assertEqual(code, 0, error)
+        self.assertEqual(records(target), [{"text": "5"}])
+
     def test_execution_attached_is_a_flag_of_the_command_line(self):
         code, _, error = self.cluster.run("-d", "-Dexecution.attached=true", "-c", "prints", JOBS)
         self.assertEqual(code, 0, error)
