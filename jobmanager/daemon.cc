@@ -102,7 +102,7 @@ Result<void> Daemon::open_store() {
         fmt::format("another JobManager uses {}: give each its own blob.storage.directory", options_.store_directory));
   }
   BlobStoreOptions store{options_.store_directory, options_.rest_settings.upload_bytes_max};
-  blobs_ = std::make_unique<BlobStore>(pool_, files_, clock_, std::move(store), read_library_);
+  blobs_ = std::make_unique<BlobStore>(control_.executor(), pool_, files_, clock_, std::move(store), read_library_);
   return blobs_->open();
 }
 

@@ -23,8 +23,7 @@ Async<void> ArtefactSweeper::sweep() {
     auto race = std::move(wanted) || std::move(pause);
     co_await std::move(race);
     wanted_.reset();
-    std::set<std::string> in_use = keys_in_use_();
-    co_await blobs_.remove_unused(std::move(in_use));
+    co_await blobs_.remove_unused(keys_in_use_);
   }
 }
 

@@ -46,9 +46,14 @@ bool is_file_of(const std::string& path, std::uint64_t bytes) {
 
 }  // namespace
 
-BlobStore::BlobStore(BlockingPool& pool, FileSystem& files, Clock& clock, BlobStoreOptions options,
-                     LibraryReader read_library)
-    : pool_(pool), files_(files), clock_(clock), options_(std::move(options)), read_library_(std::move(read_library)) {}
+BlobStore::BlobStore(asio::any_io_executor executor, BlockingPool& pool, FileSystem& files, Clock& clock,
+                     BlobStoreOptions options, LibraryReader read_library)
+    : pool_(pool),
+      files_(files),
+      clock_(clock),
+      options_(std::move(options)),
+      read_library_(std::move(read_library)),
+      removed_(std::move(executor)) {}
 
 std::string BlobStore::blob_path(const BlobKey& key) const { return options_.directory + "/blobs/" + key.to_hex(); }
 std::string BlobStore::jar_path(const std::string& id) const { return options_.directory + "/jars/" + id; }
@@ -97,15 +102,43 @@ Result<Jar> BlobStore::recover(const std::string& id) {
   return jar;
 }
 
+/// Marks blobs as being deleted, until its end.
+class BlobStore::Removal {
+ public:
+  Removal(BlobStore& store, const std::vector<BlobKey>& keys) : store_(store), keys_(keys) {
+    store_.removing_.insert(keys_.begin(), keys_.end());
+    store_.removed_.reset();
+    for (const BlobKey& key : keys_) store_.verified_.erase(key);
+  }
+  ~Removal() {
+    for (const BlobKey& key : keys_) store_.removing_.erase(key);
+    store_.removed_.set();
+  }
+  Removal(const Removal&) = delete;
+
+ private:
+  BlobStore& store_;
+  const std::vector<BlobKey> keys_;
+};
+
 Async<std::string> BlobStore::add(std::string path, std::string client_name) {
   const WallTime now = clock_.wall_now();
-  BlobKey fresh;
-  auto work = [&] { return store(path, client_name, now, fresh); };
-  ++adding_;
+  const std::string name = http::safe_file_name(client_name);
+  auto look = [&] { return examine(path, name); };
+  auto examined = co_await run_blocking(pool_, std::move(look));
+  if (!examined.ok()) co_return std::move(examined).error();
+  const BlobContent content = *examined;
+  while (removing_.contains(content.key)) co_await removed_.wait();
+  // From here on nobody deletes this content, whether it was in the store already or comes now.
+  const Pin pin(*this, content.key);
+  bool is_new = false;
+  auto work = [&] { return store(path, name, content, now, is_new); };
   auto stored = co_await run_blocking(pool_, std::move(work));
-  --adding_;
   if (!stored.ok()) {
-    if (!fresh.is_none()) co_await forget_fresh(fresh);
+    // For example because the disk is full. Unless another upload or a jar counts on the content, it goes.
+    const bool is_alone = pins_.at(content.key) == 1 && !is_named(content.key);
+    std::vector<BlobKey> left{content.key};
+    if (is_new && is_alone) co_await remove_blobs(std::move(left));
     co_return std::move(stored).error();
   }
   Jar jar = std::move(stored).value();
@@ -115,16 +148,20 @@ Async<std::string> BlobStore::add(std::string path, std::string client_name) {
   co_return id;
 }
 
-/// The content of an upload whose jar could not be recorded, for example because the disk is full: unless another
-/// upload of the same content may count on it, it goes.
-Async<void> BlobStore::forget_fresh(BlobKey fresh) {
-  const bool is_used =
-      std::any_of(jars_.begin(), jars_.end(), [&](const auto& jar) { return jar.second.key == fresh; });
-  if (adding_ > 0 || is_used) co_return;
-  auto work = [this, fresh] {
-    const auto removed = files_.remove(blob_path(fresh));
-    if (!removed.ok()) LOG_WARN("cannot remove an unused artefact: {}", removed.error().message);
-    remove_tree(unpacked_path(fresh));
+bool BlobStore::is_named(const BlobKey& key) const {
+  return std::any_of(jars_.begin(), jars_.end(), [&](const auto& jar) { return jar.second.key == key; });
+}
+
+/// Deletes their files. An upload of the same content waits for the end of this.
+Async<void> BlobStore::remove_blobs(std::vector<BlobKey> keys) {
+  if (keys.empty()) co_return;
+  const Removal removal(*this, keys);
+  auto work = [this, &keys] {
+    for (const BlobKey& key : keys) {
+      const auto removed = files_.remove(blob_path(key));
+      if (!removed.ok()) LOG_WARN("cannot remove an unused artefact: {}", removed.error().message);
+      remove_tree(unpacked_path(key));
+    }
   };
   co_await run_blocking(pool_, std::move(work));
 }
@@ -137,23 +174,25 @@ Async<void> BlobStore::discard(std::string path) {
   co_await run_blocking(pool_, std::move(work));
 }
 
-/// On the pool.
-/// @param fresh  takes the key when the content was not in the store before
-Result<Jar> BlobStore::store(const std::string& path, const std::string& client_name, WallTime now, BlobKey& fresh) {
-  const std::string name = http::safe_file_name(client_name);
+/// On the pool. What an upload holds, and whether it may come in at all.
+Result<BlobContent> BlobStore::examine(const std::string& path, const std::string& name) {
   TRY_VOID(check_artefact_name(name));
   TRY(const BlobContent content, blob_key_of_file(files_, path));
-  if (content.bytes > options_.upload_bytes_max) {
-    return Error::user(ErrorCode::resource_exhausted,
-                       fmt::format("'{}' has {} bytes; at most {} are taken (rest.server.max-content-length)", name,
-                                   content.bytes, options_.upload_bytes_max));
-  }
+  if (content.bytes <= options_.upload_bytes_max) return content;
+  return Error::user(ErrorCode::resource_exhausted,
+                     fmt::format("'{}' has {} bytes; at most {} are taken (rest.server.max-content-length)", name,
+                                 content.bytes, options_.upload_bytes_max));
+}
+
+/// On the pool.
+/// @param is_new  set when the content was not in the store before
+Result<Jar> BlobStore::store(const std::string& path, const std::string& name, const BlobContent& content, WallTime now,
+                             bool& is_new) {
   TRY_VOID(make_folders());  // somebody may have removed them
   const std::string unpacking = unpacking_path();
   TRY(auto artefact, inspect_artefact(path, name, unpacking, read_library_));
   if (artefact.is_bundle) TRY_VOID(keep_unpacked(unpacking, content.key));
-  TRY(const bool is_new, copy_blob(path, content));
-  if (is_new) fresh = content.key;
+  TRY(is_new, copy_blob(path, content));
   Jar jar{uuid() + "_" + name, name, content.key, content.bytes, now, std::move(artefact)};
   const std::string line =
       fmt::format("{} {} {}\n", content.key.to_hex(), content.bytes, now.time_since_epoch().count());
@@ -203,25 +242,19 @@ Async<Result<void>> BlobStore::remove(std::string jar_id) {
   co_return removed;
 }
 
-Async<void> BlobStore::remove_unused(std::set<std::string> keys_in_use) {
-  for (const auto& [id, jar] : jars_) keys_in_use.insert(jar.key.to_hex());
-  auto work = [this, keys_in_use] {
-    auto names = files_.list(options_.directory + "/blobs");
-    if (!names.ok()) return;
-    for (const auto& name : *names) {
-      // Young ones may belong to an upload that is not a jar yet.
-      const std::string path = options_.directory + "/blobs/" + name;
-      std::error_code problem;
-      const auto written = std::filesystem::last_write_time(path, problem);
-      const bool is_young =
-          problem || std::filesystem::file_time_type::clock::now() - written < std::chrono::minutes(1);
-      if (keys_in_use.contains(name) || is_unfinished(name) || is_young) continue;
-      auto removed = files_.remove(path);
-      if (!removed.ok()) LOG_WARN("cannot remove an unused artefact: {}", removed.error().message);
-      remove_tree(options_.directory + "/unpacked/" + name);
-    }
-  };
-  co_await run_blocking(pool_, std::move(work));
+Async<void> BlobStore::remove_unused(std::function<std::set<std::string>()> keys_in_use) {
+  auto look = [this] { return files_.list(options_.directory + "/blobs"); };
+  const auto names = co_await run_blocking(pool_, std::move(look));
+  if (!names.ok()) co_return;
+  // Chosen here, in one go: what is named from now on finds the mark of the removal.
+  const std::set<std::string> in_use = keys_in_use();
+  std::vector<BlobKey> unused;
+  for (const std::string& name : *names) {
+    const auto key = BlobKey::from_hex(name);  // an upload's unfinished file is none
+    if (key.ok() && !in_use.contains(name) && !pins_.contains(*key) && !removing_.contains(*key) && !is_named(*key))
+      unused.push_back(*key);
+  }
+  co_await remove_blobs(std::move(unused));
 }
 
 Result<Jar> BlobStore::find(const std::string& jar_id) const {

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "common/async/clock.h"
+#include "common/async/event.h"
 #include "common/async/executor.h"
 #include "common/async/task.h"
 #include "common/storage/blob_key.h"
@@ -45,7 +47,24 @@ class BlobStore {
  public:
   static constexpr std::size_t kPieceBytesMax = 1u << 20;
 
-  BlobStore(BlockingPool& pool, FileSystem& files, Clock& clock, BlobStoreOptions options, LibraryReader read_library);
+  BlobStore(asio::any_io_executor executor, BlockingPool& pool, FileSystem& files, Clock& clock,
+            BlobStoreOptions options, LibraryReader read_library);
+
+  /// Keeps one blob in the store, with or without a jar, as long as it lives. On the control thread, not beyond the
+  /// store's life.
+  class Pin {
+   public:
+    Pin(BlobStore& store, const BlobKey& key) : store_(store), key_(key) { ++store_.pins_[key_]; }
+    ~Pin() {
+      if (const auto pin = store_.pins_.find(key_); --pin->second == 0) store_.pins_.erase(pin);
+    }
+    Pin(const Pin&) = delete;
+    Pin& operator=(const Pin&) = delete;
+
+   private:
+    BlobStore& store_;
+    const BlobKey key_;
+  };
 
   /// Makes the directories, clears what a killed process left, finds earlier jars. Blocks: at start only.
   /// Errors: io. A jar that can't be used any more is left out with a warning.
@@ -59,8 +78,9 @@ class BlobStore {
   Async<void> discard(std::string path);
   /// Errors: not_found.
   Async<Result<void>> remove(std::string jar_id);
-  /// Deletes blobs that no jar and none of these jobs' keys name.
-  Async<void> remove_unused(std::set<std::string> keys_in_use);
+  /// Deletes blobs that no jar, no pin and no job names.
+  /// @param keys_in_use  of the jobs; called when the blobs to delete are chosen, which is later
+  Async<void> remove_unused(std::function<std::set<std::string>()> keys_in_use);
 
   /// Errors: not_found.
   Result<Jar> find(const std::string& jar_id) const;
@@ -79,9 +99,13 @@ class BlobStore {
   std::string jar_path(const std::string& id) const;
   std::string unpacked_path(const BlobKey& key) const;
   std::string unpacking_path() const;
-  Result<Jar> store(const std::string& path, const std::string& client_name, WallTime now, BlobKey& fresh);
+  class Removal;
+  Result<BlobContent> examine(const std::string& path, const std::string& name);
+  Result<Jar> store(const std::string& path, const std::string& name, const BlobContent& content, WallTime now,
+                    bool& is_new);
+  bool is_named(const BlobKey& key) const;
+  Async<void> remove_blobs(std::vector<BlobKey> keys);
   Result<bool> copy_blob(const std::string& path, const BlobContent& content);
-  Async<void> forget_fresh(BlobKey fresh);
   Result<void> keep_unpacked(const std::string& unpacking, const BlobKey& key);
   Result<Jar> recover(const std::string& id);
   Result<BlobPiece> read_piece(const BlobKey& key, std::uint64_t offset, std::size_t bytes);
@@ -95,7 +119,9 @@ class BlobStore {
   // Control thread only
   std::map<std::string, Jar> jars_;
   std::set<BlobKey> verified_;
-  int adding_ = 0;  // uploads on their way into the store
+  std::map<BlobKey, int> pins_;
+  std::set<BlobKey> removing_;  // their files are being deleted: an upload of the same content waits
+  Event removed_;
 };
 
 }  // namespace weir::jobmanager

@@ -80,6 +80,7 @@ Async<SubmittedJob> Submission::plan(RunRequest request) {
   CO_TRY(auto entry, choose_entry(jar.artefact, request.entry));
   CO_TRY(auto layers, layered(request));
   config::Configuration configuration = std::move(layers.configuration);
+  const BlobStore::Pin pin(blobs_, jar.key);
   CO_TRY(auto library, co_await blobs_.library_path(jar));
 
   PlannerCommand command;
@@ -131,6 +132,9 @@ Async<StartedJob> Submission::run(RunRequest request) {
   if (!request.job_id.is_none() && dispatcher_.knows(request.job_id)) {
     co_return Error::user(ErrorCode::already_exists, fmt::format("Job {} has already been submitted", request.job_id));
   }
+  // The jar may be deleted while its job is planned; from the submission on the job itself keeps the artefact.
+  CO_TRY(const auto jar, blobs_.find(request.jar_id));
+  const BlobStore::Pin pin(blobs_, jar.key);
   CO_TRY(auto planned, co_await plan(std::move(request)));
   StartedJob started{planned.submission.id, planned.submission.warnings};
   CO_TRY_VOID(dispatcher_.submit(std::move(planned)));

@@ -3,9 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <set>
 
+#include "common/async/task_scope.h"
 #include "common/base/try.h"
 #include "common/storage/local_file_system.h"
 #include "tests/support/run_coroutine.h"
@@ -27,15 +31,22 @@ Result<std::vector<JobEntry>> read_text_library(const std::string& path, const s
   return entries;
 }
 
+using KeysInUse = std::function<std::set<std::string>()>;
+
 /// A store in a directory of its own.
 struct Place {
-  BlobStore make() { return BlobStore(pool, files, clock, {directory.string() + "/store", 1000}, read_text_library); }
+  explicit Place(ControlThread& control) : executor(control.executor()) {}
+  BlobStore make() { return make(files); }
+  BlobStore make(FileSystem& over) {
+    return BlobStore(executor, pool, over, clock, {directory.string() + "/store", 1000}, read_text_library);
+  }
   std::size_t count(const std::string& below) const {
     const auto path = directory.path() / "store" / below;
     return static_cast<std::size_t>(
         std::distance(std::filesystem::directory_iterator(path), std::filesystem::directory_iterator()));
   }
 
+  asio::any_io_executor executor;
   test::TemporaryDirectory directory;
   BlockingPool pool{2};
   LocalFileSystem files;
@@ -43,8 +54,8 @@ struct Place {
 };
 
 TEST_CASE("blob_store: an upload is stored under its hash, listed, read in pieces, and found again by the next store") {
-  testing::run_coroutine([](ControlThread&) -> Async<void> {
-    Place place;
+  testing::run_coroutine([](ControlThread& control) -> Async<void> {
+    Place place(control);
     const std::string path = place.directory.write("spool", "jobs words");
     std::string id;
     BlobKey key;
@@ -83,8 +94,8 @@ TEST_CASE("blob_store: an upload is stored under its hash, listed, read in piece
 }
 
 TEST_CASE("blob_store: what is refused leaves nothing behind") {
-  testing::run_coroutine([](ControlThread&) -> Async<void> {
-    Place place;
+  testing::run_coroutine([](ControlThread& control) -> Async<void> {
+    Place place(control);
     BlobStore store = place.make();
     REQUIRE(store.open().ok());
     struct Case {
@@ -121,8 +132,8 @@ TEST_CASE("blob_store: what is refused leaves nothing behind") {
 }
 
 TEST_CASE("blob_store: a bundle is unpacked, its entry library runs, and it is unpacked again when that is gone") {
-  testing::run_coroutine([](ControlThread&) -> Async<void> {
-    Place place;
+  testing::run_coroutine([](ControlThread& control) -> Async<void> {
+    Place place(control);
     place.directory.write("tree/libjob.so", "jobs one two");
     place.directory.write("tree/MANIFEST", "Library: libjob.so\nEntry-Job: two\n");
     const std::string bundle = place.directory.string() + "/b.tar.gz";
@@ -146,8 +157,8 @@ TEST_CASE("blob_store: a bundle is unpacked, its entry library runs, and it is u
 }
 
 TEST_CASE("blob_store: a bundle whose manifest names a job that is not there is refused") {
-  testing::run_coroutine([](ControlThread&) -> Async<void> {
-    Place place;
+  testing::run_coroutine([](ControlThread& control) -> Async<void> {
+    Place place(control);
     place.directory.write("tree/libjob.so", "jobs one");
     place.directory.write("tree/MANIFEST", "Library: libjob.so\nEntry-Job: two\n");
     const std::string bundle = place.directory.string() + "/b.tar.gz";
@@ -164,8 +175,8 @@ TEST_CASE("blob_store: a bundle whose manifest names a job that is not there is 
 }
 
 TEST_CASE("blob_store: a removed jar is gone; its content goes with the last jar and job that use it") {
-  testing::run_coroutine([](ControlThread&) -> Async<void> {
-    Place place;
+  testing::run_coroutine([](ControlThread& control) -> Async<void> {
+    Place place(control);
     const std::string path = place.directory.write("spool", "jobs words");
     BlobStore store = place.make();
     REQUIRE(store.open().ok());
@@ -174,14 +185,12 @@ TEST_CASE("blob_store: a removed jar is gone; its content goes with the last jar
     REQUIRE(two.ok());
     CHECK(place.count("blobs") == 1);
     const std::string key = store.find(*one)->key.to_hex();
-    const auto blob = place.directory.path() / "store" / "blobs" / key;
-    // Old enough not to belong to an upload that is still under way.
-    std::filesystem::last_write_time(blob, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
     auto removed = co_await store.remove(*one);
     CHECK(removed.ok());
     removed = co_await store.remove(*one);
     CHECK(removed.error().code == ErrorCode::not_found);
-    std::set<std::string> none, in_use{key};
+    const KeysInUse none = [] { return std::set<std::string>(); };
+    const KeysInUse in_use = [key] { return std::set<std::string>{key}; };
     co_await store.remove_unused(none);
     CHECK(place.count("blobs") == 1);
     removed = co_await store.remove(*two);
@@ -193,9 +202,152 @@ TEST_CASE("blob_store: a removed jar is gone; its content goes with the last jar
   });
 }
 
+/// The local file system, and a gate before one kind of call: whoever comes there waits until the test lets it go on.
+class GatedFiles final : public FileSystem {
+ public:
+  enum class Call { list, remove };
+  GatedFiles(FileSystem& files, Call gated) : files_(files), gated_(gated) {}
+
+  Result<std::unique_ptr<ReadableFile>> open(const std::string& path) override { return files_.open(path); }
+  Result<std::unique_ptr<WritableFile>> create(const std::string& path) override { return files_.create(path); }
+  Result<void> rename(const std::string& from, const std::string& to) override { return files_.rename(from, to); }
+  Result<std::vector<std::string>> list(const std::string& directory) override {
+    auto names = files_.list(directory);  // what it saw before the gate
+    pass(Call::list);
+    return names;
+  }
+  Result<void> remove(const std::string& path) override {
+    pass(Call::remove);
+    return files_.remove(path);
+  }
+  Result<void> make_directories(const std::string& path) override { return files_.make_directories(path); }
+  Result<void> sync_directory(const std::string& directory) override { return files_.sync_directory(directory); }
+
+  void close_gate() { is_open_ = false; }
+  void open_gate() {
+    is_open_ = true;
+    is_open_.notify_all();
+  }
+  bool has_somebody() const { return waiting_ > 0; }
+
+ private:
+  void pass(Call call) {
+    if (call != gated_) return;
+    ++waiting_;
+    is_open_.wait(false);
+    --waiting_;
+  }
+  FileSystem& files_;
+  const Call gated_;
+  std::atomic<bool> is_open_{true};
+  std::atomic<int> waiting_{0};
+};
+
+Async<void> sweep(BlobStore& store, KeysInUse keys) { co_await store.remove_unused(std::move(keys)); }
+
+Async<void> add_and_note(BlobStore& store, std::string path, Result<std::string>& id) {
+  id = co_await store.add(std::move(path), "again.so");
+}
+
+Async<void> wait_for_somebody(const GatedFiles& files) {
+  SystemClock clock;
+  for (int tries = 0; tries < 20'000 && !files.has_somebody(); ++tries)
+    co_await clock.sleep_for(std::chrono::milliseconds(1));
+  CHECK(files.has_somebody());
+}
+
+/// A blob without a jar, and a sweep that stands before the gate; meanwhile the same content is uploaded again.
+Async<void> upload_during_sweep(ControlThread& control, GatedFiles::Call gated) {
+  Place place(control);
+  GatedFiles files(place.files, gated);
+  BlobStore store = place.make(files);
+  REQUIRE(store.open().ok());
+  const std::string path = place.directory.write("spool", "jobs words");
+  auto first = co_await store.add(path, "first.so");
+  REQUIRE(first.ok());
+  auto removed = co_await store.remove(*first);
+  CHECK(removed.ok());
+  TaskScope scope(control.executor(), "test");
+  Result<std::string> id = Error::internal("not yet");
+  files.close_gate();
+  const KeysInUse none = [] { return std::set<std::string>(); };
+  scope.start("sweep", sweep(store, none));
+  co_await wait_for_somebody(files);
+  scope.start("add", add_and_note(store, path, id));
+  // As far as it comes: to its end when it need not wait, else to the wait for the removal.
+  SystemClock clock;
+  for (int tries = 0; tries < 50 && !id.ok(); ++tries) co_await clock.sleep_for(std::chrono::milliseconds(1));
+  files.open_gate();
+  co_await scope.wait_until_empty();
+  co_await scope.close();
+  REQUIRE_MESSAGE(id.ok(), (id.ok() ? "" : id.error().message));
+  CHECK(place.count("blobs") == 1);
+  const auto piece = co_await store.read(store.find(*id)->key, 0, 100);
+  CHECK(piece.ok());
+}
+
+TEST_CASE("blob_store: an upload of content that a sweep has just found unused keeps it") {
+  testing::run_coroutine(
+      [](ControlThread& control) -> Async<void> { co_await upload_during_sweep(control, GatedFiles::Call::list); });
+}
+
+TEST_CASE("blob_store: an upload of content that is being deleted stores it anew") {
+  testing::run_coroutine(
+      [](ControlThread& control) -> Async<void> { co_await upload_during_sweep(control, GatedFiles::Call::remove); });
+}
+
+TEST_CASE("blob_store: a pinned blob stays without a jar, until the last pin goes or its job is known") {
+  testing::run_coroutine([](ControlThread& control) -> Async<void> {
+    Place place(control);
+    BlobStore store = place.make();
+    REQUIRE(store.open().ok());
+    const std::string path = place.directory.write("spool", "jobs words");
+    auto jar = co_await store.add(path, "a.so");
+    REQUIRE(jar.ok());
+    const BlobKey key = store.find(*jar)->key;
+    const KeysInUse none = [] { return std::set<std::string>(); };
+    {
+      const BlobStore::Pin planning(store, key);
+      const BlobStore::Pin planning_again(store, key);
+      auto removed = co_await store.remove(*jar);
+      CHECK(removed.ok());
+      co_await store.remove_unused(none);
+      CHECK(place.count("blobs") == 1);
+    }
+    co_await store.remove_unused(none);
+    CHECK(place.count("blobs") == 0);
+  });
+}
+
+TEST_CASE("blob_store: the jobs are asked after the files were listed, so that a job submitted meanwhile counts") {
+  testing::run_coroutine([](ControlThread& control) -> Async<void> {
+    Place place(control);
+    GatedFiles files(place.files, GatedFiles::Call::list);
+    BlobStore store = place.make(files);
+    REQUIRE(store.open().ok());
+    const std::string path = place.directory.write("spool", "jobs words");
+    auto jar = co_await store.add(path, "a.so");
+    REQUIRE(jar.ok());
+    std::set<std::string> used_by_jobs;
+    const std::string key = store.find(*jar)->key.to_hex();
+    auto removed = co_await store.remove(*jar);
+    CHECK(removed.ok());
+    TaskScope scope(control.executor(), "test");
+    files.close_gate();
+    const KeysInUse of_jobs = [&used_by_jobs] { return used_by_jobs; };
+    scope.start("sweep", sweep(store, of_jobs));
+    co_await wait_for_somebody(files);
+    used_by_jobs.insert(key);
+    files.open_gate();
+    co_await scope.wait_until_empty();
+    co_await scope.close();
+    CHECK(place.count("blobs") == 1);
+  });
+}
+
 TEST_CASE("blob_store: damage is noticed before a byte is given out, and at the next start") {
-  testing::run_coroutine([](ControlThread&) -> Async<void> {
-    Place place;
+  testing::run_coroutine([](ControlThread& control) -> Async<void> {
+    Place place(control);
     const std::string path = place.directory.write("spool", "jobs words");
     {
       BlobStore store = place.make();
