@@ -77,6 +77,7 @@ class Client::Core {
   const MethodTable& methods_;
   const ClientEvents events_;
   // Control thread only
+  HostNames names_{clock_};
   Backoff backoff_;
   Connection* connection_ = nullptr;  ///< the one being served, until its end has been told
   std::optional<Identity> peer_;      ///< connected, or expected back until keep_until_
@@ -91,7 +92,7 @@ class Client::Core {
 Async<void> Client::Core::keep_connected() {
   while (true) {
     const SteadyTime dial_by = peer_ ? keep_until_ : SteadyTime::max();
-    auto dialled = co_await dial(address_, node_, dial_by);
+    auto dialled = co_await dial(address_, node_, names_, dial_by);
     if (dialled.ok()) {
       on_dialled(dialled.value().peer);
       disconnected_.reset();

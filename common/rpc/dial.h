@@ -6,6 +6,7 @@
 #include "common/async/task.h"
 #include "common/rpc/client.h"
 #include "common/rpc/frame_stream.h"
+#include "common/rpc/host_names.h"
 #include "common/rpc/node.h"
 
 namespace weir::rpc {
@@ -20,6 +21,7 @@ struct Dialled {
 /// Errors, by what they say about the peer:
 ///     unavailable, failed_precondition, permission_denied, corrupt: its address answered with no, or with something
 ///     else: it is not there deadline_exceeded, not_found: nothing was heard: it may be there
-Async<Dialled> dial(const Address& address, const Node& node, SteadyTime deadline);
+/// @param names  outlives the call
+Async<Dialled> dial(const Address& address, const Node& node, HostNames& names, SteadyTime deadline);
 
 }  // namespace weir::rpc
