@@ -77,6 +77,7 @@ Result<std::vector<plan::JobWorker>> TaskManagerRegistry::add(TaskManagerDescrip
     entry = entries_.emplace_back(std::make_unique<RegisteredTaskManager>()).get();
     entry->description = std::move(description);
     entry->superseded = std::move(superseded);
+    entry->reconciliation = std::make_unique<Reconciliation>(options_.heartbeat_timeout);
     entry->registered_at = clock_.now();
     LOG_INFO("TaskManager {} registered: {}:{}, {} slots", entry->description.id, entry->description.host,
              entry->description.rpc_port, entry->description.slots);
@@ -120,6 +121,13 @@ bool TaskManagerRegistry::heartbeat(const TaskManagerId& id, const Incarnation& 
   entry->last_heartbeat_wall = clock_.wall_now();
   entry->resident_bytes = resident_bytes;
   return true;
+}
+
+Differences TaskManagerRegistry::reconcile(const TaskManagerId& id, const Belief& believed,
+                                           const std::set<JobExecution>& reported) {
+  const RegisteredTaskManager* entry = find(id);
+  if (entry == nullptr) return {};
+  return entry->reconciliation->compare(believed, reported, clock_.now());
 }
 
 void TaskManagerRegistry::lose(const TaskManagerId& id, const std::string& reason) {

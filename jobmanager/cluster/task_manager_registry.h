@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "common/async/task_scope.h"
 #include "common/base/ids.h"
 #include "common/plan/deployment.h"
+#include "jobmanager/cluster/reconciliation.h"
 #include "jobmanager/cluster/slot_pool.h"
 #include "jobmanager/cluster/task_manager_link.h"
 #include "weir/result.h"
@@ -43,6 +45,7 @@ struct RegisteredTaskManager {
   SteadyTime last_heartbeat{};
   WallTime last_heartbeat_wall{};
   std::uint64_t resident_bytes = 0;
+  std::unique_ptr<Reconciliation> reconciliation;
   std::vector<Incarnation> superseded;  ///< earlier processes of this id: refused while this one is registered
 };
 
@@ -66,6 +69,9 @@ class TaskManagerRegistry {
   /// Errors: invalid_argument: no slots, no host, no port; already_exists: another process has taken this id since.
   Result<std::vector<plan::JobWorker>> add(TaskManagerDescription description,
                                            const std::vector<plan::JobWorker>& workers);
+  /// Compares what the TaskManager has with what we believe, as a heartbeat reports it. Nothing when it is not
+  /// registered.
+  Differences reconcile(const TaskManagerId& id, const Belief& believed, const std::set<JobExecution>& reported);
   /// @return false when it must register again
   bool heartbeat(const TaskManagerId& id, const Incarnation& incarnation, std::uint64_t resident_bytes);
   /// The job is over: its workers of this and earlier generations end, in the background. Each TaskManager's slots are

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "common/observe/log.h"
@@ -107,6 +108,45 @@ void Dispatcher::on_counters(const TaskManagerId& from, const ExecutionId& execu
     if (!task) continue;
     if (is_given_to(job->tasks().attempt(*task), from)) job->on_counters(execution, counters);
     return;
+  }
+}
+
+Belief Dispatcher::belief_of(const TaskManagerId& id) const {
+  Belief belief;
+  for (const auto& job : jobs_) {
+    for (const TaskIndex task : job->tasks().on(id)) {
+      const Attempt& attempt = job->tasks().attempt(task);
+      const JobExecution one{job->submission().id, attempt.execution};
+      if (is_over(attempt.status)) continue;
+      const bool is_taken = attempt.status == TaskStatus::initializing || attempt.status == TaskStatus::running ||
+                            attempt.status == TaskStatus::canceling;
+      (is_taken ? belief.running : belief.unsure).insert(one);
+    }
+  }
+  return belief;
+}
+
+void Dispatcher::on_tasks_missing(const TaskManagerId& id, const std::vector<JobExecution>& missing) {
+  std::map<JobId, std::vector<TaskReport>> reports;
+  for (const JobExecution& one : missing) {
+    const Job* job = find(one.job);
+    const auto task = job != nullptr ? job->tasks().find(one.execution) : std::nullopt;
+    if (!task) continue;
+    const bool was_to_stop = job->tasks().attempt(*task).status == TaskStatus::canceling;
+    TaskReport report{one.execution, was_to_stop ? TaskStatus::canceled : TaskStatus::failed, std::nullopt,
+                      std::nullopt};
+    if (!was_to_stop) {
+      report.failure = Failure{"Task lost",
+                               fmt::format("TaskManager {} does not have the task any more and did not say what became "
+                                           "of it: its worker was ended by somebody else than this JobManager.",
+                                           id),
+                               "", clock_.wall_now(), Blame::external};
+    }
+    reports[one.job].push_back(std::move(report));
+  }
+  for (auto& [job, of_job] : reports) {
+    LOG_WARN("job {}: TaskManager {} does not have {} of its tasks any more: they are over", job, id, of_job.size());
+    on_task_status(id, job, std::move(of_job));
   }
 }
 

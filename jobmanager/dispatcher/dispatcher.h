@@ -48,6 +48,11 @@ class Dispatcher final : public TaskManagerListener, public JobOwner {
   void on_task_status(const TaskManagerId& from, const JobId& id, std::vector<TaskReport> reports);
   void on_counters(const TaskManagerId& from, const ExecutionId& execution, const TaskCounters& counters);
 
+  /// What we believe that this TaskManager has.
+  Belief belief_of(const TaskManagerId& id) const;
+  /// It does not have these: they are over, FAILED, or CANCELED where they were to stop.
+  void on_tasks_missing(const TaskManagerId& id, const std::vector<JobExecution>& missing);
+
   // TaskManagerListener
   void on_slots_available() override;
   void on_task_manager_lost(const TaskManagerId& id, const std::string& reason) override;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "common/base/try.h"
@@ -87,6 +90,26 @@ std::optional<TaskReport> decode(const proto::TaskReport& message) {
   return report;
 }
 
+constexpr std::size_t kExecutionBytes = sizeof(ExecutionId::Bytes);
+
+/// What can't be read is left out: then it is missing, and ends.
+std::set<JobExecution> reported_tasks(const proto::HeartbeatRequest& request) {
+  std::set<JobExecution> tasks;
+  for (const auto& of_job : request.tasks()) {
+    const auto job = JobId::from_bytes(of_job.job());
+    const std::string_view all = of_job.executions();
+    for (std::size_t at = 0; job.ok() && at + kExecutionBytes <= all.size(); at += kExecutionBytes)
+      tasks.insert({*job, ExecutionId::from_bytes(all.substr(at, kExecutionBytes)).value()});
+  }
+  return tasks;
+}
+
+std::map<JobId, std::string> by_job(const std::vector<JobExecution>& executions) {
+  std::map<JobId, std::string> all;
+  for (const JobExecution& one : executions) all[one.job] += one.execution.to_bytes();
+  return all;
+}
+
 }  // namespace
 
 JobManagerService::JobManagerService(TaskManagerRegistry& task_managers, Dispatcher& dispatcher, ServiceTerms terms)
@@ -121,6 +144,17 @@ Async<proto::HeartbeatReply> JobManagerService::heartbeat(proto::HeartbeatReques
       dispatcher_.on_counters(id, execution, decode(counters));
     }
   }
+  if (!reply.known() || request.reports_wait()) co_return reply;
+  const Belief believed = dispatcher_.belief_of(id);
+  const auto differences = task_managers_.reconcile(id, believed, reported_tasks(request));
+  for (const auto& [job, executions] : by_job(differences.strangers)) {
+    LOG_WARN("job {}: TaskManager {} has {} tasks that are not this JobManager's any more: they end", job, id,
+             executions.size() / kExecutionBytes);
+    auto& end = *reply.add_end_tasks();
+    end.set_job(job.to_bytes());
+    end.set_executions(executions);
+  }
+  dispatcher_.on_tasks_missing(id, differences.missing);
   co_return reply;
 }
 

@@ -208,16 +208,20 @@ Result<void> Daemon::make_jobs() {
 SessionEvents Daemon::session_events() {
   return {.describe = [this](proto::RegisterRequest& request) { describe(request); },
           .measure = [this](proto::HeartbeatRequest& request) { measure(request); },
+          .live_executions = [this] { return workers_->live_executions(); },
+          .end_tasks =
+              [this](const JobId& job, const std::vector<ExecutionId>& executions) {
+    if (WorkerHandle* worker = workers_->find(job)) worker->cancel(executions);
+          },
           .end_workers =
               [this](const std::vector<plan::JobWorker>& workers) {
     for (const plan::JobWorker& worker : workers) service_->end_worker(worker);
           },
-          .gave_up =
-              [this](const Error& reason) {
-    LOG_ERROR("this TaskManager ends: {}", reason.message);
-    exit_code_ = kCannotGoOn;
-    stop();
-          }};
+      .gave_up = [this](const Error& reason) {
+        LOG_ERROR("this TaskManager ends: {}", reason.message);
+        exit_code_ = kCannotGoOn;
+        stop();
+      }};
 }
 
 void Daemon::describe(proto::RegisterRequest& request) const {

@@ -138,9 +138,11 @@ Async<void> JobManagerSession::heartbeat_until_lost() {
 Async<bool> JobManagerSession::heartbeat_once() {
   proto::HeartbeatRequest request;
   events_.measure(request);
+  list_tasks(request);
   const auto reply = co_await gateway_->heartbeat(std::move(request), in(heartbeat_timeout_));
   if (reply.ok()) {
     if (!reply->known()) LOG_WARN("the JobManager does not know this TaskManager any more: registering again");
+    end_strangers(*reply);
     co_return reply->known();
   }
   if (reply.error().code == ErrorCode::deadline_exceeded) {
@@ -152,6 +154,30 @@ Async<bool> JobManagerSession::heartbeat_once() {
   if (reply.error().code == ErrorCode::unavailable || reply.error().code == ErrorCode::cancelled) co_return true;
   LOG_WARN("the JobManager does not take a heartbeat: {}; registering again", reply.error().message);
   co_return false;
+}
+
+void JobManagerSession::list_tasks(proto::HeartbeatRequest& request) const {
+  request.set_reports_wait(!outbox_.is_empty());
+  const auto all = events_.live_executions();
+  for (const auto& [job, executions] : all) {
+    if (executions.empty()) continue;
+    auto& entry = *request.add_tasks();
+    entry.set_job(job.to_bytes());
+    for (const ExecutionId& id : executions) entry.mutable_executions()->append(id.to_bytes());
+  }
+}
+
+void JobManagerSession::end_strangers(const proto::HeartbeatReply& reply) {
+  constexpr std::size_t kIdBytes = sizeof(ExecutionId::Bytes);
+  for (const auto& entry : reply.end_tasks()) {
+    const auto job = JobId::from_bytes(entry.job());
+    if (!job.ok()) continue;
+    std::vector<ExecutionId> executions;
+    for (std::size_t at = 0; at + kIdBytes <= entry.executions().size(); at += kIdBytes)
+      executions.push_back(ExecutionId::from_bytes(std::string_view(entry.executions()).substr(at, kIdBytes)).value());
+    LOG_WARN("job {}: {} tasks are not the JobManager's any more: they end", *job, executions.size());
+    events_.end_tasks(*job, executions);
+  }
 }
 
 void JobManagerSession::on_lost(const Error& reason) {

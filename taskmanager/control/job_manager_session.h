@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ namespace weir {
 class JobManagerGateway;
 }
 namespace weir::proto {
+class HeartbeatReply;
 class HeartbeatRequest;
 class RegisterReply;
 class RegisterRequest;
@@ -43,6 +45,10 @@ struct SessionEvents {
   std::function<void(proto::RegisterRequest&)> describe;
   /// Fills in counters and memory.
   std::function<void(proto::HeartbeatRequest&)> measure;
+  /// The executions that are here and not over.
+  std::function<std::map<JobId, std::vector<ExecutionId>>()> live_executions;
+  /// These are not the JobManager's any more: end them.
+  std::function<void(const JobId&, const std::vector<ExecutionId>&)> end_tasks;
   /// These workers have no business here, says the JobManager: end them.
   std::function<void(const std::vector<plan::JobWorker>&)> end_workers;
   /// No JobManager took us for as long as the registration may take, or another process has our id; the session has
@@ -78,6 +84,8 @@ class JobManagerSession final : public TaskStatusListener, private ReportReceive
   // ReportReceiver: the JobManager
   Async<void> wait_until_reachable() override;
   Async<Result<void>> send(const ReportBatch& batch) override;
+  void list_tasks(proto::HeartbeatRequest& request) const;
+  void end_strangers(const proto::HeartbeatReply& reply);
   void on_lost(const Error& reason);
   void on_dial_failed(const Error& reason, std::uint64_t failures);
   void complain(const Error& reason);

@@ -82,6 +82,13 @@ std::string ExecutionLedger::name_of(const ExecutionId& id) const {
   return entry == entries_.end() ? std::string() : entry->second.execution.name;
 }
 
+std::vector<ExecutionId> ExecutionLedger::live() const {
+  std::vector<ExecutionId> live;
+  live.reserve(entries_.size());
+  for (const auto& [id, entry] : entries_) live.push_back(id);
+  return live;
+}
+
 bool ExecutionLedger::has_live_in(std::uint32_t slot) const {
   return std::any_of(entries_.begin(), entries_.end(),
                      [slot](const auto& entry) { return entry.second.execution.slot == slot; });

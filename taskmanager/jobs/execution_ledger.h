@@ -57,6 +57,8 @@ class ExecutionLedger {
   Cancelled cancel(const std::vector<ExecutionId>& ids);
   /// Of these, those that are not over.
   std::vector<ExecutionId> live(const std::vector<ExecutionId>& ids) const;
+  /// All that are not over, in order of their ids.
+  std::vector<ExecutionId> live() const;
 
   struct Lost {
     Execution execution;

@@ -68,6 +68,7 @@ class WorkerHandle final : private CancelActions {
   const plan::JobWorker& worker() const noexcept { return worker_; }
   bool has_ended() const noexcept { return link_.state() == WorkerState::ended; }
   bool has_live_tasks() const { return ledger_.has_live(); }
+  std::vector<ExecutionId> live_executions() const { return ledger_.live(); }
   bool has_live_tasks_in(std::uint32_t slot) const { return ledger_.has_live_in(slot); }
   std::uint64_t resident_bytes() const { return link_.resident_bytes(); }
   pid_t process_id() const { return link_.process_id(); }  ///< -1 before the start

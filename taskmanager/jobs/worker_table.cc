@@ -107,6 +107,12 @@ std::vector<plan::JobWorker> WorkerTable::workers() const {
   return workers;
 }
 
+std::map<JobId, std::vector<ExecutionId>> WorkerTable::live_executions() const {
+  std::map<JobId, std::vector<ExecutionId>> all;
+  for (const auto& [job, worker] : workers_) all.emplace(job, worker->live_executions());
+  return all;
+}
+
 std::vector<proto::TaskCounters> WorkerTable::counters() const {
   std::vector<proto::TaskCounters> all;
   for (const auto& [job, worker] : workers_)

@@ -34,6 +34,8 @@ class WorkerTable {
   Async<Result<void>> wait_for(JobId job, SteadyTime deadline);
 
   std::vector<plan::JobWorker> workers() const;
+  /// Of all jobs, those that are not over.
+  std::map<JobId, std::vector<ExecutionId>> live_executions() const;
   std::vector<proto::TaskCounters> counters() const;
   std::uint64_t resident_bytes() const;
   std::size_t ending() const noexcept { return ending_.size(); }

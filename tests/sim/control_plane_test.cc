@@ -61,7 +61,7 @@ class DemandLog final : public ResourceDriver {
 
 class Simulation {
  public:
-  Simulation(asio::any_io_executor executor, std::uint64_t seed)
+  Simulation(asio::any_io_executor executor, std::uint64_t seed, const Mischief& mischief = Mischief())
       : random_(seed),
         executor_(executor),
         clock_(executor, machine_, stall_allowance(registry_options().heartbeat_timeout)),
@@ -72,7 +72,7 @@ class Simulation {
     for (std::uint64_t i = 0; i < count; ++i) {
       const std::uint16_t port = static_cast<std::uint16_t>(10 + i);
       auto made = std::make_unique<SimTaskManager>("tm" + std::to_string(port), 1 + random_() % 4, executor, clock_,
-                                                   service_, random_, Mischief());
+                                                   service_, random_, mischief);
       dialler_.add(port, *made);
       task_managers_.push_back(std::move(made));
     }
@@ -99,6 +99,27 @@ class Simulation {
     co_await stop();
   }
 
+  /// A job runs for ever; its worker goes without a word. @return how long the JobManager believed in it
+  Async<milliseconds> run_over_a_lost_worker() {
+    start();
+    for (int step = 0; step < 40; ++step) co_await pass(kStep);
+    submit();
+    const JobId job = jobs_.back();
+    for (int step = 0; step < 400 && !has_running_task(job); ++step) co_await pass(kStep);
+    if (!has_running_task(job)) {  // it needed more slots than there are
+      co_await stop();
+      co_return milliseconds(0);
+    }
+    for (const auto& task_manager : task_managers_) task_manager->lose_a_worker();
+    milliseconds waited{0};
+    for (; waited < seconds(10) && has_running_task(job); waited += kStep) co_await pass(kStep);
+    CHECK(!has_running_task(job));
+    for (int step = 0; step < 400; ++step) co_await pass(kStep);
+    CHECK(slots_.available() == slots_.total());
+    co_await stop();
+    co_return waited;
+  }
+
   Async<void> run() {
     start();
     for (int step = 0; step < 600; ++step) {
@@ -121,6 +142,11 @@ class Simulation {
   }
 
  private:
+  bool has_running_task(const JobId& id) const {
+    const Job* job = dispatcher_.find(id);
+    return job != nullptr && job->tasks().count(TaskStatus::running) > 0;
+  }
+
   /// Who is registered, and since when.
   std::map<std::string, SteadyTime> registrations() const {
     std::map<std::string, SteadyTime> all;
@@ -174,6 +200,7 @@ class Simulation {
       case 10:
         if (!jobs_.empty()) (void)dispatcher_.cancel(jobs_[random_() % jobs_.size()]);
         break;
+      case 12: task_manager.lose_a_worker(); break;
       case 11: machine_.advance(milliseconds(random_() % 10'000)); break;
       default: break;
     }
@@ -252,6 +279,33 @@ TEST_CASE("control plane: a machine that stands still for longer than heartbeat.
     ControlThread control("simulation");
     control.run_to_end(simulate_a_pause(control, seed));
   }
+}
+
+Async<milliseconds> simulate_a_lost_worker(ControlThread& control, std::uint64_t seed) {
+  Mischief none;
+  none = {.deploy_refused = 0,
+          .task_fails = 0,
+          .task_never_ends = 100,
+          .ignores_cancel = 0,
+          .report_doubled = 0,
+          .call_lost = 0};
+  Simulation simulation(control.executor(), seed, none);
+  co_return co_await simulation.run_over_a_lost_worker();
+}
+
+TEST_CASE("control plane: a worker that goes without a word is noticed within a heartbeat and its time-out") {
+  log::set_level(log::Level::off);
+  const auto most = registry_options().heartbeat_timeout + milliseconds(500);
+  int lost = 0;
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    INFO("seed " << seed);
+    ControlThread control("simulation");
+    const auto waited = control.run_to_end(simulate_a_lost_worker(control, seed));
+    REQUIRE(waited.ok());
+    CHECK(*waited <= most);
+    lost += waited->count() > 0 ? 1 : 0;
+  }
+  CHECK(lost > 10);
 }
 
 TEST_CASE("control plane: whatever TaskManagers do, every job ends and no slot is lost or given twice") {

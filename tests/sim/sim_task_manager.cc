@@ -1,5 +1,6 @@
 #include "tests/sim/sim_task_manager.h"
 
+#include <iterator>
 #include <utility>
 
 #include "common/base/try.h"
@@ -54,6 +55,14 @@ void SimTaskManager::start() {
   incarnation_ = Incarnation::random();
   scope_.start("live", live(incarnation_));
   scope_.start("send reports", send_reports(incarnation_));
+}
+
+void SimTaskManager::lose_a_worker() {
+  const std::set<std::string> all = jobs();
+  if (!alive_ || all.empty()) return;
+  const std::string job = *std::next(all.begin(), static_cast<std::ptrdiff_t>(random_() % all.size()));
+  std::erase_if(slot_jobs_, [&](const auto& entry) { return entry.second == job; });
+  std::erase_if(tasks_, [&](const auto& entry) { return entry.second.job == job; });
 }
 
 void SimTaskManager::die() {
@@ -215,6 +224,15 @@ Async<void> SimTaskManager::send_reports(Incarnation incarnation) {
   }
 }
 
+void SimTaskManager::end_strangers(const proto::HeartbeatReply& reply) {
+  for (const auto& entry : reply.end_tasks()) {
+    for (std::size_t at = 0; at < entry.executions().size(); at += 16) {
+      const auto found = tasks_.find(entry.executions().substr(at, 16));
+      if (found != tasks_.end()) found->second.over = true;
+    }
+  }
+}
+
 Async<void> SimTaskManager::live(Incarnation incarnation) {
   bool registered = false;
   for (;;) {
@@ -248,9 +266,19 @@ Async<void> SimTaskManager::live(Incarnation incarnation) {
       proto::HeartbeatRequest request;
       request.set_task_manager_id(name_);
       request.set_incarnation(incarnation_.to_bytes());
+      request.set_reports_wait(!reports_.empty());
+      std::map<std::string, std::string> live;
+      for (const auto& [execution, task] : tasks_)
+        if (!task.over) live[task.job] += execution;
+      for (const auto& [job, executions] : live) {
+        auto& entry = *request.add_tasks();
+        entry.set_job(job);
+        entry.set_executions(executions);
+      }
       const SteadyTime deadline = clock_.now() + kCallTimeout;
       auto reply = co_await job_manager_.heartbeat(std::move(request), deadline);
       if (is_gone(incarnation)) co_return;
+      if (reply.ok()) end_strangers(*reply);
       registered = reply.ok() && reply->known();
     }
     co_await clock_.sleep_for(kHeartbeat);

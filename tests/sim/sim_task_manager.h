@@ -42,6 +42,8 @@ class SimTaskManager final : public TaskManagerGateway {
   void die();                     ///< the process is gone: all its links break
   void hang() { hangs_ = true; }  ///< answers nothing, says nothing
   void recover() { hangs_ = false; }
+  /// One job's worker is gone, and nobody says so.
+  void lose_a_worker();
   Async<void> close();
 
   bool is_alive() const { return alive_; }
@@ -86,6 +88,7 @@ class SimTaskManager final : public TaskManagerGateway {
   void end_worker(const std::string& job, const plan::Generation& generation);
   void say(const std::string& execution, int state, bool failed);
   Async<void> live(Incarnation incarnation);
+  void end_strangers(const proto::HeartbeatReply& reply);
   Async<void> run_task(Incarnation incarnation, std::string execution);
   Async<void> send_reports(Incarnation incarnation);
   Async<void> connect_later(const void* link);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 
@@ -452,6 +453,74 @@ TEST_CASE("daemon: registers again when the JobManager does not know it, and whe
     co_await std::move(third);
     scene.manager->is_hanging = false;
     co_await scene.end(SIGTERM);
+  });
+}
+
+TEST_CASE("daemon: a process that knows the secret and is not the followed JobManager commands nothing, in any epoch") {
+  run_coroutine([](ControlThread& control) -> Async<void> {
+    Scene scene(control);
+    co_await scene.registered();
+    const JobId job = JobId::random();
+    auto request = scene.request(job, Script{{"test.task", "run"}});
+    const auto deployed = co_await deploy(scene, std::move(request));
+    CHECK(*deployed == "");
+    // Another JobManager, as a restarted one, or one that lost its leadership, would call.
+    FakeJobManager other(control);
+    other.registrations = scene.manager->registrations;
+    const std::array<std::uint64_t, 3> epochs{0, 1, ~std::uint64_t{0}};
+    for (const std::uint64_t epoch : epochs) {
+      other.lead_in(epoch);
+      auto gateway = other.task_manager();
+      const auto task_manager = co_await std::move(gateway);
+      REQUIRE(task_manager.ok());
+      proto::EndJobRequest order;
+      order.set_job(job.to_bytes());
+      const auto refused = co_await (*task_manager)->end_job(std::move(order), in_time());
+      CHECK(refused.error().code == ErrorCode::fenced);
+    }
+    CHECK(scene.workers().size() == 1);
+    co_await end_job(scene, job);  // the followed one is obeyed as before
+    co_await other.close();
+    const auto exit = co_await scene.end(SIGTERM);
+    CHECK(exit->number == 0);
+  });
+}
+
+TEST_CASE("daemon: a JobManager that leads in an earlier epoch than the one obeyed is not registered at") {
+  run_coroutine([](ControlThread& control) -> Async<void> {
+    Scene scene(control);
+    scene.manager->lead_in(5);
+    co_await scene.registered();
+    auto has_beaten = [&scene] { return !scene.manager->heartbeats.empty(); };
+    auto beating = scene.manager->until(has_beaten);
+    co_await std::move(beating);
+    const std::uint16_t port = scene.manager->port;
+    co_await scene.manager->close();
+    scene.manager.reset();
+    scene.manager.emplace(control, port);
+    scene.manager->lead_in(3);
+    auto has_tried_twice = [&scene] { return scene.manager->registrations.size() > 1; };
+    auto trying = scene.manager->until(has_tried_twice);
+    co_await std::move(trying);
+    CHECK(scene.manager->heartbeats.empty());
+    CHECK(contains(scene.log(), "leads in epoch 3, and this TaskManager has obeyed epoch 5"));
+    scene.manager->lead_in(6);
+    auto beating_again = scene.manager->until(has_beaten);
+    co_await std::move(beating_again);
+    const auto exit = co_await scene.end(SIGTERM);
+    CHECK(exit->number == 0);
+  });
+}
+
+TEST_CASE("daemon: a TaskManager whose id another process has taken ends, and says so") {
+  run_coroutine([](ControlThread& control) -> Async<void> {
+    Scene scene(control);
+    scene.manager->refusal = Error::user(ErrorCode::already_exists, "the TaskManager id tm belongs to another process");
+    auto waiting = scene.daemon->wait();
+    const auto exit = co_await std::move(waiting);
+    CHECK(exit->number == 1);
+    CHECK(contains(scene.log(), "this TaskManager ends: the TaskManager id tm belongs to another process"));
+    co_await scene.manager->close();
   });
 }
 
