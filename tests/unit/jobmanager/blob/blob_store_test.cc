@@ -380,8 +380,8 @@ TEST_CASE("artefact: the entry is the wanted one, else the only one; else the kn
 }
 
 TEST_CASE("blob_store: folders that were removed under it are made anew, and a jar whose file has gone says so") {
-  testing::run_coroutine([](ControlThread&) -> Async<void> {
-    Place place;
+  testing::run_coroutine([](ControlThread& control) -> Async<void> {
+    Place place(control);
     const std::string path = place.directory.write("spool", "jobs words");
     BlobStore store = place.make();
     REQUIRE(store.open().ok());
