@@ -133,7 +133,6 @@ TEST_CASE("reference: conf/config.yaml with every comment of a setting taken awa
   auto loaded = parse_yaml(text, "config.yaml");
   REQUIRE(loaded.ok());
   CHECK(checked(loaded->configuration).ok());
-  CHECK(loaded->configuration.get(kRestartFixedDelayAttempts).value() == 3);
   CHECK(loaded->configuration.get(kSecurityAllowUnauthenticated).value());
   CHECK(loaded->configuration.find(kTaskManagerProcessMemory).value() == weir::ByteCount::gib(2));
 }
