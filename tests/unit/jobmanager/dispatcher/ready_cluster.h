@@ -1,6 +1,8 @@
 // A JobManager's table of jobs beside TaskManagers that accept every call.
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <memory>
 #include <string>
 #include <vector>
