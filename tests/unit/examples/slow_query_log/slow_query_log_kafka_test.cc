@@ -69,5 +69,5 @@ TEST_CASE("slow_query_log: from topic to topic it gives what the plain fold give
 
   CHECK(
       run_job({"--input", "kafka:nowhere", "--output", "kafka:results", "--brokers", broker.address(), "--bounded"}) ==
-      "Kafka at " + broker.address() + " has no topic 'nowhere': create it first, or mend the name");
+      "Kafka at " + broker.address() + " has no topic 'nowhere': create it first, or correct the name");
 }
