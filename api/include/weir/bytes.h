@@ -42,7 +42,7 @@ class ByteWriter {
   std::string bytes_;
 };
 
-/// Reads what a ByteWriter wrote. A read beyond the end answers false and leaves the reader failed: check `ok()` once
+/// Reads what a ByteWriter wrote. A read beyond the end returns false and leaves the reader failed: check `ok()` once
 /// at the end, or each answer where a value steers an allocation.
 class ByteReader {
  public:

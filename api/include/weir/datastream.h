@@ -297,7 +297,7 @@ class DataStream {
   }
 
   /// The same stream, by key: records of one key go to one subtask, in the order in which each producer sent them.
-  /// @param selector  `&T::field`, or a function `K (const T&)` that answers the same key for the same record whenever
+  /// @param selector  `&T::field`, or a function `K (const T&)` that returns the same key for the same record whenever
   /// it is asked
   template <class F>
   auto key_by(F selector) const {
